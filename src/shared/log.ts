@@ -1,0 +1,173 @@
+import { hostname } from 'node:os'
+import pc from 'picocolors'
+import type { Redactor } from './redact.ts'
+
+export type Severity = 'debug' | 'info' | 'warn' | 'error'
+export type LogFormat = 'pretty' | 'json'
+
+/** OpenTelemetry severity numbers. */
+const SEVERITY_NUMBER: Record<Severity, number> = { debug: 5, info: 9, warn: 13, error: 17 }
+
+export type LogRecord = {
+  readonly timeMs: number
+  readonly severity: Severity
+  /** Which program speaks: `openwork-orchestrator`, `opencode`, `openwork-server`, … */
+  readonly component: string
+  readonly message: string
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
+export type LogOptions = {
+  format: LogFormat
+  color: boolean
+  /** Correlates all records of one run, of every program in it. */
+  runId: string
+  serviceName: string
+  serviceVersion: string
+  /** Records below this are not written. */
+  minimum: Severity
+  redactor: Redactor
+  /** Takes one line without its line feed. Must not block. */
+  write: (line: string) => void
+  /** Pretty output of a program that is itself a component of another log stream: the message alone. */
+  bare?: boolean
+}
+
+/** Writes records as lines. One per process; `for()` gives the voice of another component. */
+export class Log {
+  readonly #options: LogOptions
+  readonly #component: string
+
+  constructor(options: LogOptions, component: string = options.serviceName) {
+    this.#options = options
+    this.#component = component
+  }
+
+  for(component: string): Log {
+    return new Log(this.#options, component)
+  }
+
+  get redactor(): Redactor {
+    return this.#options.redactor
+  }
+
+  debug(message: string, attributes: Record<string, unknown> = {}): void {
+    this.#record('debug', message, attributes)
+  }
+
+  info(message: string, attributes: Record<string, unknown> = {}): void {
+    this.#record('info', message, attributes)
+  }
+
+  warn(message: string, attributes: Record<string, unknown> = {}): void {
+    this.#record('warn', message, attributes)
+  }
+
+  error(message: string, attributes: Record<string, unknown> = {}): void {
+    this.#record('error', message, attributes)
+  }
+
+  /**
+   * A line that a child printed. A line that is already a log record in our JSON form keeps its severity, and in JSON
+   * output passes through as it is, secrets masked.
+   */
+  childLine(line: string, from: { stream: 'stdout' | 'stderr'; pid: number }): void {
+    const { format, redactor, write } = this.#options
+    const nested = parseJsonRecord(line)
+    const severity = nested?.severity ?? severityHint(line) ?? (from.stream === 'stderr' ? 'error' : 'info')
+    if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
+    if (format === 'json' && nested) return write(JSON.stringify(redactor.value(nested.raw)))
+    const attributes = format === 'json' ? { stream: from.stream, pid: from.pid } : {}
+    this.#record(severity, nested?.body ?? line, attributes)
+  }
+
+  #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
+    const options = this.#options
+    if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[options.minimum]) return
+    const record: LogRecord = {
+      timeMs: Date.now(),
+      severity,
+      component: this.#component,
+      message: options.redactor.text(message),
+      attributes: options.redactor.value(attributes) as Record<string, unknown>,
+    }
+    if (options.format === 'json') options.write(renderJson(record, options))
+    else if (options.bare) options.write(record.message)
+    else options.write(renderPretty(record, options.color))
+  }
+}
+
+/** One OpenTelemetry-like record as a line of JSON. */
+export function renderJson(
+  record: LogRecord,
+  from: Pick<LogOptions, 'runId' | 'serviceName' | 'serviceVersion'>,
+): string {
+  return JSON.stringify({
+    timeUnixNano: `${record.timeMs}000000`,
+    severityText: record.severity.toUpperCase(),
+    severityNumber: SEVERITY_NUMBER[record.severity],
+    body: record.message,
+    attributes: {
+      'run.id': from.runId,
+      'process.pid': process.pid,
+      'service.component': record.component,
+      ...record.attributes,
+    },
+    resource: {
+      'service.name': from.serviceName,
+      'service.version': from.serviceVersion,
+      'service.instance.id': from.runId,
+      'host.name': hostname(),
+    },
+  })
+}
+
+/** `[component] LEVEL text key=value`; the level is left out for info. */
+export function renderPretty(record: LogRecord, color: boolean): string {
+  const paint = pc.createColors(color)
+  const level = {
+    debug: paint.dim('DEBUG '),
+    info: '',
+    warn: paint.yellow('WARN '),
+    error: paint.red('ERROR '),
+  }[record.severity]
+  const attributes = Object.entries(record.attributes)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([key, value]) => ` ${paint.dim(`${key}=`)}${renderValue(value)}`)
+    .join('')
+  return `${paint.cyan(`[${record.component}]`)} ${level}${record.message}${attributes}`
+}
+
+const renderValue = (value: unknown): string => {
+  if (typeof value !== 'string') return JSON.stringify(value)
+  return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
+}
+
+type JsonRecord = { severity: Severity; body: string; raw: Record<string, unknown> }
+
+function parseJsonRecord(line: string): JsonRecord | undefined {
+  if (!line.startsWith('{')) return undefined
+  let raw: unknown
+  try {
+    raw = JSON.parse(line)
+  } catch {
+    return undefined // ordinary text that begins with a brace
+  }
+  if (typeof raw !== 'object' || raw === null) return undefined
+  const { timeUnixNano, severityText, body } = raw as Record<string, unknown>
+  if (typeof timeUnixNano !== 'string' || typeof severityText !== 'string') return undefined
+  const severity = asSeverity(severityText) ?? 'info'
+  return { severity, body: typeof body === 'string' ? body : JSON.stringify(body), raw: raw as Record<string, unknown> }
+}
+
+/** The severity a plain line names itself: `level=WARN …`, `ERROR …`, `[debug] …`, `12:00:01 INFO …`. */
+function severityHint(line: string): Severity | undefined {
+  const match = /^(?:\S*\d{2}:\d{2}\S*\s+)?(?:.{0,40}\blevel=)?["[]?(DEBUG|INFO|WARN(?:ING)?|ERROR)\b/i.exec(line)
+  return match?.[1] ? asSeverity(match[1]) : undefined
+}
+
+function asSeverity(text: string): Severity | undefined {
+  const name = text.toLowerCase()
+  if (name === 'warning') return 'warn'
+  return name === 'debug' || name === 'info' || name === 'warn' || name === 'error' ? name : undefined
+}
