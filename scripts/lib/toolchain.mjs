@@ -2,7 +2,8 @@
 // Plain Node: this is the first thing that runs on a fresh clone.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { constants } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -14,7 +15,7 @@ const PLATFORM = { darwin: 'darwin', linux: 'linux', win32: 'windows', freebsd: 
  * The Bun binary among the dependencies. The platform package is asked first: `node_modules/.bin/bun` only works
  * after an install script ran, and npm may refuse to run those.
  */
-export function findBun() {
+function findBun() {
   const name = `bun-${PLATFORM[process.platform]}-${ARCHITECTURE[process.arch]}`
   const file = process.platform === 'win32' ? 'bun.exe' : 'bun'
   const candidates = [
@@ -41,32 +42,42 @@ function isInstalled() {
 export function ensureInstalled() {
   if (isInstalled()) return
   console.error('Installing dependencies (npm ci) …')
-  const npm = process.env.npm_execpath
-  const [program, args] = npm ? [process.execPath, [npm]] : ['npm', []]
-  const result = spawnSync(program, [...args, 'ci', '--ignore-scripts', '--loglevel=error'], {
+  const [program, args] = npmCommand()
+  // Named kinds: NODE_ENV=production or a user's `omit` would leave everything out.
+  const kinds = ['--include=dev', '--include=optional']
+  const result = spawnSync(program, [...args, 'ci', ...kinds, '--ignore-scripts', '--loglevel=error'], {
     cwd: ROOT,
     stdio: ['ignore', 2, 2],
-    shell: !npm && process.platform === 'win32',
+    shell: program === 'npm' && process.platform === 'win32', // npm is npm.cmd there
   })
-  if (result.status !== 0) {
-    console.error('Installing dependencies failed. Run `npm ci` in this folder to see why.')
-    process.exit(result.status ?? 1)
-  }
+  if (result.status === 0) return
+  if (result.error) console.error(result.error.message)
+  console.error('Installing dependencies failed. Run `npm ci` in this folder to see why.')
+  process.exit(result.status ?? 1)
 }
 
-/** Runs a program with our terminal; resolves to its exit code, 128+n when a signal ended it. Signals are passed on. */
+/** npm as a program and its first arguments: the very npm that runs us, when it is npm. */
+function npmCommand() {
+  const current = process.env.npm_execpath
+  const isNpm = current && /^npm(-cli)?\.c?js$/.test(basename(current))
+  return isNpm ? [process.execPath, [current]] : ['npm', []]
+}
+
+/**
+ * Runs a program with our terminal; resolves to its exit code, 128+n when a signal ended it. Signals are passed on,
+ * except ^C in a terminal, which the terminal itself sends to the child as well.
+ */
 export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'inherit', ...options })
-    const passOn = signal => child.kill(signal)
-    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, passOn)
-    process.on('SIGINT', () => {}) // the terminal sends ^C to the child as well; wait for its answer
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+    process.on('SIGINT', () => {
+      if (!process.stdin.isTTY) child.kill('SIGINT')
+    })
     child.on('error', reject)
-    child.on('exit', (code, signal) => resolve(code ?? 128 + (SIGNAL_NUMBER[signal] ?? 1)))
+    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
   })
 }
-
-const SIGNAL_NUMBER = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
 
 export function bun() {
   const path = findBun()
@@ -74,3 +85,15 @@ export function bun() {
   console.error(`Bun has no binary for ${process.platform}-${process.arch} among the dependencies.`)
   process.exit(1)
 }
+
+/**
+ * Flags for Bun to run our sources in a folder that is not ours. Without them it would take variables from the folder's
+ * `.env`, run what its `bunfig.toml` preloads, and resolve our own imports by the paths of its `tsconfig.json`.
+ * A program of ours that starts another one from source passes them on: they are its `process.execArgv`.
+ */
+export const FOREIGN_FOLDER_FLAGS = [
+  '--no-env-file',
+  `--config=${join(ROOT, 'scripts', 'lib', 'empty-bunfig.toml')}`,
+  `--tsconfig-override=${join(ROOT, 'tsconfig.json')}`,
+  '--no-install',
+]

@@ -1,0 +1,55 @@
+// npm run build [-- --target <bun target>]… [--outdir <folder>] [--filename <name>]
+//
+// Without a target: `openwork` for this machine, and beside it `openwork-server` and `opencode-router`, the same file
+// under the names that select the other two programs. With targets: one `openwork-<target>` each.
+import { stat } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { compileExecutable, linkExecutable } from './executable.ts'
+import { fetchRuntime } from './runtime.ts'
+import { isTarget, TARGETS, type Target } from './targets.ts'
+
+const ROOT = resolve(import.meta.dir, '..')
+const ENTRY = 'src/bin/openwork.ts'
+const OTHER_PROGRAMS = ['openwork-server', 'opencode-router']
+
+const { values } = parseArgs({
+  options: {
+    target: { type: 'string', multiple: true, default: [] },
+    outdir: { type: 'string', default: 'dist/bin' },
+    filename: { type: 'string' },
+  },
+})
+const targets = values.target.map(knownTarget)
+if (values.filename && targets.length > 1) throw new Error('--filename names one file: pass one --target with it')
+const outdir = resolve(values.outdir)
+process.chdir(ROOT) // stack traces then say `src/…`
+
+if (targets.length === 0) await buildForThisMachine()
+for (const target of targets) await buildFor(target)
+
+async function buildForThisMachine(): Promise<void> {
+  const suffix = process.platform === 'win32' ? '.exe' : ''
+  const outfile = join(outdir, values.filename ?? `openwork${suffix}`)
+  await compileExecutable({ entry: ENTRY, outfile })
+  for (const name of OTHER_PROGRAMS) await linkExecutable(outfile, `${name}${suffix}`)
+  await report(outfile, `and its other names ${OTHER_PROGRAMS.join(', ')}`)
+}
+
+async function buildFor(target: Target): Promise<void> {
+  const suffix = target.startsWith('bun-windows-') ? '.exe' : ''
+  const outfile = join(outdir, values.filename ?? `openwork-${target}${suffix}`)
+  const runtime = await fetchRuntime(target, join(ROOT, 'dist', 'runtimes'))
+  await compileExecutable({ entry: ENTRY, outfile, cross: { target, runtime } })
+  await report(outfile, `for ${target}`)
+}
+
+function knownTarget(name: string): Target {
+  if (isTarget(name)) return name
+  throw new Error(`Unknown target ${name}; known are ${Object.keys(TARGETS).join(', ')}`)
+}
+
+async function report(outfile: string, note: string): Promise<void> {
+  const { size } = await stat(outfile)
+  console.log(`${relative(ROOT, outfile)} (${(size / 1e6).toFixed(1)} MB) ${note}`)
+}
