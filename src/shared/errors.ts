@@ -13,6 +13,64 @@ export const FAILURES = {
   missing_flag: { exitCode: 2, status: 400 },
   flags_conflict: { exitCode: 2, status: 400 },
   not_available: { exitCode: 2, status: 501 },
+
+  // a host: its workspace, folders, ports and services
+  workspace_not_found: { exitCode: 3, status: 404 },
+  workspace_not_a_folder: { exitCode: 3, status: 400 },
+  workspace_unreadable: { exitCode: 3, status: 403 },
+  data_dir_unusable: { exitCode: 3, status: 500 },
+  disk_full: { exitCode: 3, status: 507 },
+  port_in_use: { exitCode: 3, status: 409 },
+  port_not_allowed: { exitCode: 3, status: 403 },
+  address_not_available: { exitCode: 3, status: 400 },
+  server_verification_failed: { exitCode: 5, status: 502 },
+  check_failed: { exitCode: 1, status: 500 },
+  no_running_host: { exitCode: 1, status: 404 },
+  service_down: { exitCode: 1, status: 503 },
+  interrupted: { exitCode: 130, status: 503 },
+
+  // sidecars: where binaries come from
+  opencode_not_found: { exitCode: 4, status: 503 },
+  opencode_version_mismatch: { exitCode: 4, status: 502 },
+  opencode_not_executable: { exitCode: 4, status: 502 },
+  external_not_allowed: { exitCode: 2, status: 403 },
+  platform_not_supported: { exitCode: 4, status: 501 },
+  sidecar_dir_unusable: { exitCode: 4, status: 500 },
+  sidecar_download_failed: { exitCode: 4, status: 502 },
+  sidecar_archive_invalid: { exitCode: 4, status: 502 },
+  sidecar_checksum_mismatch: { exitCode: 4, status: 502 },
+
+  // the HTTP surfaces: what a request may get wrong
+  not_found: { exitCode: 1, status: 404 },
+  unauthorized: { exitCode: 1, status: 401 },
+  forbidden: { exitCode: 1, status: 403 },
+  too_many_attempts: { exitCode: 1, status: 429 },
+  host_not_allowed: { exitCode: 1, status: 403 },
+  origin_not_allowed: { exitCode: 1, status: 403 },
+  read_only: { exitCode: 1, status: 403 },
+  invalid_path: { exitCode: 2, status: 400 },
+  invalid_json: { exitCode: 2, status: 400 },
+  invalid_payload: { exitCode: 2, status: 400 },
+  body_too_large: { exitCode: 1, status: 413 },
+  internal_error: { exitCode: 1, status: 500 },
+
+  // openwork-server
+  invalid_config: { exitCode: 2, status: 422 },
+  workspace_unauthorized: { exitCode: 1, status: 403 },
+  invalid_scope: { exitCode: 2, status: 400 },
+  token_not_found: { exitCode: 1, status: 404 },
+  token_limit_reached: { exitCode: 1, status: 409 },
+  token_store_unusable: { exitCode: 3, status: 500 },
+  invalid_jsonc: { exitCode: 1, status: 422 },
+  opencode_unconfigured: { exitCode: 1, status: 400 },
+  opencode_unreachable: { exitCode: 1, status: 503 },
+  opencode_invalid_answer: { exitCode: 1, status: 502 },
+  opencodeRouter_unconfigured: { exitCode: 1, status: 404 },
+
+  // clients of an HTTP surface: what became of a request
+  server_unreachable: { exitCode: 1, status: 503 },
+  server_invalid_answer: { exitCode: 1, status: 502 },
+  request_refused: { exitCode: 1, status: 502 },
 } as const satisfies Record<string, { exitCode: number; status: number }>
 
 export type FailureCode = keyof typeof FAILURES
@@ -20,6 +78,8 @@ export type FailureCode = keyof typeof FAILURES
 export class OpenworkError extends Error {
   override readonly name = 'OpenworkError'
   readonly code: FailureCode
+  /** What a command ends with: that of the code, or the one of the child whose failure this is. */
+  readonly exitCode: number
   /** What to do next, in one sentence; a command where there is one. */
   readonly hint: string | undefined
   /** Structured facts for machines: an HTTP body's `details`, a log record's attributes. */
@@ -28,10 +88,11 @@ export class OpenworkError extends Error {
   constructor(
     code: FailureCode,
     message: string,
-    options: { hint?: string; cause?: unknown; details?: Record<string, unknown> } = {},
+    options: { hint?: string; cause?: unknown; details?: Record<string, unknown>; exitCode?: number } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
+    this.exitCode = options.exitCode ?? FAILURES[code].exitCode
     this.hint = options.hint
     this.details = options.details
   }

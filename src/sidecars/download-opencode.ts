@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { type FailureCode, OpenworkError, systemCode } from '../shared/errors.ts'
+import { withFileLock } from './file-lock.ts'
+import { npmPack } from './npm-pack.ts'
+import type { OpencodePin } from './opencode-pins.ts'
+import { probeVersion } from './probe-version.ts'
+import { extractTarEntry } from './tar-entry.ts'
+import type { Verifier } from './verify.ts'
+
+/** What a download is doing. Comes at least every three seconds while it lasts. */
+export type Progress = {
+  readonly stage: 'waiting' | 'downloading' | 'unpacking' | 'checking'
+  /** `opencode-linux-x64@1.18.33` */
+  readonly what: string
+  /** Since this stage began. */
+  readonly elapsedMs: number
+  readonly bytes?: number
+  readonly totalBytes?: number
+}
+
+/** One build of opencode, and what it must be. */
+export type WantedOpencode = { readonly name: string; readonly version: string; readonly pin: OpencodePin }
+
+export type DownloadOptions = {
+  sidecarDir: string
+  env: Readonly<Record<string, string | undefined>>
+  verifier: Verifier
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal | undefined
+  /** For the transfer from one source. */
+  limitMs: number | undefined
+}
+
+type Archive = { path: string; entry: string }
+
+/** A place that has opencode's archives. The hash of what comes out decides, so a source need not be trusted. */
+type Source = (wanted: WantedOpencode, folder: string, options: DownloadOptions) => Promise<Archive>
+
+const fromNpm: Source = async ({ name, version, pin }, folder, { env, limitMs, signal }) => ({
+  path: await npmPack({ name, version }, folder, { env, limitMs, signal }),
+  entry: `package/bin/${pin.file}`,
+})
+
+/** Asked in this order until one delivers. */
+const SOURCES: readonly Source[] = [fromNpm]
+
+const PROGRESS_EVERY_MS = 3_000
+const PROGRESS_EVERY_BYTES = 16 * 1024 * 1024
+/** The binary and, beside it, its archive: a little more than a third of it. */
+const SPACE_FACTOR = 1.5
+const TEMP_PREFIX = '.tmp-'
+
+/** Where the cache keeps a build. Nothing stands under this name that was not verified when it was put there. */
+export const cachedPath = (sidecarDir: string, { name, version, pin }: WantedOpencode): string =>
+  join(sidecarDir, 'opencode', version, name, pin.file)
+
+/**
+ * Fetches a build into the cache and resolves to its path. Starts at the same time, in any number of processes, fetch it
+ * once. A file of another content in its place is replaced. Whatever a killed start left behind is removed.
+ *
+ * @throws OpenworkError `sidecar_download_failed`, `sidecar_archive_invalid`, `sidecar_checksum_mismatch`,
+ *   `opencode_version_mismatch`, `opencode_not_executable`, `disk_full`, `sidecar_dir_unusable`; the reason of an
+ *   aborted `signal`. In every case the cache holds what it held before
+ */
+export async function downloadOpencode(wanted: WantedOpencode, options: DownloadOptions): Promise<string> {
+  const target = cachedPath(options.sidecarDir, wanted)
+  const folder = dirname(target)
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const onWait = timedProgress(wanted, 'waiting', options.onProgress)
+    return await withFileLock(folder, { onWait, signal: options.signal }, async signal => {
+      const { kind } = await options.verifier.verify(target, [wanted.pin], signal)
+      if (kind === 'good') return target // fetched by the start we waited for
+      await removeLeftovers(folder)
+      await requireSpace(folder, wanted)
+      const temp = await mkdtemp(join(folder, TEMP_PREFIX))
+      try {
+        const binary = await fetchVerified(wanted, temp, { ...options, signal })
+        await putInPlace(binary, target, temp)
+      } finally {
+        await rm(temp, { recursive: true, force: true, maxRetries: 3 })
+      }
+      await options.verifier.remember(target, wanted.pin)
+      return target
+    })
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    throw explainDisk(error, options.sidecarDir)
+  }
+}
+
+/** Asks the sources in turn; resolves to a binary in `temp` that has the pinned hash and runs. */
+async function fetchVerified(wanted: WantedOpencode, temp: string, options: DownloadOptions): Promise<string> {
+  const failures: OpenworkError[] = []
+  for (const [index, source] of SOURCES.entries()) {
+    const work = join(temp, String(index))
+    await mkdir(work, { mode: 0o700 })
+    try {
+      const archive = await whileReporting(timedProgress(wanted, 'downloading', options.onProgress), () =>
+        source(wanted, work, options),
+      )
+      const binary = await unpack(archive, wanted, work, options)
+      await tryOut(binary, wanted, options)
+      return binary
+    } catch (error) {
+      if (!isSourceFailure(error)) throw error
+      failures.push(error)
+      await rm(work, { recursive: true, force: true }) // makes room for the next one
+    }
+  }
+  const [first] = failures
+  if (failures.length === 1 && first) throw first
+  const all = failures.map(failure => failure.message).join('; ')
+  throw new OpenworkError(first?.code ?? 'sidecar_download_failed', all, first?.hint ? { hint: first.hint } : {})
+}
+
+const SOURCE_FAILURES: readonly FailureCode[] = [
+  'sidecar_download_failed',
+  'sidecar_archive_invalid',
+  'sidecar_checksum_mismatch',
+]
+
+const isSourceFailure = (error: unknown): error is OpenworkError =>
+  error instanceof OpenworkError && SOURCE_FAILURES.includes(error.code)
+
+/** Streams the binary out of its archive, hashing on the way. Not executable before its hash is right. */
+async function unpack(
+  { path, entry }: Archive,
+  { name, version, pin }: WantedOpencode,
+  folder: string,
+  { onProgress, signal }: DownloadOptions,
+): Promise<string> {
+  const what = `${name}@${version}`
+  const binary = join(folder, pin.file)
+  const report = timedProgress({ name, version }, 'unpacking', onProgress)
+  const hash = createHash('sha256')
+  await using file = await open(binary, 'wx', 0o600)
+  let bytes = 0
+  let reported = 0
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    hash.update(chunk)
+    await file.writeFile(chunk)
+    bytes += chunk.length
+    if (bytes - reported < PROGRESS_EVERY_BYTES && bytes < pin.size) return
+    reported = bytes
+    report({ bytes, totalBytes: pin.size })
+  }
+  const pipe = pipeline(
+    createReadStream(path),
+    createGunzip({ chunkSize: 256 * 1024 }),
+    archive => extractTarEntry(archive, { entry, maxBytes: pin.size, write }),
+    signal ? { signal } : {},
+  )
+  await pipe.catch(error => {
+    if (!systemCode(error)?.startsWith('Z_')) throw error
+    throw new OpenworkError('sidecar_archive_invalid', `The archive of ${what} is damaged: ${error.message}`, {
+      hint: 'Check the registry or mirror it came from, then start again.',
+      cause: error,
+    })
+  })
+  const actual = hash.digest('hex')
+  if (bytes !== pin.size || actual !== pin.sha256)
+    throw new OpenworkError(
+      'sidecar_checksum_mismatch',
+      `${what} as downloaded is not the opencode this openwork was made with: expected SHA-256 ${pin.sha256} (${pin.size} bytes), got ${actual} (${bytes} bytes)`,
+      {
+        hint: 'Check which registry or mirror npm uses: it serves other content under this name. Nothing of it was run.',
+        details: { expected: pin.sha256, actual, expectedBytes: pin.size, actualBytes: bytes },
+      },
+    )
+  await file.sync()
+  await file.chmod(0o755)
+  return binary
+}
+
+/** A build may be the right one and still not run here: found out now, not when the service starts. */
+async function tryOut(
+  binary: string,
+  wanted: WantedOpencode,
+  { env, signal, onProgress }: DownloadOptions,
+): Promise<void> {
+  timedProgress(wanted, 'checking', onProgress)({})
+  const { version, problem } = await probeVersion(binary, { env, signal })
+  if (version === wanted.version) return
+  const what = `${wanted.name}@${wanted.version}`
+  if (version)
+    throw new OpenworkError('opencode_version_mismatch', `${what} says it is ${version}, expected ${wanted.version}`, {
+      hint: 'This openwork was built with wrong pins: install another version of it.',
+    })
+  throw new OpenworkError('opencode_not_executable', `${what} was downloaded and verified, but ${problem}`, {
+    hint: 'Another build may run here: set OPENWORK_OPENCODE_ASSET, for example to a -baseline one.',
+  })
+}
+
+/** What is in the way is set aside first: a running program cannot be overwritten on Windows, but it can be moved. */
+async function putInPlace(binary: string, target: string, temp: string): Promise<void> {
+  try {
+    await rename(target, join(temp, 'replaced'))
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+  await rename(binary, target)
+  if (process.platform === 'win32') return // folders cannot be synced there
+  await using folder = await open(dirname(target), 'r')
+  await folder.sync()
+}
+
+/** Only the holder of the lock makes temporary folders, so those that are there belong to starts that were killed. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.startsWith(TEMP_PREFIX)) await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 })
+}
+
+async function requireSpace(folder: string, { name, version, pin }: WantedOpencode): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const needed = Math.ceil(pin.size * SPACE_FACTOR)
+  if (bavail * bsize >= needed) return
+  throw new OpenworkError(
+    'disk_full',
+    `${name}@${version} needs ${megabytes(needed)} of space in ${folder}, ${megabytes(bavail * bsize)} are free`,
+    { hint: 'Free some space, or put the sidecars on another disk with --sidecar-dir <path>.' },
+  )
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`
+
+function explainDisk(error: unknown, sidecarDir: string): unknown {
+  const code = systemCode(error)
+  const cause = error instanceof Error ? error.message : String(error)
+  if (error instanceof OpenworkError || code === undefined) return error
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new OpenworkError('disk_full', `The disk that holds ${sidecarDir} is full: ${cause}`, {
+      hint: 'Free some space, or put the sidecars on another disk with --sidecar-dir <path>.',
+      cause: error,
+    })
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG'].includes(code))
+    return new OpenworkError('sidecar_dir_unusable', `${sidecarDir} cannot hold sidecars: ${cause}`, {
+      hint: 'Make it a folder that you may write, or choose another one with --sidecar-dir <path>.',
+      cause: error,
+    })
+  return error
+}
+
+type Report = (bytes?: { bytes: number; totalBytes: number } | Record<string, never>) => void
+
+function timedProgress(
+  { name, version }: Pick<WantedOpencode, 'name' | 'version'>,
+  stage: Progress['stage'],
+  onProgress: (progress: Progress) => void,
+): Report {
+  const startedMs = performance.now()
+  return bytes =>
+    onProgress({ stage, what: `${name}@${version}`, elapsedMs: Math.round(performance.now() - startedMs), ...bytes })
+}
+
+/** npm tells nothing while it works: say at least that it still does. */
+async function whileReporting<Result>(report: Report, work: () => Promise<Result>): Promise<Result> {
+  report()
+  const timer = setInterval(report, PROGRESS_EVERY_MS)
+  try {
+    return await work()
+  } finally {
+    clearInterval(timer)
+  }
+}

@@ -1,0 +1,74 @@
+import { stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { OpenworkError } from '../shared/errors.ts'
+import { findOnPath, isExecutableFile } from './find-on-path.ts'
+import { KnownFiles } from './known-files.ts'
+import { probeVersion } from './probe-version.ts'
+
+export type ExternalRequest = {
+  /** A path, when it holds a separator or starts with `.`; else a name to look for on PATH. Default `opencode`. */
+  explicitBin: string | undefined
+  expectedVersion: string
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  sidecarDir: string
+  signal: AbortSignal | undefined
+  probeLimitMs: number | undefined
+}
+
+export type ExternalOpencode = {
+  readonly path: string
+  /** Undefined when it gave no usable answer. */
+  readonly actualVersion: string | undefined
+  readonly warnings: readonly string[]
+}
+
+/**
+ * An opencode that the user chose and answers for: another version, or none to be had, is only a warning.
+ *
+ * @throws OpenworkError `opencode_not_found`, `opencode_not_executable`
+ */
+export async function findExternal(request: ExternalRequest): Promise<ExternalOpencode> {
+  const { expectedVersion, env, sidecarDir, signal, probeLimitMs } = request
+  const path = await locate(request)
+  let problem: string | undefined
+  const known = new KnownFiles(join(sidecarDir, 'probed-versions.json'))
+  const actualVersion = await known.know(path, async () => {
+    const probe = await probeVersion(path, { env, signal, limitMs: probeLimitMs })
+    problem = probe.problem
+    return probe.version
+  })
+  const warnings: string[] = []
+  if (actualVersion === undefined)
+    warnings.push(`${path} ${problem}: its version is unknown, openwork is made for ${expectedVersion}`)
+  else if (actualVersion !== expectedVersion)
+    warnings.push(`${path} is opencode ${actualVersion}, openwork is made for ${expectedVersion}`)
+  return { path, actualVersion, warnings }
+}
+
+async function locate({ explicitBin, env, cwd }: ExternalRequest): Promise<string> {
+  if (explicitBin !== undefined && isPath(explicitBin)) {
+    const path = resolve(cwd, explicitBin)
+    const found = await stat(path).catch(() => undefined)
+    if (found === undefined)
+      throw new OpenworkError('opencode_not_found', `--opencode-bin ${explicitBin}: there is no file ${path}`, {
+        hint: explicitBin.startsWith('~')
+          ? `Write it out: ${join(homedir(), explicitBin.slice(1))}`
+          : 'Check the path.',
+      })
+    if (await isExecutableFile(path)) return path
+    const problem = found.isFile() ? 'is not executable' : 'is not a file'
+    throw new OpenworkError('opencode_not_executable', `--opencode-bin ${explicitBin}: ${path} ${problem}`, {
+      hint: found.isFile() ? `Allow it to run: chmod +x ${path}` : 'Name the program itself, not a folder.',
+    })
+  }
+  const name = explicitBin ?? 'opencode'
+  const found = await findOnPath(process.platform === 'win32' && !name.endsWith('.exe') ? [`${name}.exe`] : [name], env)
+  if (found !== undefined) return found
+  throw new OpenworkError('opencode_not_found', `There is no program ${name} on PATH`, {
+    hint: 'Pass its path with --opencode-bin <path> --allow-external, or --opencode-source auto for the one openwork brings.',
+  })
+}
+
+const isPath = (bin: string): boolean => bin.startsWith('.') || bin.startsWith('~') || /[/\\]/.test(bin)

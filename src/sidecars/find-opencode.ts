@@ -1,0 +1,220 @@
+import { type FailureCode, OpenworkError } from '../shared/errors.ts'
+import type { Progress, WantedOpencode } from './download-opencode.ts'
+import { findBundled, type Rejected } from './find-bundled.ts'
+import { findExternal } from './find-external.ts'
+import { OPENCODE_PINS } from './opencode-pins.generated.ts'
+import type { OpencodePins } from './opencode-pins.ts'
+import { findMachine, planTarget, type Target } from './target.ts'
+import { Verifier } from './verify.ts'
+
+/** Where binaries may come from: `--opencode-source`. */
+export const SIDECAR_SOURCES = ['auto', 'bundled', 'downloaded', 'external'] as const
+export type SidecarSource = (typeof SIDECAR_SOURCES)[number]
+
+export type OpencodeRequest = {
+  /** `--opencode-source` */
+  source: SidecarSource
+  /** `--opencode-bin`; needs `allowExternal` */
+  explicitBin?: string | undefined
+  /** `--allow-external` */
+  allowExternal: boolean
+  /**
+   * The running program: `process.execPath` of the compiled executable, the entry script when run from source.
+   * What lies beside it, and the development dependencies of the folders above it, count as bundled.
+   */
+  executablePath: string
+  /** `--sidecar-dir`; made when something is put there. */
+  sidecarDir: string
+  /** The user's environment: PATH, npm's settings, `OPENWORK_OPENCODE_ASSET`. */
+  env: Readonly<Record<string, string | undefined>>
+  /** Against which a relative `explicitBin` counts. */
+  cwd: string
+  onProgress?: (progress: Progress) => void
+  /** Stops a download or probe at once, with nothing left behind but temporary files that the next one removes. */
+  signal?: AbortSignal | undefined
+  /** What may run. Default: what this build was made with. */
+  pins?: OpencodePins
+  limits?: { downloadMs?: number; probeMs?: number }
+}
+
+export type FoundOpencode = {
+  /** Absolute. */
+  readonly path: string
+  readonly source: 'bundled' | 'downloaded' | 'external'
+  readonly expectedVersion: string
+  /** Undefined for an external one that would not say. */
+  readonly actualVersion: string | undefined
+  /** Sentences for the log. */
+  readonly warnings: readonly string[]
+}
+
+/** One way to get opencode: finds it, or explains why not by throwing a coded error. */
+type Way = { readonly name: string; readonly find: () => Promise<FoundOpencode> }
+
+/**
+ * Finds the opencode to run, fetching it when nothing nearer will do. `bundled` and `downloaded` ones are, byte for
+ * byte, what this build was made with; an `external` one is the user's business.
+ *
+ * @throws OpenworkError `external_not_allowed`, `flags_conflict`, `invalid_value`, `platform_not_supported`,
+ *   `opencode_not_found`, `opencode_not_executable`, `opencode_version_mismatch`, `sidecar_checksum_mismatch`,
+ *   `sidecar_archive_invalid`, `sidecar_download_failed`, `sidecar_dir_unusable`, `disk_full`, saying what was tried in
+ *   which order; the reason of an aborted `signal`
+ */
+export async function findOpencode(request: OpencodeRequest): Promise<FoundOpencode> {
+  const { pins = OPENCODE_PINS, signal } = request
+  refuseContradictions(request)
+  const failures: { name: string; error: OpenworkError }[] = []
+  const warnings: string[] = []
+  for (const { name, find } of await planWays(request, pins, warnings)) {
+    signal?.throwIfAborted()
+    try {
+      const found = await find()
+      return { ...found, warnings: [...warnings, ...found.warnings] }
+    } catch (error) {
+      if (!(error instanceof OpenworkError)) throw error
+      failures.push({ name, error })
+    }
+  }
+  throw summary(failures, pins.version)
+}
+
+function refuseContradictions({ source, explicitBin, allowExternal }: OpencodeRequest): void {
+  if (explicitBin !== undefined && (source === 'bundled' || source === 'downloaded'))
+    throw new OpenworkError('flags_conflict', `--opencode-bin cannot be used with --opencode-source ${source}`, {
+      hint: 'Leave one of the two out.',
+    })
+  if (allowExternal || (explicitBin === undefined && source !== 'external')) return
+  const asked = explicitBin === undefined ? '--opencode-source external' : `--opencode-bin ${explicitBin}`
+  throw new OpenworkError('external_not_allowed', `${asked} names a program that openwork cannot verify`, {
+    hint: 'If you trust it, add --allow-external (or set OPENWORK_ALLOW_EXTERNAL=1).',
+  })
+}
+
+async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: string[]): Promise<Way[]> {
+  const { source, explicitBin, allowExternal, sidecarDir, env, cwd, signal, limits } = request
+  const verifier = new Verifier(sidecarDir)
+  const external: Way = {
+    name: 'external',
+    find: async () => {
+      const expectedVersion = pins.version
+      const found = await findExternal({
+        explicitBin,
+        expectedVersion,
+        env,
+        cwd,
+        sidecarDir,
+        signal,
+        probeLimitMs: limits?.probeMs,
+      })
+      return { ...found, source: 'external', expectedVersion }
+    },
+  }
+  if (source === 'external' || explicitBin !== undefined) return [external]
+  const mayDoWithout = source === 'auto' && allowExternal
+  const target = await findTarget(pins, env, warnings, mayDoWithout)
+  if (target === undefined) return [external]
+  const bundled: Way = {
+    name: 'bundled',
+    find: async () => {
+      const options = { target, pins, verifier, signal }
+      const { path, rejected } = await findBundled(request.executablePath, options)
+      if (path !== undefined) return verified(path, 'bundled', pins)
+      warnings.push(
+        ...rejected.filter(one => one.isOurs && one.problem).map(one => `${one.path} ${one.problem}: not used`),
+      )
+      throw notBundled(rejected, pins.version)
+    },
+  }
+  const downloaded: Way = {
+    name: 'downloaded',
+    find: async () => verified(await cachedOrFetched(target, verifier, request, pins), 'downloaded', pins),
+  }
+  switch (source) {
+    case 'bundled':
+      return [bundled]
+    case 'downloaded':
+      return [downloaded]
+    case 'auto':
+      return allowExternal ? [bundled, downloaded, external] : [bundled, downloaded]
+  }
+}
+
+/** Undefined, with a warning, on a machine that nothing pinned runs on, if that may be. */
+async function findTarget(
+  pins: OpencodePins,
+  env: OpencodeRequest['env'],
+  warnings: string[],
+  mayDoWithout: boolean,
+): Promise<Target | undefined> {
+  try {
+    return planTarget(await findMachine(), pins, env)
+  } catch (error) {
+    if (!mayDoWithout || !(error instanceof OpenworkError) || error.code !== 'platform_not_supported') throw error
+    warnings.push(error.message)
+    return undefined
+  }
+}
+
+const verified = (path: string, source: 'bundled' | 'downloaded', { version }: OpencodePins): FoundOpencode => ({
+  path,
+  source,
+  expectedVersion: version,
+  actualVersion: version, // the hash says so: nothing is run to find out
+  warnings: [],
+})
+
+/** The first build in the cache that is what it must be, else a download of the one made for this machine. */
+async function cachedOrFetched(
+  target: Target,
+  verifier: Verifier,
+  { sidecarDir, env, onProgress = () => {}, signal, limits }: OpencodeRequest,
+  pins: OpencodePins,
+): Promise<string> {
+  // Not loaded by a start that finds opencode without it: the lock and archive libraries cost milliseconds.
+  const { cachedPath, downloadOpencode } = await import('./download-opencode.ts')
+  const builds = target.packages.flatMap((name): WantedOpencode[] => {
+    const pin = pins.packages[name]
+    return pin ? [{ name, version: pins.version, pin }] : []
+  })
+  for (const build of builds) {
+    const path = cachedPath(sidecarDir, build)
+    const { kind } = await verifier.verify(path, [build.pin], signal)
+    if (kind === 'good') return path
+  }
+  const [best] = builds
+  if (best === undefined) throw new Error(`target ${target.name} has no build`)
+  return await downloadOpencode(best, { sidecarDir, env, verifier, onProgress, signal, limitMs: limits?.downloadMs })
+}
+
+function notBundled(rejected: readonly Rejected[], version: string): OpenworkError {
+  const wrong = rejected.filter(one => one.problem !== undefined)
+  if (wrong.length > 0)
+    return new OpenworkError(
+      'sidecar_checksum_mismatch',
+      `No bundled opencode ${version}: ${wrong.map(({ path, problem }) => `${path} ${problem}`).join('; ')}`,
+      { hint: `Put opencode ${version} there (in a checkout: npm ci), or use --opencode-source auto to fetch it.` },
+    )
+  const places = rejected.filter(one => one.isOurs).map(one => one.path)
+  return new OpenworkError(
+    'opencode_not_found',
+    `No bundled opencode ${version}: nothing at ${places.join(' or ')}, and no development dependency above`,
+    { hint: `Put opencode ${version} beside openwork, or use --opencode-source auto to fetch it.` },
+  )
+}
+
+/** Of several failures the last that is more than an absence says best what to do. */
+function summary(failures: readonly { name: string; error: OpenworkError }[], version: string): OpenworkError {
+  const last = (failures.findLast(one => one.error.code !== 'opencode_not_found') ?? failures.at(-1))?.error
+  if (failures.length === 1 && last) return last
+  const code: FailureCode = last?.code ?? 'opencode_not_found'
+  const tried = failures.map(({ name, error }) => `${name}: ${error.message}`)
+  return new OpenworkError(code, `No opencode ${version} to run. Tried ${tried.join('; then ')}`, {
+    ...(last?.hint === undefined ? {} : { hint: last.hint }),
+    details: {
+      expectedVersion: version,
+      tried: failures.map(({ name, error }) => ({ source: name, code: error.code, problem: error.message })),
+      ...last?.details,
+    },
+    cause: last,
+  })
+}

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+
+export type ProgramEnd = {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** The last 64 KiB of each stream. */
+  readonly stdout: string
+  readonly stderr: string
+  /** It was still running at its limit and has been killed. */
+  readonly timedOut: boolean
+}
+
+export type RunOptions = {
+  cwd: string
+  /** All of it: nothing of our own environment is added. */
+  env: Record<string, string>
+  limitMs: number
+  signal?: AbortSignal | undefined
+}
+
+const MAX_OUTPUT = 64 * 1024
+/** How long a pipe that a stray grandchild holds open may delay the answer of a program that has ended. */
+const DRAIN_MS = 1_000
+
+/**
+ * Runs a short-lived helper program to its end, in a process group of its own so that nothing of it stays behind.
+ *
+ * @throws the system error when it cannot be started (`ENOENT`, `EACCES`, `ENOEXEC`, …), and the signal's reason when
+ *   aborted, in both cases with nothing left running
+ */
+export function runProgram(argv: readonly [string, ...string[]], options: RunOptions): Promise<ProgramEnd> {
+  const { cwd, env, limitMs, signal } = options
+  signal?.throwIfAborted()
+  const [program, ...args] = argv
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    })
+    const output = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        output[name] = (output[name] + text).slice(-MAX_OUTPUT)
+      })
+    let timedOut = false
+    const kill = (): void => killGroup(child.pid)
+    const limit = setTimeout(() => {
+      timedOut = true
+      kill()
+    }, limitMs)
+    signal?.addEventListener('abort', kill)
+    const settle = (): void => {
+      clearTimeout(limit)
+      signal?.removeEventListener('abort', kill)
+    }
+    child.once('error', error => {
+      settle()
+      reject(error)
+    })
+    child.once('exit', (code, endSignal) => {
+      settle()
+      kill() // what it started and did not wait for
+      const end = (): void => {
+        clearTimeout(drained)
+        child.stdout.destroy()
+        child.stderr.destroy()
+        if (signal?.aborted) reject(signal.reason)
+        else resolve({ code, signal: endSignal, ...output, timedOut })
+      }
+      const drained = setTimeout(end, DRAIN_MS)
+      child.once('close', end)
+    })
+  })
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  if (process.platform === 'win32') {
+    spawn('taskkill', ['/T', '/F', '/PID', String(pid)], { stdio: 'ignore', windowsHide: true }).on('error', () => {})
+    return
+  }
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // ESRCH: the whole group has ended. Nothing else can be wrong with a group of our own.
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../shared/errors.ts'
+import { KnownFiles } from './known-files.ts'
+import type { OpencodePin } from './opencode-pins.ts'
+
+const CHUNK_BYTES = 1024 * 1024
+
+export type Verdict =
+  | { readonly kind: 'good' }
+  | { readonly kind: 'missing' }
+  /** `problem` says what was expected and what is there. */
+  | { readonly kind: 'different'; readonly problem: string }
+
+/** Compares files with pins. One per sidecar folder: it remembers the hash of a file that did not change since. */
+export class Verifier {
+  readonly #hashes: KnownFiles
+
+  constructor(sidecarDir: string) {
+    this.#hashes = new KnownFiles(join(sidecarDir, 'verified.json'))
+  }
+
+  /** Whether the file is, byte for byte, one of the pinned binaries. Reads it only when size and memory leave a doubt. */
+  async verify(path: string, pins: readonly OpencodePin[], signal?: AbortSignal): Promise<Verdict> {
+    let size: number
+    try {
+      const found = await stat(path)
+      if (!found.isFile()) return { kind: 'different', problem: 'is not a file' }
+      size = found.size
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return { kind: 'missing' }
+      if (systemCode(error) === 'EACCES') return { kind: 'different', problem: 'may not be read' }
+      throw error
+    }
+    const rightSize = pins.filter(pin => pin.size === size)
+    if (rightSize.length === 0) {
+      const expected = [...new Set(pins.map(pin => pin.size))].join(' or ')
+      return { kind: 'different', problem: `has ${size} bytes, expected ${expected}` }
+    }
+    let actual: string
+    try {
+      actual = await this.#hashes.know(path, () => sha256OfFile(path, signal))
+    } catch (error) {
+      if (systemCode(error) === 'EACCES') return { kind: 'different', problem: 'may not be read' }
+      throw error
+    }
+    if (rightSize.some(pin => pin.sha256 === actual)) return { kind: 'good' }
+    const expected = [...new Set(rightSize.map(pin => pin.sha256))].join(' or ')
+    return { kind: 'different', problem: `has SHA-256 ${actual}, expected ${expected}` }
+  }
+
+  /** Notes that the file has just been verified while it was written. */
+  async remember(path: string, pin: OpencodePin): Promise<void> {
+    await this.#hashes.know(path, async () => pin.sha256)
+  }
+}
+
+/** SHA-256 of a whole file as lower-case hex, with one megabyte of memory. */
+async function sha256OfFile(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+    signal?.throwIfAborted()
+    hash.update(chunk)
+  }
+  return hash.digest('hex')
+}
