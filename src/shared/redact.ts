@@ -62,9 +62,14 @@ export class Redactor {
     this.#known = new RegExp(longestFirst.map(escapeRegExp).join('|'), 'g')
   }
 
+  /** A sentence of our own, masked by value only: `pass --token and …` has no secret behind the flag. */
+  known(text: string): string {
+    return this.#known ? text.replace(this.#known, REDACTED) : text
+  }
+
   /** A line of text with every secret replaced by `[REDACTED]`. */
   text(text: string): string {
-    let masked = this.#known ? text.replace(this.#known, REDACTED) : text
+    let masked = this.known(text)
     for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement)
     return masked
   }

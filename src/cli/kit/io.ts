@@ -1,0 +1,36 @@
+import { homedir } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
+
+type Terminal = { readonly isTTY?: boolean; readonly columns?: number }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Everything a command line program takes from its process. */
+export type Io = {
+  readonly env: Environment
+  readonly cwd: string
+  /** What `~/` stands for. */
+  readonly home: string
+  readonly stdin: Readable & Pick<Terminal, 'isTTY'>
+  readonly stdout: Writable & Terminal
+  readonly stderr: Writable & Terminal
+}
+
+/** The real thing, for `src/bin`. A reader that went away (`openwork … | head`) is no failure. */
+export function processIo(env: Environment = process.env): Io {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  return {
+    env,
+    cwd: process.cwd(),
+    home: homedir(),
+    // Opened on first use: touching stdin keeps a pipe referenced and costs time that `--version` does not have.
+    get stdin() {
+      return process.stdin
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+  }
+}

@@ -1,0 +1,80 @@
+import { OpenworkError } from '../../shared/errors.ts'
+import type { Source } from './context.ts'
+import type { Command } from './define.ts'
+import type { Flag, Flags, Where } from './flags.ts'
+import type { Environment } from './io.ts'
+import { flagName, kebab } from './table.ts'
+import { shown, shownName } from './usage.ts'
+
+type Surroundings = { readonly cwd: string; readonly home: string; readonly env: Environment }
+
+export type Reading = {
+  readonly value: unknown
+  readonly source: Source
+  /** The flag, or the variable the value came from. */
+  readonly label: string
+}
+
+/** Every flag's value: from the command line, else the first variable that is not blank, else the default. */
+export function readFlags(
+  flags: Flags,
+  texts: ReadonlyMap<string, readonly string[]>,
+  surroundings: Surroundings,
+): Map<string, Reading> {
+  return new Map(Object.entries(flags).map(([key, flag]) => [key, readFlag(key, flag, texts.get(key), surroundings)]))
+}
+
+function readFlag(
+  key: string,
+  flag: Flag,
+  texts: readonly string[] | undefined,
+  { cwd, home, env }: Surroundings,
+): Reading {
+  const name = flagName(key)
+  const where = (label: string): Where => ({
+    cwd,
+    home,
+    invalid: (expected, given, suggestion) => {
+      const got = flag.secret ? '' : `, got ${shown(given)}`
+      return new OpenworkError(
+        'invalid_value',
+        `${label}: expected ${expected}${got}`,
+        suggestion === undefined ? {} : { hint: `Did you mean ${suggestion}?` },
+      )
+    },
+  })
+  if (texts) return { value: flag.read(texts, where(name)), source: 'flag', label: name }
+  for (const variable of flag.env) {
+    const text = env[variable]
+    if (text === undefined || text.trim() === '') continue
+    const value = flag.read([text], where(`${variable} (environment, for ${name})`))
+    return { value, source: 'env', label: variable }
+  }
+  if (flag.fallback) return { value: flag.fallback(where(name)), source: 'default', label: name }
+  if (flag.required)
+    throw new OpenworkError(
+      'missing_flag',
+      `Missing ${name} <${flag.valueName}>`,
+      flag.env.length > 0 ? { hint: `It can also be set as ${flag.env.join(' or ')}.` } : {},
+    )
+  return { value: undefined, source: undefined, label: name }
+}
+
+/** Positional arguments by key. Throws `missing_argument` and `unexpected_argument`. */
+export function readArguments(command: Command, words: readonly string[], called: string): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  const rest = [...words]
+  for (const [key, argument] of Object.entries(command.args)) {
+    if (rest.length === 0 && !argument.optional)
+      throw new OpenworkError('missing_argument', `\`${called}\` needs <${kebab(key)}>: ${argument.summary}`)
+    values[key] = argument.variadic ? rest.splice(0) : rest.shift()
+  }
+  const [extra] = rest
+  if (extra === undefined) return values
+  const most = Object.keys(command.args).length
+  const takes = most === 0 ? 'no arguments' : most === 1 ? 'one argument' : `at most ${most} arguments`
+  throw new OpenworkError(
+    'unexpected_argument',
+    `Unexpected argument ${shownName(extra)}: \`${called}\` takes ${takes}`,
+  )
+}
