@@ -1,0 +1,140 @@
+// npm test [-- <part of a path>…]
+//
+// Everything that must hold: static checks, the build, the tests of the sources and those of the built executable, and
+// that no process of theirs is left. With parts of paths: the build, and the test files whose path contains one.
+// The last line holds the totals; a static check counts as one.
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { systemCode } from '../src/shared/errors.ts'
+import { awaitLeftovers } from './test/leftovers.ts'
+import { readReport, type Totals } from './test/report.ts'
+
+const ROOT = resolve(import.meta.dir, '..')
+const STEP_LIMIT_MS = 8 * 60_000
+const TEST_LIMIT_MS = 20_000
+const LEFTOVER_GRACE_MS = 5_000
+
+const filters = process.argv.slice(2)
+const scratch = await mkdtemp(join(tmpdir(), 'ow-test-'))
+const marker = basename(scratch)
+const totals: Totals = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
+
+try {
+  if (filters.length === 0) await staticChecks()
+  const built = await check('build')
+  const files = await testFiles()
+  const endToEnd = files.filter(file => file.startsWith('test/e2e/'))
+  await tests(
+    'tests',
+    files.filter(file => !endToEnd.includes(file)),
+    '--parallel',
+  )
+  // One file at a time: each starts whole hosts, and some claim the default port.
+  if (built) await tests('end-to-end tests', endToEnd, '--parallel=1')
+  else if (endToEnd.length > 0) fail('end-to-end tests: not run, there is no executable')
+  await leftoverCheck()
+} finally {
+  await rm(scratch, { recursive: true, force: true })
+}
+
+for (const failure of failures) console.log(`✗ ${failure}`)
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''
+console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`)
+process.exit(interrupted.signal.aborted ? 130 : totals.failed > 0 ? 1 : 0)
+
+/** Ends with the first that fails: the rest would mostly repeat its complaints. */
+async function staticChecks(): Promise<void> {
+  const names = ['typecheck', 'lint', 'knip']
+  if (existsSync(join(ROOT, 'README.md'))) names.push('reference:check')
+  for (const name of names) if (!(await check(name))) return
+}
+
+/** Runs a script of package.json. */
+async function check(name: string): Promise<boolean> {
+  const exitCode = await step(name, ['npm', 'run', '--silent', name])
+  if (exitCode === 0) totals.passed += 1
+  else fail(`${name}: exit code ${exitCode}`)
+  return exitCode === 0
+}
+
+async function tests(name: string, files: string[], parallel: string): Promise<void> {
+  if (files.length === 0) return
+  const outfile = join(scratch, `${name}.xml`)
+  const exitCode = await step(name, [
+    process.execPath,
+    'test',
+    parallel,
+    `--timeout=${TEST_LIMIT_MS}`,
+    '--reporter=junit',
+    `--reporter-outfile=${outfile}`,
+    ...files.map(file => `./${file}`),
+  ])
+  const report = readReport(await readFile(outfile, 'utf8').catch(() => undefined), { files, exitCode })
+  totals.passed += report.passed
+  totals.failed += report.failed
+  totals.skipped += report.skipped
+  if (report.failed > 0) failures.push(`${name}: ${report.failed} failed, exit code ${exitCode}`)
+  for (const file of report.unreported) failures.push(`${file}: did not run`)
+}
+
+async function leftoverCheck(): Promise<void> {
+  const leftovers = await awaitLeftovers(marker, LEFTOVER_GRACE_MS)
+  if (!leftovers) totals.skipped += 1
+  else if (leftovers.length === 0) totals.passed += 1
+  else {
+    fail(`processes left: ${leftovers.map(({ pid, command }) => `\n    ${pid} ${command}`).join('')}`)
+    for (const { pid } of leftovers) end(pid)
+  }
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error // it has ended by itself
+  }
+}
+
+function fail(what: string): void {
+  totals.failed += 1
+  failures.push(what)
+}
+
+/** The exit code, `null` when a signal ended it: ours after the time limit, for one. */
+async function step(name: string, [program, ...args]: [string, ...string[]]): Promise<number | null> {
+  if (interrupted.signal.aborted) return null
+  console.log(`\n── ${name}`)
+  const startedAt = performance.now()
+  const child = Bun.spawn([Bun.which(program) ?? program, ...args], {
+    cwd: ROOT,
+    env: environment(),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    signal: interrupted.signal,
+    timeout: STEP_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  })
+  await child.exited
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  console.log(`── ${name}: ${child.exitCode === 0 ? 'ok' : 'failed'} after ${seconds} s`)
+  return child.exitCode
+}
+
+/** Ours, without what would set up the product under test, and with the marks that its processes are found by. */
+function environment(): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(OPENWORK|OPENWRK|OPENCODE)_/.test(name))
+  return { ...Object.fromEntries(kept), TMPDIR: scratch, TEMP: scratch, TMP: scratch, OPENWORK_TEST_RUN: marker }
+}
+
+async function testFiles(): Promise<string[]> {
+  const files = await Array.fromAsync(new Bun.Glob('test/**/*.test.{ts,tsx}').scan({ cwd: ROOT }))
+  const chosen = files
+    .map(file => file.replaceAll('\\', '/'))
+    .filter(file => filters.length === 0 || filters.some(part => file.includes(part)))
+  if (chosen.length === 0) fail(`no test file matches ${filters.join(' ')}`)
+  return chosen.sort()
+}
