@@ -10,7 +10,7 @@ import {
 } from './define.ts'
 import type { Flag, Flags } from './flags.ts'
 import type { Io } from './io.ts'
-import { columns, type Row, wrap } from './layout.ts'
+import { type Row, renderRows, textColumn, wrap } from './layout.ts'
 import { CommandTree } from './locate.ts'
 import { flagName, kebab } from './table.ts'
 import { unknownCommand } from './usage.ts'
@@ -57,7 +57,7 @@ export async function renderHelp(program: Program, path: readonly string[], look
   const below = tree.under(path).filter(other => !other.hidden && other !== entry)
   if (entry) {
     const command = await loadCommand(entry)
-    addCommand(page, called, command)
+    addCommand(page, program.name, called, command)
     page.table('Commands', below.map(commandRow))
     page.table('Global flags', flagRows(globalFlagsOf(program)))
     page.examples(command.examples ?? [])
@@ -69,7 +69,7 @@ export async function renderHelp(program: Program, path: readonly string[], look
     'Commands',
     below.map(other => {
       const isDefault = path.length === 0 && other.path === program.defaultCommand
-      return { ...commandRow(other), aside: isDefault ? '(default)' : '' }
+      return { ...commandRow(other), facts: isDefault ? ['[default]'] : [] }
     }),
   )
   page.table('Global flags', flagRows(globalFlagsOf(program)))
@@ -78,15 +78,16 @@ export async function renderHelp(program: Program, path: readonly string[], look
   return page.toString()
 }
 
-function addCommand(page: Page, called: string, command: Command): void {
+function addCommand(page: Page, program: string, called: string, command: Command): void {
   page.title(called, command.summary)
   for (const paragraph of (command.description ?? '').split(/\n\s*\n/)) page.paragraph(paragraph)
   page.block('Usage', [usageLine(called, command)])
-  const others = [command.path, ...(command.aliases ?? [])].filter(path => !called.endsWith(` ${path}`))
-  if (others.length > 0) page.paragraph(`Also called ${others.map(path => `\`${path}\``).join(', ')}.`)
+  const names = [command.path, ...(command.aliases ?? [])].map(path => `${program} ${path}`)
+  const others = names.filter(name => name !== called)
+  if (others.length > 0) page.paragraph(`Also called ${others.map(name => `\`${name}\``).join(', ')}.`)
   page.table(
     'Arguments',
-    Object.entries(command.args).map(([key, { summary }]) => ({ term: `<${kebab(key)}>`, text: summary, aside: '' })),
+    Object.entries(command.args).map(([key, { summary }]) => ({ term: `<${kebab(key)}>`, text: summary, facts: [] })),
   )
   for (const [group, flags] of groupsOf(command.flags)) page.table(group, flagRows(flags))
 }
@@ -123,25 +124,24 @@ export function flagTerm(key: string, flag: Flag): string {
 
 const visible = (flags: Flags): [string, Flag][] => Object.entries(flags).filter(([, flag]) => !flag.hidden)
 
-const commandRow = (entry: CommandEntry): Row => ({ term: entry.path, text: entry.summary, aside: '' })
+const commandRow = (entry: CommandEntry): Row => ({ term: entry.path, text: entry.summary, facts: [] })
 
 const flagRows = (flags: Flags): Row[] =>
-  visible(flags).map(([key, flag]) => ({ term: flagTerm(key, flag), text: flag.summary, aside: asideOf(flag) }))
+  visible(flags).map(([key, flag]) => ({ term: flagTerm(key, flag), text: flag.summary, facts: factsOf(flag) }))
 
-function asideOf(flag: Flag): string {
+function factsOf(flag: Flag): string[] {
   const isListed = flag.choices?.join('|') === flag.valueName
-  const facts = [
-    flag.choices && !isListed ? `one of: ${flag.choices.join(', ')}` : '',
-    flag.required ? 'required' : '',
-    flag.defaultText ? `default: ${flag.defaultText}` : '',
-    flag.env.length > 0 ? `env: ${flag.env.join(', ')}` : '',
+  return [
+    flag.choices && !isListed ? `[one of: ${flag.choices.join(', ')}]` : '',
+    flag.required ? '[required]' : '',
+    flag.defaultText ? `[default: ${flag.defaultText}]` : '',
+    flag.env.length > 0 ? `[env: ${flag.env.join(', ')}]` : '',
   ].filter(fact => fact !== '')
-  return facts.length > 0 ? `(${facts.join('; ')})` : ''
 }
 
-/** A help page: blocks with an empty line between them. */
+/** A help page: blocks with an empty line between them, the texts of all tables in one column. */
 class Page {
-  readonly #blocks: string[] = []
+  readonly #blocks: (string | { heading: string; rows: readonly Row[] })[] = []
   readonly #width: number
   readonly #paint: ReturnType<typeof pc.createColors>
 
@@ -169,9 +169,7 @@ class Page {
   }
 
   table(heading: string, rows: readonly Row[]): void {
-    if (rows.length === 0) return
-    const lines = columns(rows, this.#width, { term: this.#paint.cyan, aside: this.#paint.dim })
-    this.#blocks.push([this.#paint.bold(heading), ...lines].join('\n'))
+    if (rows.length > 0) this.#blocks.push({ heading, rows })
   }
 
   /** Commands are not folded: they are there to be copied. */
@@ -185,6 +183,14 @@ class Page {
   }
 
   toString(): string {
-    return `${this.#blocks.join('\n\n')}\n`
+    const rows = this.#blocks.flatMap(block => (typeof block === 'string' ? [] : block.rows))
+    const column = textColumn(rows, this.#width)
+    const paint = { term: this.#paint.cyan, fact: this.#paint.dim }
+    const texts = this.#blocks.map(block =>
+      typeof block === 'string'
+        ? block
+        : [this.#paint.bold(block.heading), ...renderRows(block.rows, column, this.#width, paint)].join('\n'),
+    )
+    return `${texts.join('\n\n')}\n`
   }
 }

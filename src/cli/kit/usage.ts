@@ -50,7 +50,7 @@ export const unknownCommand = (
   const group = [program, ...typed.known].join(' ')
   const close = nearest(typed.next, typed.choices)
   const listed = typed.known.length > 0 && typed.choices.length > 0
-  return new OpenworkError('unknown_command', `Unknown command \`${group}\` ${shownName(typed.next)}`, {
+  return new OpenworkError('unknown_command', `Unknown command \`${group} ${shownName(typed.next)}\``, {
     hint: close
       ? `Did you mean \`${group} ${close}\`?`
       : listed
