@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { approvalPolicy } from './status.ts'
+import { scope } from './tokens.ts'
+
+const access = z.object({ read: z.boolean(), write: z.boolean() })
+
+/** What this server can do, for clients that work with servers of several ages. */
+export const capabilities = z.object({
+  schemaVersion: z.literal(1),
+  serverVersion: z.string(),
+  skills: access.extend({ source: z.literal('openwork') }),
+  hub: z.object({
+    skills: z.object({
+      read: z.boolean(),
+      install: z.boolean(),
+      repo: z.object({ owner: z.string(), name: z.string(), ref: z.string() }),
+    }),
+  }),
+  plugins: access,
+  mcp: access,
+  commands: access,
+  config: access,
+  approvals: approvalPolicy,
+  sandbox: z.object({ enabled: z.boolean(), backend: z.enum(['none', 'docker', 'container']) }),
+  ui: z.object({ toy: z.boolean() }),
+  tokens: z.object({ scoped: z.literal(true), scopes: z.array(scope) }),
+  /** `opencodeWrite` is false in read-only mode, where the proxy forwards only GET and HEAD. */
+  proxy: z.object({ opencode: z.boolean(), opencodeWrite: z.boolean(), opencodeRouter: z.boolean() }),
+  toolProviders: z.object({
+    browser: z.object({
+      enabled: z.boolean(),
+      placement: z.enum(['in-sandbox', 'host-machine', 'client-machine', 'external']),
+      mode: z.enum(['none', 'headless', 'interactive']),
+    }),
+    files: z.object({
+      injection: z.boolean(),
+      outbox: z.boolean(),
+      inboxPath: z.string(),
+      outboxPath: z.string(),
+      maxBytes: z.number(),
+    }),
+  }),
+})
+export type Capabilities = z.infer<typeof capabilities>

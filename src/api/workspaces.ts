@@ -1,0 +1,44 @@
+import { z } from 'zod'
+
+/** How to reach the OpenCode engine of a workspace. Viewers get it without credentials. */
+const opencodeConnection = z.object({
+  baseUrl: z.string().optional(),
+  directory: z.string().optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+})
+
+export const workspace = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** Empty for a remote workspace. */
+  path: z.string(),
+  preset: z.string(),
+  workspaceType: z.enum(['local', 'remote']),
+  remoteType: z.enum(['opencode', 'openwork']).optional(),
+  baseUrl: z.string().optional(),
+  directory: z.string().optional(),
+  displayName: z.string().optional(),
+  openworkHostUrl: z.string().optional(),
+  openworkToken: z.string().optional(),
+  openworkWorkspaceId: z.string().optional(),
+  openworkWorkspaceName: z.string().optional(),
+  sandboxBackend: z.string().optional(),
+  sandboxRunId: z.string().optional(),
+  sandboxContainerName: z.string().optional(),
+  opencode: opencodeConnection.optional(),
+})
+export type Workspace = z.infer<typeof workspace>
+
+/** `workspaces` repeats `items` for older clients; a mounted list leaves it out. */
+export const workspaceList = z.object({
+  items: z.array(workspace),
+  workspaces: z.array(workspace).optional(),
+  activeId: z.string().nullable(),
+})
+
+export const activatedWorkspace = z.object({
+  activeId: z.string(),
+  workspace,
+  persisted: z.literal(false),
+})

@@ -1,0 +1,102 @@
+import { type Context, Hono } from 'hono'
+import { OpenworkError } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import type { Cors } from './cors.ts'
+import { type ConnectionInfo, decodePath, Exchange } from './exchange.ts'
+import { failureResponse } from './failures.ts'
+import { checkAnnouncedLength, MAX_BODY_BYTES, readJsonBody } from './json-body.ts'
+import type { RequestLog } from './request-log.ts'
+import type { Route, StreamRoute } from './route.ts'
+
+export type AppOptions<Access, Caller, Services> = {
+  routes: readonly (Route<Access, Caller, Services> | StreamRoute<Access, Caller, Services>)[]
+  services: Services
+  /** Who calls, if they may. Throws the failure otherwise, and names the kind of caller in `exchange.auth`. */
+  admit(access: Access, exchange: Exchange): Caller | Promise<Caller>
+  checkHost(exchange: Exchange): void
+  cors: Cors
+  requestLog: RequestLog | undefined
+  /** Where bugs go, with their stack. */
+  errorLog: Log
+}
+
+/**
+ * The request handler of a program: Host and Origin checks, preflight, route, admission, body, handler; every failure
+ * as `{code, message, details?}`; one log record per request. A route is matched before its caller is judged: an
+ * unknown path is 404 for everyone. HEAD is answered by GET routes; a trailing slash is another path.
+ */
+export function httpApp<Access, Caller, Services>(
+  options: AppOptions<Access, Caller, Services>,
+): (request: Request, server: ConnectionInfo) => Promise<Response> {
+  const { checkHost, cors, requestLog, errorLog } = options
+  const router = mountRoutes(options)
+
+  const answer = async (exchange: Exchange): Promise<Response> => {
+    checkHost(exchange)
+    if (exchange.request.method === 'OPTIONS') return new Response(null, { status: 204 })
+    cors.check(exchange)
+    decodePath(exchange.path)
+    checkAnnouncedLength(exchange.request, MAX_BODY_BYTES)
+    return router.fetch(exchange.request, { exchange })
+  }
+
+  return async (request, server) => {
+    const exchange = new Exchange(request, server)
+    let response: Response
+    try {
+      response = await answer(exchange)
+    } catch (error) {
+      response = failureResponse(error)
+      if (error instanceof Error) exchange.attributes.error = error.message
+      if (!(error instanceof OpenworkError)) reportBug(errorLog, exchange, error)
+    }
+    cors.allow(exchange, response.headers)
+    requestLog?.record(exchange, response.status)
+    return response
+  }
+}
+
+type Env = { Bindings: { exchange: Exchange } }
+
+function mountRoutes<Access, Caller, Services>(options: AppOptions<Access, Caller, Services>): Hono<Env> {
+  const router = new Hono<Env>()
+  // Hono's own answers to failures are text; ours are made in one place.
+  router.onError(error => {
+    throw error
+  })
+  router.notFound(() => {
+    throw new OpenworkError('not_found', 'No such route')
+  })
+  for (const route of options.routes) {
+    if (route.kind === 'json') router.on(route.method, route.path, context => answerJson(route, context, options))
+    else router.all(route.path, context => answerStream(route, context, options))
+  }
+  return router
+}
+
+async function answerJson<Access, Caller, Services>(
+  route: Route<Access, Caller, Services>,
+  context: Context<Env>,
+  { admit, services }: AppOptions<Access, Caller, Services>,
+): Promise<Response> {
+  const { exchange } = context.env
+  const caller = await admit(route.access, exchange)
+  const body = route.body && (await readJsonBody(exchange.request, route.body, route.bodyCodes))
+  const result = await route.handle({ params: context.req.param(), body, caller }, services)
+  return Response.json(result, { status: route.reply.status })
+}
+
+async function answerStream<Access, Caller, Services>(
+  route: StreamRoute<Access, Caller, Services>,
+  context: Context<Env>,
+  { admit, services }: AppOptions<Access, Caller, Services>,
+): Promise<Response> {
+  const { exchange } = context.env
+  const caller = await admit(route.access(exchange), exchange)
+  return route.handle({ params: context.req.param(), caller, exchange }, services)
+}
+
+function reportBug(log: Log, { request, path }: Exchange, error: unknown): void {
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  log.error(`${request.method} ${path} failed: ${stack}`, { method: request.method, path, status: 500 })
+}

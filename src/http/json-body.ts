@@ -1,0 +1,57 @@
+import type { z } from 'zod'
+import { type FailureCode, OpenworkError } from '../shared/errors.ts'
+
+/** Longer request bodies are refused everywhere, proxies included. */
+export const MAX_BODY_BYTES = 128 * 1024 * 1024
+
+/** For the JSON routes, unless one says otherwise. */
+const MAX_JSON_BYTES = 1024 * 1024
+
+/** Throws `body_too_large` when the request announces more than `maxBytes`. */
+export function checkAnnouncedLength(request: Request, maxBytes: number): void {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+}
+
+/**
+ * The request's body, parsed and validated. Throws `body_too_large`, `invalid_json` (also for an empty body), or
+ * `invalid_payload` with the issues found; `codes` names another code for an issue in one field.
+ */
+export async function readJsonBody<Body>(
+  request: Request,
+  schema: z.ZodType<Body>,
+  codes: Readonly<Record<string, FailureCode>> = {},
+): Promise<Body> {
+  checkAnnouncedLength(request, MAX_JSON_BYTES)
+  const parsed = schema.safeParse(parseJson(await readText(request, MAX_JSON_BYTES)))
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  const [first] = issues
+  const code = (first && codes[first.path]) ?? 'invalid_payload'
+  throw new OpenworkError(code, first?.path ? `${first.path}: ${first.message}` : (first?.message ?? 'Invalid body'), {
+    details: { issues },
+  })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new OpenworkError('invalid_json', text === '' ? 'The body is empty, JSON is expected' : 'Not JSON', { cause })
+  }
+}
+
+/** Counted while it arrives: a chunked body announces no length. */
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.headers.has('content-length')) return request.text()
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+const tooLarge = (maxBytes: number): OpenworkError =>
+  new OpenworkError('body_too_large', `The body is larger than ${maxBytes} bytes`, { details: { maxBytes } })

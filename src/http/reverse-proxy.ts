@@ -1,0 +1,165 @@
+import { systemCode } from '../shared/errors.ts'
+import { fetchRoute } from '../shared/loopback.ts'
+
+/** RFC 9110 7.6.1: these speak of one connection, not of the message. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** Ours to answer, or made anew for the upstream connection. */
+const NOT_FORWARDED = [...HOP_BY_HOP, 'host', 'content-length', 'expect']
+
+export type UpstreamFailureKind =
+  /** Nobody listens, the connection broke before the answer, or none could be made. */
+  | 'unreachable'
+  /** Connected, and no answer within the limit. */
+  | 'no_answer'
+  /** What came is not HTTP. */
+  | 'invalid_answer'
+  /** The client is gone; nobody will read the answer. */
+  | 'client_gone'
+
+export class UpstreamFailure extends Error {
+  readonly kind: UpstreamFailureKind
+
+  constructor(kind: UpstreamFailureKind, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.kind = kind
+  }
+}
+
+export type ForwardOptions = {
+  url: URL
+  /** Request headers not to pass on, beyond the connection's own; in lower case. */
+  drop: readonly string[]
+  /** Request headers to set, after dropping. */
+  set: Readonly<Record<string, string>>
+  /** From sending to the answer's headers; undefined waits as long as the client does. The body has no limit. */
+  answerWithinMs: number | undefined
+  /** Streams that are open; a program closes them before it ends. */
+  streams: OpenStreams
+}
+
+/**
+ * Sends a request on and gives back what comes: status, headers and bytes as they are, a content encoding included,
+ * redirects included. Bodies stream both ways. When the client goes, so does the upstream request.
+ * Throws `UpstreamFailure`.
+ */
+export async function forward(request: Request, options: ForwardOptions): Promise<Response> {
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD' && request.body !== null
+  const aborter = new AbortController()
+  request.signal.addEventListener('abort', () => aborter.abort(), { once: true })
+  let timedOut = false
+  const timer =
+    options.answerWithinMs !== undefined &&
+    setTimeout(() => {
+      timedOut = true
+      aborter.abort()
+    }, options.answerWithinMs)
+  try {
+    const answer = await fetch(options.url, {
+      method: request.method,
+      headers: requestHeaders(request.headers, options),
+      ...(hasBody && { body: request.body }),
+      redirect: 'manual',
+      signal: aborter.signal,
+      // Bun's own: bytes as they come, and no limit on silence (it is 300 s).
+      decompress: false,
+      timeout: false,
+      ...fetchRoute(options.url),
+    } as RequestInit)
+    const headers = responseHeaders(answer.headers)
+    const isEventStream = headers.get('content-type')?.startsWith('text/event-stream') ?? false
+    const body = isEventStream && answer.body ? options.streams.pass(answer.body) : answer.body
+    return new Response(body, { status: answer.status, statusText: answer.statusText, headers })
+  } catch (error) {
+    throw new UpstreamFailure(failureKind(error, { timedOut, clientGone: request.signal.aborted }), error)
+  } finally {
+    if (timer) clearTimeout(timer)
+  }
+}
+
+function failureKind(error: unknown, seen: { timedOut: boolean; clientGone: boolean }): UpstreamFailureKind {
+  if (seen.clientGone) return 'client_gone'
+  if (seen.timedOut) return 'no_answer'
+  // What Bun's parser found wrong has such names; what befell the connection has system codes.
+  return /^(?:Malformed_|Invalid|ResponseHeader)/.test(systemCode(error) ?? '') ? 'invalid_answer' : 'unreachable'
+}
+
+function requestHeaders(received: Headers, { drop, set }: ForwardOptions): Headers {
+  const headers = new Headers(received)
+  for (const name of [...namedByConnection(received), ...NOT_FORWARDED, ...drop]) headers.delete(name)
+  // Otherwise Bun offers its own list, and the answer may come in an encoding the client never offered.
+  if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
+  for (const [name, value] of Object.entries(set)) headers.set(name, value)
+  return headers
+}
+
+/** Bun frames the answer anew, and keeps a content length that still holds. */
+function responseHeaders(received: Headers): Headers {
+  const headers = new Headers(received)
+  for (const name of [...namedByConnection(received), ...HOP_BY_HOP]) headers.delete(name)
+  // Who may read the answer is decided here, not by what stands behind.
+  for (const name of [...headers.keys()]) if (name.startsWith('access-control-')) headers.delete(name)
+  return headers
+}
+
+function namedByConnection(headers: Headers): string[] {
+  const connection = headers.get('connection')
+  if (connection === null) return []
+  return connection
+    .split(',')
+    .map(name => name.trim().toLowerCase())
+    .filter(name => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
+}
+
+/** The event streams passing through, so that a program that ends can end them properly instead of cutting them off. */
+export class OpenStreams {
+  readonly #open = new Set<() => void>()
+
+  /** The same bytes, chunk by chunk as they come. */
+  pass(upstream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    const reader = upstream.getReader()
+    const open = this.#open
+    let close: () => void = () => {}
+    return new ReadableStream<Uint8Array>({
+      start(controller) {
+        close = () => {
+          open.delete(close)
+          controller.close()
+          reader.cancel().catch(() => {}) // it may have broken meanwhile; we are done with it
+        }
+        open.add(close)
+      },
+      async pull(controller) {
+        const { done, value } = await reader.read().catch(error => {
+          open.delete(close)
+          throw error
+        })
+        if (!open.has(close)) return
+        if (value) return controller.enqueue(value)
+        if (done) close()
+      },
+      cancel(reason) {
+        open.delete(close)
+        return reader.cancel(reason)
+      },
+    })
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  end(): void {
+    for (const close of [...this.#open]) close()
+  }
+}

@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
+
+const text = z.string().optional()
+
+const workspaceEntry = z.object({
+  id: text,
+  name: text,
+  path: text,
+  preset: text,
+  workspaceType: z.enum(['local', 'remote']).optional(),
+  remoteType: z.enum(['opencode', 'openwork']).optional(),
+  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+  directory: text,
+  displayName: text,
+  openworkHostUrl: text,
+  openworkToken: text,
+  openworkWorkspaceId: text,
+  openworkWorkspaceName: text,
+  sandboxBackend: text,
+  sandboxRunId: text,
+  sandboxContainerName: text,
+  opencodeUsername: text,
+  opencodePassword: text,
+})
+export type WorkspaceEntry = z.infer<typeof workspaceEntry>
+
+/** Keys that are not ours are left alone: other programs keep things in this file too. */
+const configFile = z.object({
+  host: text,
+  port: z.number().int().min(0).max(65_535).optional(),
+  token: text,
+  hostToken: text,
+  approval: z
+    .object({ mode: z.enum(['manual', 'auto']).optional(), timeoutMs: z.number().int().positive().optional() })
+    .optional(),
+  workspaces: z.array(workspaceEntry).optional(),
+  corsOrigins: z.array(z.string()).optional(),
+  allowedHosts: z.array(z.string()).optional(),
+  readOnly: z.boolean().optional(),
+  opencodeBaseUrl: text,
+  opencodeDirectory: text,
+  opencodeUsername: text,
+  opencodePassword: text,
+  logFormat: z.enum(['pretty', 'text', 'human', 'json']).optional(),
+  logRequests: z.boolean().optional(),
+  authorizedRoots: z.array(z.string()).optional(),
+})
+export type ConfigFile = z.infer<typeof configFile>
+
+/**
+ * The settings file, or undefined when there is none. Throws `invalid_config` naming the file and the place when it
+ * cannot be read, is not JSON, or holds a value of the wrong kind: a typing error must not silently open the server.
+ */
+export async function readConfigFile(path: string): Promise<ConfigFile | undefined> {
+  let content: string
+  try {
+    content = await readFile(path, 'utf8')
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return undefined
+    throw new OpenworkError('invalid_config', `Cannot read ${path} (${systemCode(cause) ?? String(cause)})`, { cause })
+  }
+  const parsed = configFile.safeParse(await parseJsonAt(path, content))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const place = issue?.path.map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('') ?? ''
+  throw new OpenworkError('invalid_config', `${path}: ${place.replace(/^\./, '') || 'content'}: ${issue?.message}`)
+}
+
+async function parseJsonAt(path: string, content: string): Promise<unknown> {
+  if (content.trim() === '') return {}
+  try {
+    return JSON.parse(content)
+  } catch (cause) {
+    // Only now: it finds the place, which JSON.parse does not tell under Bun.
+    const { parse, printParseErrorCode } = await import('jsonc-parser')
+    const errors: import('jsonc-parser').ParseError[] = []
+    parse(content, errors, { disallowComments: true })
+    const [first] = errors
+    const before = content.slice(0, first?.offset ?? 0).split('\n')
+    const place = `${path}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
+    throw new OpenworkError(
+      'invalid_config',
+      `${place}: not JSON (${first ? printParseErrorCode(first.error) : cause})`,
+      {
+        cause,
+      },
+    )
+  }
+}

@@ -1,0 +1,123 @@
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import { httpApp } from '../http/app.ts'
+import { Cors } from '../http/cors.ts'
+import { hostCheck } from '../http/host-policy.ts'
+import { MAX_BODY_BYTES } from '../http/json-body.ts'
+import { RequestLog } from '../http/request-log.ts'
+import { OpenStreams } from '../http/reverse-proxy.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { admit } from './admission.ts'
+import { Attempts } from './attempts.ts'
+import { KnownSecret } from './digest.ts'
+import type { ServerLogs } from './logs.ts'
+import { OpencodeProxy } from './opencode-proxy.ts'
+import { SERVER_ROUTES } from './routes/index.ts'
+import type { ServerSettings } from './settings.ts'
+import { TokenStore } from './token-store.ts'
+import { Workspaces } from './workspaces.ts'
+
+/** Silence on a connection that is no proxied stream; Bun allows at most 255. */
+const IDLE_SECONDS = 120
+
+/** Bun answers a longer body with a bare 413; up to here the answer is ours, in JSON. */
+const BUN_BODY_LIMIT = 8 * MAX_BODY_BYTES
+
+/** Running requests get so long to end when the server stops. */
+const DRAIN_MS = 1_500
+const DRAIN_CHECK_MS = 5
+
+export type RunningServer = {
+  /** `http://<host>:<port>`, with the real port. */
+  url: string
+  /**
+   * Stops accepting, ends the streams, gives running requests 1.5 s, cuts what is left. Callers may wait for it once or
+   * often; it never rejects.
+   */
+  stop(): Promise<void>
+}
+
+/**
+ * Opens the server. Throws `port_in_use`, `port_not_allowed` or `address_not_available` naming host and port. The
+ * caller stops it.
+ */
+export async function listen(settings: ServerSettings, logs: ServerLogs, startedMs: number): Promise<RunningServer> {
+  const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
+  const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
+  const streams = new OpenStreams()
+  const admission = {
+    clientToken: new KnownSecret(settings.clientToken.value),
+    hostToken: new KnownSecret(settings.hostToken.value),
+    tokens,
+    attempts: new Attempts(),
+    readOnly: settings.readOnly,
+  }
+  const fetch = httpApp({
+    routes: SERVER_ROUTES,
+    services: { settings, workspaces, tokens, opencode: new OpencodeProxy(workspaces, streams), startedMs },
+    admit: (access, exchange) => admit(access, exchange, admission),
+    checkHost: hostCheck({ bind: settings.host, allowedHosts: settings.allowedHosts, machineName: hostname() }),
+    cors: new Cors(settings.corsOrigins),
+    requestLog: settings.logRequests ? new RequestLog(logs.out) : undefined,
+    errorLog: logs.err,
+  })
+  const server = await bind(settings, fetch)
+  let stopped: Promise<void> | undefined
+  return {
+    url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
+    stop: () => (stopped ??= drain(server, streams)),
+  }
+}
+
+type BunServer = ReturnType<typeof Bun.serve>
+
+async function bind(
+  { host, port }: ServerSettings,
+  fetch: (request: Request, server: BunServer) => Promise<Response>,
+): Promise<BunServer> {
+  // Bun reports a name that does not resolve as a port in use (1.4.5).
+  if (isIP(host) === 0)
+    await lookup(host).catch(cause => {
+      throw new OpenworkError('address_not_available', `Cannot listen on ${host}:${port}: no such host name`, { cause })
+    })
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      fetch,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: BUN_BODY_LIMIT,
+      // Never a page with our source in it.
+      development: false,
+    })
+  } catch (cause) {
+    throw bindFailure(cause, `${host}:${port}`)
+  }
+}
+
+function bindFailure(cause: unknown, place: string): unknown {
+  switch (systemCode(cause)) {
+    case 'EADDRINUSE':
+      return new OpenworkError('port_in_use', `Cannot listen on ${place}: something else does already`, {
+        hint: 'Stop it, or choose another port with --port',
+        cause,
+      })
+    case 'EACCES':
+    case 'EPERM':
+      return new OpenworkError('port_not_allowed', `Cannot listen on ${place}: the system does not allow it`, { cause })
+    case 'EADDRNOTAVAIL':
+      return new OpenworkError('address_not_available', `Cannot listen on ${place}: no such address here`, { cause })
+    default:
+      return cause
+  }
+}
+
+async function drain(server: BunServer, streams: OpenStreams): Promise<void> {
+  const deadlineMs = performance.now() + DRAIN_MS
+  void server.stop() // resolves only when idle connections are gone too, which clients keep open
+  streams.end()
+  // Bun tells the number of running requests, not when it changes.
+  while (server.pendingRequests > 0 && performance.now() < deadlineMs) await Bun.sleep(DRAIN_CHECK_MS)
+  await server.stop(true)
+}

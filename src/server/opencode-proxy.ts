@@ -1,0 +1,136 @@
+import type { Workspace } from '../api/workspaces.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { forward, type OpenStreams, UpstreamFailure } from '../http/reverse-proxy.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import { type Caller, requireScope } from './admission.ts'
+import {
+  directoryHeader,
+  directoryOf,
+  isPromptReply,
+  opencodeUrl,
+  pinDirectory,
+  requestedDirectories,
+} from './opencode-target.ts'
+import { UpstreamTrust } from './upstream-trust.ts'
+import type { Workspaces } from './workspaces.ts'
+
+/**
+ * GET and HEAD answer without waiting for a model. Longer silence than this from one that answered a second ago means it
+ * hangs. Other methods have no limit: a prompt is answered when the agent is done.
+ */
+const READ_ANSWER_MS = 60_000
+
+const DROPPED_HEADERS = ['authorization', 'x-openwork-host-token', 'x-openwork-client-id', 'origin', 'cookie']
+
+type ProxiedRequest = {
+  exchange: Exchange
+  caller: Caller
+  workspace: Workspace
+  /** The path behind the mount, percent-encoded as received; empty or beginning with `/`. */
+  rest: string
+  /** Reached under the workspace's own path: its folder is then the only one that can be asked for. */
+  mounted: boolean
+}
+
+/** Passes requests on to the opencode of a workspace, under that opencode's credentials. */
+export class OpencodeProxy {
+  readonly #workspaces: Workspaces
+  readonly #streams: OpenStreams
+  readonly #trust = new UpstreamTrust()
+
+  constructor(workspaces: Workspaces, streams: OpenStreams) {
+    this.#workspaces = workspaces
+    this.#streams = streams
+  }
+
+  /**
+   * Throws `opencode_unconfigured`, `invalid_path`, `forbidden`, `workspace_unauthorized`, `opencode_unreachable` or
+   * `opencode_invalid_answer`.
+   */
+  async handle({ exchange, caller, workspace, rest, mounted }: ProxiedRequest): Promise<Response> {
+    const baseUrl = workspace.opencode?.baseUrl
+    if (!baseUrl)
+      throw new OpenworkError('opencode_unconfigured', `Workspace "${workspace.id}" has no opencode base URL`)
+    exchange.note = 'opencode'
+    exchange.attributes['proxy.service'] = 'opencode'
+    exchange.attributes['proxy.base_url'] = baseUrl
+
+    const url = opencodeUrl(baseUrl, rest, exchange.search)
+    const isRead = exchange.request.method === 'GET' || exchange.request.method === 'HEAD'
+    // Only an owner may say yes on the user's behalf.
+    if (!isRead && isPromptReply(url)) requireScope(caller, 'owner')
+    const set = { ...authorizationOf(workspace), ...this.#directory(exchange, caller, workspace, { url, mounted }) }
+
+    const probeUrl = opencodeUrl(baseUrl, '/global/health', '')
+    if (!(await this.#trust.isAnswering(probeUrl, authorizationOf(workspace)))) throw unreachable(baseUrl)
+    exchange.keepOpen()
+    try {
+      const answer = await forward(exchange.request, {
+        url,
+        drop: [...DROPPED_HEADERS, ...(mounted ? ['x-opencode-directory', 'x-opencode-workspace'] : [])],
+        set,
+        answerWithinMs: isRead ? READ_ANSWER_MS : undefined,
+        streams: this.#streams,
+      })
+      this.#trust.answered(probeUrl)
+      return answer
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error
+      return this.#failed(error, baseUrl, probeUrl)
+    }
+  }
+
+  /** The header that names the folder to work in, once the caller's own wish is dealt with. */
+  #directory(
+    { request }: Exchange,
+    caller: Caller,
+    workspace: Workspace,
+    { url, mounted }: { url: URL; mounted: boolean },
+  ): Record<string, string> {
+    const directory = directoryOf(workspace)
+    const wished = request.headers.get('x-opencode-directory')
+    if (mounted) pinDirectory(url, directory)
+    else {
+      this.#checkDirectories(requestedDirectories(url, wished), caller, directory)
+      if (wished !== null) return {}
+    }
+    return directory === undefined ? {} : { 'x-opencode-directory': directoryHeader(directory) }
+  }
+
+  /** Whoever holds less than an owner token works in the published folders, not wherever opencode can reach. */
+  #checkDirectories(wished: readonly string[], caller: Caller, own: string | undefined): void {
+    if (caller.scope === 'owner') return
+    const foreign = wished.find(directory => directory !== own && !this.#workspaces.isAuthorized(directory))
+    if (foreign === undefined) return
+    throw new OpenworkError('workspace_unauthorized', `The folder "${foreign}" is outside the authorized roots`)
+  }
+
+  #failed({ kind, message, cause }: UpstreamFailure, target: string, probeUrl: URL): Response {
+    switch (kind) {
+      case 'client_gone':
+        // Nobody reads it; the log shows what nginx would show.
+        return new Response(null, { status: 499 })
+      case 'invalid_answer':
+        throw new OpenworkError('opencode_invalid_answer', `opencode sent no valid HTTP answer: ${message}`, {
+          cause,
+          details: { target },
+        })
+      case 'no_answer':
+      case 'unreachable':
+        this.#trust.lost(probeUrl)
+        throw unreachable(target, cause)
+    }
+  }
+}
+
+function authorizationOf({ opencode }: Workspace): Record<string, string> {
+  if (!opencode?.username || !opencode.password) return {}
+  const credentials = Buffer.from(`${opencode.username}:${opencode.password}`).toString('base64')
+  return { authorization: `Basic ${credentials}` }
+}
+
+const unreachable = (target: string, cause?: unknown): OpenworkError =>
+  new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
+    cause,
+    details: { target, retryAfterMs: 1000 },
+  })

@@ -1,0 +1,68 @@
+import type { Workspace } from '../api/workspaces.ts'
+import { decodePath } from '../http/exchange.ts'
+import { OpenworkError } from '../shared/errors.ts'
+
+/** Where opencode takes the folder to work in from, beside its header (1.18.33). */
+const DIRECTORY_PARAMS = ['directory', 'location[directory]']
+/** These choose one of opencode's own workspaces, which lies in another folder. */
+const OTHER_WORKSPACE_PARAMS = ['workspace', 'location[workspace]']
+
+/**
+ * The URL behind a proxied path: the base URL, its own path kept, then `rest` as received. Throws `invalid_path` when
+ * the path would leave the base URL's.
+ */
+export function opencodeUrl(baseUrl: string, rest: string, search: string): URL {
+  const base = new URL(baseUrl)
+  const basePath = base.pathname.replace(/\/+$/, '')
+  // As text, not as a relative URL: `//host/` would name another host.
+  const url = new URL(`${base.origin}${basePath}${rest || '/'}${search}`)
+  if (!url.pathname.startsWith(`${basePath}/`))
+    throw new OpenworkError('invalid_path', 'The path leads out of the opencode base URL')
+  return url
+}
+
+/** Makes a URL mean this folder whatever the caller asked for. */
+export function pinDirectory(url: URL, directory: string | undefined): void {
+  if (url.search === '') return
+  for (const name of DIRECTORY_PARAMS) {
+    if (!url.searchParams.has(name)) continue
+    if (directory === undefined) url.searchParams.delete(name)
+    else url.searchParams.set(name, directory)
+  }
+  for (const name of OTHER_WORKSPACE_PARAMS) if (url.searchParams.has(name)) url.searchParams.delete(name)
+}
+
+/** Every folder a request asks for, decoded. */
+export function requestedDirectories(url: URL, header: string | null): string[] {
+  const fromQuery = DIRECTORY_PARAMS.flatMap(name => url.searchParams.getAll(name))
+  return [...fromQuery, ...(header === null ? [] : [header])].map(decodedDirectory)
+}
+
+/** A header holds ASCII only; opencode decodes percent escapes, so a `%` of the path's own is one too. */
+export const directoryHeader = (directory: string): string =>
+  /[^\x20-\x7e]|%/.test(directory) ? encodeURIComponent(directory) : directory
+
+export const directoryOf = (workspace: Workspace): string | undefined => workspace.opencode?.directory || undefined
+
+/**
+ * Whether a path answers one of opencode's questions to the user: a permission prompt, in its present and its older
+ * session-bound form, or a question of the agent. Judged on the path as opencode will read it.
+ */
+export function isPromptReply(url: URL): boolean {
+  const path = decodePath(url.pathname)
+    .replaceAll(/\/{2,}/g, '/')
+    .replace(/\/+$/, '')
+  return (
+    /\/(?:permission|question)\/[^/]+\/(?:reply|reject)$/i.test(path) ||
+    /\/session\/[^/]+\/permissions?\/[^/]+$/i.test(path) ||
+    /\/session\/[^/]+\/(?:permission|question)s?\/[^/]+\/(?:reply|reject)$/i.test(path)
+  )
+}
+
+function decodedDirectory(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // opencode takes it as it is then, too
+  }
+}

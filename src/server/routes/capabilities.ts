@@ -1,0 +1,66 @@
+import { type Capabilities, capabilities as capabilitiesReply } from '../../api/capabilities.ts'
+import { SCOPES } from '../../api/tokens.ts'
+import { ok } from '../../http/route.ts'
+import { VERSION } from '../../shared/version.ts'
+import { route, type Services } from '../services.ts'
+import type { ServerSettings } from '../settings.ts'
+
+export const capabilities = route({
+  method: 'GET',
+  path: '/capabilities',
+  summary: 'What this server can do',
+  access: { auth: 'client' },
+  reply: ok(capabilitiesReply),
+  fails: [],
+  handle: (_call, services) => describeCapabilities(services),
+})
+
+/** A group is announced when its routes are there: a client that believes us must not run into 404. */
+const ABSENT = { read: false, write: false }
+
+function describeCapabilities({ settings, workspaces }: Services): Capabilities {
+  return {
+    schemaVersion: 1,
+    serverVersion: VERSION,
+    skills: { ...ABSENT, source: 'openwork' },
+    hub: {
+      skills: { read: false, install: false, repo: { owner: 'different-ai', name: 'openwork-hub', ref: 'main' } },
+    },
+    plugins: ABSENT,
+    mcp: ABSENT,
+    commands: ABSENT,
+    config: { read: true, write: false },
+    approvals: settings.approval,
+    sandbox: settings.sandbox,
+    ui: { toy: false },
+    tokens: { scoped: true, scopes: [...SCOPES].reverse() },
+    proxy: {
+      opencode: workspaces.all.some(({ opencode }) => opencode?.baseUrl !== undefined),
+      opencodeWrite: !settings.readOnly,
+      opencodeRouter: false,
+    },
+    toolProviders: {
+      browser: browserProvider(settings.browser),
+      files: {
+        injection: false,
+        outbox: false,
+        inboxPath: '.opencode/openwork/inbox/',
+        outboxPath: '.opencode/openwork/outbox/',
+        maxBytes: settings.inboxMaxBytes,
+      },
+    },
+  }
+}
+
+function browserProvider(browser: ServerSettings['browser']): Capabilities['toolProviders']['browser'] {
+  switch (browser) {
+    case 'sandbox-headless':
+      return { enabled: true, placement: 'in-sandbox', mode: 'headless' }
+    case 'host-interactive':
+      return { enabled: true, placement: 'host-machine', mode: 'interactive' }
+    case 'client-interactive':
+      return { enabled: true, placement: 'client-machine', mode: 'interactive' }
+    case undefined:
+      return { enabled: false, placement: 'external', mode: 'none' }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Exchange } from '../../http/exchange.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import type { Access } from '../admission.ts'
+import type { ServerStreamRoute } from '../services.ts'
+
+/** Viewers read; what else is forwarded is work. */
+const accessByMethod = ({ request: { method } }: Exchange): Access =>
+  method === 'GET' || method === 'HEAD' ? { auth: 'client' } : { auth: 'client', scope: 'collaborator', writes: true }
+
+const FAILS = [
+  'workspace_not_found',
+  'workspace_unauthorized',
+  'opencode_unconfigured',
+  'opencode_unreachable',
+  'opencode_invalid_answer',
+] as const
+
+/** The active workspace's opencode. */
+const activeOpencode: ServerStreamRoute = {
+  kind: 'stream',
+  path: '/opencode/*',
+  summary: 'opencode of the active workspace',
+  access: accessByMethod,
+  fails: FAILS,
+  async handle({ caller, exchange }, { workspaces, opencode }) {
+    const workspace = workspaces.active
+    if (!workspace) throw new OpenworkError('opencode_unconfigured', 'No workspace is configured')
+    return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 1), mounted: false })
+  },
+}
+
+/** One workspace's opencode; requests cannot reach another folder than its own. */
+const mountedOpencode = (prefix: '/w' | '/workspace'): ServerStreamRoute => ({
+  kind: 'stream',
+  path: `${prefix}/:id/opencode/*`,
+  summary: 'opencode of one workspace',
+  access: accessByMethod,
+  fails: FAILS,
+  async handle({ params: { id = '' }, caller, exchange }, { workspaces, opencode }) {
+    const workspace = workspaces.require(id)
+    return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 3), mounted: true })
+  },
+})
+
+export const opencodeRoutes = [activeOpencode, mountedOpencode('/w'), mountedOpencode('/workspace')]
+
+/** The path behind its first `segments` segments, as received. */
+function restOf({ path }: Exchange, segments: number): string {
+  let start = 0
+  for (let index = 0; index < segments; index += 1) {
+    start = path.indexOf('/', start + 1)
+    if (start === -1) return ''
+  }
+  return path.slice(start)
+}

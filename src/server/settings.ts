@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import type { Status } from '../api/status.ts'
+import type { Workspace } from '../api/workspaces.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import type { LogFormat } from '../shared/log.ts'
+import { type Secret, secret } from '../shared/secret.ts'
+import { type ConfigFile, readConfigFile, type WorkspaceEntry } from './config-file.ts'
+import { type ParsedFlags, VALUE_FLAGS, type ValueFlag } from './flags.ts'
+import { planWorkspaces } from './workspaces.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+type TokenSource = Status['tokenSource']['client']
+
+export type ServerSettings = {
+  configPath: string
+  host: string
+  /** 0: any free one. */
+  port: number
+  clientToken: { value: Secret; source: TokenSource }
+  hostToken: { value: Secret; source: TokenSource }
+  approval: { mode: 'manual' | 'auto'; timeoutMs: number }
+  workspaces: readonly Workspace[]
+  authorizedRoots: readonly string[]
+  corsOrigins: readonly string[]
+  allowedHosts: readonly string[]
+  readOnly: boolean
+  logFormat: LogFormat
+  logRequests: boolean
+  verbose: boolean
+  runId: string
+  tokenStorePath: string
+  sandbox: { enabled: boolean; backend: 'none' | 'docker' | 'container' }
+  browser: 'sandbox-headless' | 'host-interactive' | 'client-interactive' | undefined
+  inboxMaxBytes: number
+}
+
+const DEFAULT_INBOX_BYTES = 50_000_000
+const MAX_INBOX_BYTES = 250_000_000
+
+/**
+ * Flags over environment over file over default; blank counts as not given. Relative paths of flags and environment are
+ * read against `cwd`, those of the file against its folder. Throws `invalid_value` or `invalid_config`.
+ */
+export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd: string): Promise<ServerSettings> {
+  const given = new Given(flags, env)
+  const configPath = resolve(cwd, given.text('config') ?? join(homedir(), '.config', 'openwork', 'server.json'))
+  const file = (await readConfigFile(configPath)) ?? {}
+  const workspaces = workspacesOf(given, file, { cwd, configDir: dirname(configPath) })
+  return {
+    configPath,
+    host: given.text('host') ?? (file.host?.trim() || '127.0.0.1'),
+    port: given.number('port', { min: 0, max: 65_535 }) ?? file.port ?? 8787,
+    clientToken: given.token('token', file.token),
+    hostToken: given.token('host-token', file.hostToken),
+    approval: {
+      mode: given.choice('approval', ['manual', 'auto']) ?? file.approval?.mode ?? 'manual',
+      timeoutMs: given.number('approval-timeout', { min: 1, max: 2 ** 31 - 1 }) ?? file.approval?.timeoutMs ?? 30_000,
+    },
+    workspaces,
+    authorizedRoots: rootsOf(file, dirname(configPath), workspaces),
+    corsOrigins: given.list('cors') ?? file.corsOrigins ?? [],
+    allowedHosts: given.list('allowed-hosts') ?? file.allowedHosts ?? [],
+    readOnly: flags.switches['read-only'] ?? isOn(env.OPENWORK_READONLY) ?? file.readOnly ?? false,
+    logFormat: logFormatOf(given, file),
+    logRequests: flags.switches['log-requests'] ?? isOn(env.OPENWORK_LOG_REQUESTS) ?? file.logRequests ?? true,
+    verbose: flags.switches.verbose ?? false,
+    runId: env.OPENWORK_RUN_ID?.trim() || randomUUID(),
+    tokenStorePath: resolve(cwd, env.OPENWORK_TOKEN_STORE?.trim() || join(dirname(configPath), 'tokens.json')),
+    sandbox: sandboxOf(env),
+    browser: browserOf(env.OPENWORK_BROWSER_PROVIDER),
+    inboxMaxBytes: Math.min(Number(env.OPENWORK_INBOX_MAX_BYTES) || DEFAULT_INBOX_BYTES, MAX_INBOX_BYTES),
+  }
+}
+
+/** Reads one setting at a time from flags, then environment. */
+class Given {
+  readonly #flags: ParsedFlags
+  readonly #env: Environment
+
+  constructor(flags: ParsedFlags, env: Environment) {
+    this.#flags = flags
+    this.#env = env
+  }
+
+  text(name: ValueFlag): string | undefined {
+    return this.#found(name)?.value
+  }
+
+  choice<Choice extends string>(name: ValueFlag, choices: readonly Choice[]): Choice | undefined {
+    const found = this.#found(name)
+    if (!found) return undefined
+    const choice = choices.find(known => known === found.value.toLowerCase())
+    if (choice !== undefined) return choice
+    throw invalidValue(found.origin, found.value, choices.join(' or '))
+  }
+
+  number(name: ValueFlag, { min, max }: { min: number; max: number }): number | undefined {
+    const found = this.#found(name)
+    if (!found) return undefined
+    const value = Number(found.value)
+    if (/^\d+$/.test(found.value) && value >= min && value <= max) return value
+    throw invalidValue(found.origin, found.value, `a whole number from ${min} to ${max}`)
+  }
+
+  /** A JSON array, or items between `,` or `;`. */
+  list(name: ValueFlag): string[] | undefined {
+    const found = this.#found(name)
+    return found && parseList(found.origin, found.value)
+  }
+
+  token(name: 'token' | 'host-token', inFile: string | undefined): { value: Secret; source: TokenSource } {
+    const flag = this.#flags.values[name]?.at(-1)?.trim()
+    if (flag) return { value: secret(flag), source: 'cli' }
+    const variable = this.#env[VALUE_FLAGS[name]]?.trim()
+    if (variable) return { value: secret(variable), source: 'env' }
+    if (inFile?.trim()) return { value: secret(inFile.trim()), source: 'file' }
+    return { value: secret(randomUUID()), source: 'generated' }
+  }
+
+  /** Paths given by `--workspace`, else by the variable. */
+  workspacePaths(): string[] | undefined {
+    const flags = this.#flags.values.workspace?.filter(path => path.trim() !== '')
+    if (flags && flags.length > 0) return [...flags]
+    const variable = this.#env.OPENWORK_WORKSPACES?.trim()
+    return variable ? parseList('OPENWORK_WORKSPACES', variable) : undefined
+  }
+
+  #found(name: ValueFlag): { value: string; origin: string } | undefined {
+    const flag = this.#flags.values[name]?.at(-1)?.trim()
+    if (flag) return { value: flag, origin: `--${name}` }
+    const variable = VALUE_FLAGS[name]
+    const value = this.#env[variable]?.trim()
+    return value ? { value, origin: variable } : undefined
+  }
+}
+
+function workspacesOf(given: Given, file: ConfigFile, at: { cwd: string; configDir: string }): Workspace[] {
+  const defaults = {
+    baseUrl: given.text('opencode-base-url') ?? file.opencodeBaseUrl,
+    directory: given.text('opencode-directory') ?? file.opencodeDirectory,
+    username: given.text('opencode-username') ?? file.opencodeUsername,
+    password: given.text('opencode-password') ?? file.opencodePassword,
+  }
+  if (defaults.baseUrl !== undefined && !isHttpUrl(defaults.baseUrl))
+    throw invalidValue('opencode base URL', defaults.baseUrl, 'an http or https URL')
+  const paths = given.workspacePaths()
+  const entries: readonly WorkspaceEntry[] = paths?.map(path => ({ path })) ?? file.workspaces ?? []
+  return planWorkspaces(entries, paths ? at.cwd : at.configDir, defaults)
+}
+
+function rootsOf(file: ConfigFile, configDir: string, workspaces: readonly Workspace[]): string[] {
+  const roots = file.authorizedRoots?.filter(root => root.trim() !== '').map(root => resolve(configDir, root)) ?? []
+  return roots.length > 0 ? roots : workspaces.map(({ path }) => path).filter(path => path !== '')
+}
+
+function logFormatOf(given: Given, file: ConfigFile): LogFormat {
+  const format = given.choice('log-format', ['pretty', 'text', 'human', 'json']) ?? file.logFormat
+  return format === 'json' ? 'json' : 'pretty'
+}
+
+function sandboxOf(env: Environment): ServerSettings['sandbox'] {
+  const named = env.OPENWORK_SANDBOX_BACKEND?.trim().toLowerCase()
+  const backend = named === 'docker' || named === 'container' ? named : 'none'
+  return { enabled: isOn(env.OPENWORK_SANDBOX_ENABLED) ?? backend !== 'none', backend }
+}
+
+function browserOf(provider: string | undefined): ServerSettings['browser'] {
+  const name = provider?.trim()
+  return name === 'sandbox-headless' || name === 'host-interactive' || name === 'client-interactive' ? name : undefined
+}
+
+/** Undefined when not set; any text but the usual words for yes is off. */
+function isOn(value: string | undefined): boolean | undefined {
+  const text = value?.trim().toLowerCase()
+  return text ? ['1', 'true', 'yes', 'on'].includes(text) : undefined
+}
+
+function parseList(origin: string, value: string): string[] {
+  if (!value.startsWith('['))
+    return value
+      .split(/[,;]/)
+      .map(item => item.trim())
+      .filter(item => item !== '')
+  try {
+    const parsed: unknown = JSON.parse(value)
+    if (Array.isArray(parsed) && parsed.every(item => typeof item === 'string')) return parsed
+  } catch {
+    // reported below, as any other list that is not one
+  }
+  throw invalidValue(origin, value, 'a JSON array of strings, or items separated by commas')
+}
+
+const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+
+const invalidValue = (origin: string, given: string, allowed: string): OpenworkError =>
+  new OpenworkError('invalid_value', `${origin}: "${given}" is not ${allowed}`)

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import { basename, resolve, sep } from 'node:path'
+import type { Scope } from '../api/tokens.ts'
+import type { Workspace } from '../api/workspaces.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import type { WorkspaceEntry } from './config-file.ts'
+
+/** What is known of the opencode behind the whole server, for workspaces that do not say it themselves. */
+export type OpencodeDefaults = {
+  baseUrl: string | undefined
+  directory: string | undefined
+  username: string | undefined
+  password: string | undefined
+}
+
+/** The workspaces this server publishes. The first one is the active one: what unmounted `/opencode` reaches. */
+export class Workspaces {
+  #items: readonly Workspace[]
+  readonly #authorizedRoots: readonly string[]
+
+  constructor(items: readonly Workspace[], authorizedRoots: readonly string[]) {
+    this.#items = items
+    this.#authorizedRoots = authorizedRoots
+  }
+
+  get all(): readonly Workspace[] {
+    return this.#items
+  }
+
+  get active(): Workspace | undefined {
+    return this.#items[0]
+  }
+
+  get authorizedRoots(): readonly string[] {
+    return this.#authorizedRoots
+  }
+
+  /** Throws `workspace_not_found`, or `workspace_unauthorized` for one outside the authorized roots. */
+  require(id: string): Workspace {
+    const found = this.#items.find(workspace => workspace.id === id)
+    if (!found) throw new OpenworkError('workspace_not_found', `No workspace has the id "${id}"`)
+    if (found.workspaceType === 'local' && !this.isAuthorized(found.path))
+      throw new OpenworkError('workspace_unauthorized', `Workspace "${id}" is outside the authorized roots`)
+    return found
+  }
+
+  /** Whether a folder equals an authorized root or lies below one, by its text. */
+  isAuthorized(path: string): boolean {
+    const folder = resolve(path)
+    return this.#authorizedRoots.some(
+      root => folder === root || folder.startsWith(root.endsWith(sep) ? root : root + sep),
+    )
+  }
+
+  /** Makes a workspace the first one, for this process only. Throws as `require`. */
+  activate(id: string): Workspace {
+    const chosen = this.require(id)
+    this.#items = [chosen, ...this.#items.filter(workspace => workspace !== chosen)]
+    return chosen
+  }
+}
+
+/** What a caller of a scope may see: viewers get no credentials, neither opencode's nor a peer server's. */
+export function visibleTo(scope: Scope, workspace: Workspace): Workspace {
+  if (scope !== 'viewer') return workspace
+  const { openworkToken: _token, opencode, ...rest } = workspace
+  if (!opencode) return rest
+  const { username: _username, password: _password, ...connection } = opencode
+  return { ...rest, opencode: connection }
+}
+
+/**
+ * The workspaces of the settings: paths made absolute against `base`, ids and names filled in, opencode settings
+ * inherited. Of two with one id the first stays.
+ */
+export function planWorkspaces(
+  entries: readonly WorkspaceEntry[],
+  base: string,
+  defaults: OpencodeDefaults,
+): Workspace[] {
+  const directory = entries.length === 1 ? defaults.directory : undefined
+  const byId = new Map<string, Workspace>()
+  for (const entry of entries) {
+    const workspace = planWorkspace(entry, base, { ...defaults, directory })
+    if (!byId.has(workspace.id)) byId.set(workspace.id, workspace)
+  }
+  return [...byId.values()]
+}
+
+function planWorkspace(entry: WorkspaceEntry, base: string, defaults: OpencodeDefaults): Workspace {
+  const { opencodeUsername, opencodePassword, ...own } = entry
+  const workspaceType = entry.workspaceType ?? 'local'
+  if (workspaceType === 'local' && !entry.path)
+    throw new OpenworkError(
+      'invalid_config',
+      `A local workspace has no path: ${JSON.stringify(entry.name ?? entry.id ?? '')}`,
+    )
+  const path = entry.path ? resolve(base, entry.path) : ''
+  const baseUrl = entry.baseUrl ?? defaults.baseUrl
+  const directory = entry.directory ?? defaults.directory
+  const opencode = definedOnly({
+    baseUrl,
+    directory: directory ?? (path || undefined),
+    username: opencodeUsername ?? defaults.username,
+    password: opencodePassword ?? defaults.password,
+  })
+  return {
+    ...definedOnly({ ...own, baseUrl, directory }),
+    id: entry.id || workspaceId({ ...entry, workspaceType, path }),
+    name: workspaceName(entry, path),
+    path,
+    preset: entry.preset ?? (workspaceType === 'local' ? 'starter' : 'remote'),
+    workspaceType,
+    ...(Object.keys(opencode).length > 0 && { opencode }),
+  }
+}
+
+function workspaceName(entry: WorkspaceEntry, path: string): string {
+  const place = path || entry.directory || entry.baseUrl
+  return entry.name || entry.displayName || entry.openworkWorkspaceName || (place && basename(place)) || 'Workspace'
+}
+
+/** Stable over restarts and machines' order of workspaces: clients keep it. */
+function workspaceId(entry: WorkspaceEntry & { path: string }): string {
+  const hash = createHash('sha256').update(identityOf(entry)).digest('hex')
+  return `ws_${hash.slice(0, 12)}`
+}
+
+function identityOf(entry: WorkspaceEntry & { path: string }): string {
+  if (entry.workspaceType === 'local') return entry.path
+  const parts =
+    entry.remoteType === 'openwork'
+      ? ['openwork', entry.openworkHostUrl ?? entry.baseUrl ?? '', entry.openworkWorkspaceId]
+      : ['remote', entry.baseUrl ?? '', entry.directory]
+  return parts.filter((part, index) => index < 2 || part).join('::')
+}
+
+/** The same object without its undefined members: absent on the wire means absent. */
+const definedOnly = <T extends object>(value: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } =>
+  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>
+  }

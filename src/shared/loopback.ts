@@ -1,0 +1,18 @@
+import { isIP } from 'node:net'
+
+/** Whether a host name or address, without port and brackets, can only mean this machine. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.toLowerCase()
+  if (isIP(name) === 4) return name.startsWith('127.')
+  return name === '::1' || name === '::ffff:127.0.0.1' || name === 'localhost' || name.endsWith('.localhost')
+}
+
+/**
+ * `fetch` settings for a URL: a request to this machine must not go through the user's HTTP_PROXY, which Bun otherwise
+ * applies to 127.0.0.1 too (Bun 1.4.5; the documented way is NO_PROXY, which is not ours to set).
+ */
+export function fetchRoute(url: string | URL): { proxy?: string } {
+  const { hostname } = new URL(url)
+  // `false` is what switches the variable off; the types know only strings.
+  return isLoopbackHost(hostname.replace(/^\[|\]$/g, '')) ? { proxy: false as unknown as string } : {}
+}
