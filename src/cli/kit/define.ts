@@ -1,5 +1,7 @@
 import type { Context } from './context.ts'
-import { bool, type Flags, type FlagValues } from './flags.ts'
+import { bool, type Flags, type ValuesOf } from './flags.ts'
+
+export type { ValuesOf } from './flags.ts'
 
 /** A positional argument. Optional ones come last, a variadic one is the very last. */
 export type Argument = { readonly summary: string; readonly optional?: true; readonly variadic?: true }
@@ -41,7 +43,7 @@ type CommandDefinition<F extends Flags, A extends Arguments> = About & {
   readonly flags: F
   /** Resolves to the exit code; nothing means 0. */
   run(
-    values: FlagValues<F> & ArgumentValues<A>,
+    values: ValuesOf<F> & ArgumentValues<A>,
     context: Context<keyof F & string>,
     // biome-ignore lint/suspicious/noConfusingVoidType: a command may simply end
   ): Promise<number | void>

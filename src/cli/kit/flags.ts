@@ -35,7 +35,7 @@ export type Flag<T = unknown> = {
 export type Flags = Readonly<Record<string, Flag>>
 
 /** What `run` gets for a table of flags. */
-export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
+export type ValuesOf<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
 
 type Common = {
   /** One line, without a full stop. */
