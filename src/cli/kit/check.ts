@@ -44,8 +44,8 @@ function checkFlags({ path, flags, args }: Command, program: Program): string[] 
     const problems: string[] = []
     if (!/^[a-z][a-zA-Z0-9]*$/.test(key)) problems.push('not camelCase')
     if (/^no[A-Z]/.test(key)) problems.push('reads as the negation of another flag')
-    if (key in globals) problems.push('is a global flag already')
-    if (key in args) problems.push('an argument has the same key')
+    if (Object.hasOwn(globals, key)) problems.push('is a global flag already')
+    if (Object.hasOwn(args, key)) problems.push('an argument has the same key')
     if (flag.short !== undefined && (!/^[a-z]$/i.test(flag.short) || shorts.has(flag.short)))
       problems.push(`its short form -${flag.short} is not one free letter`)
     return problems.map(problem => `${path} ${flagName(key)}: ${problem}`)

@@ -259,7 +259,7 @@ export const url = <const O extends Common & { default?: string; protocols?: rea
       const isComplete = parsed && (parsed.host !== '' || parsed.protocol === 'file:')
       if (parsed && isComplete && protocols.includes(parsed.protocol.slice(0, -1)))
         return parsed.search || parsed.hash ? parsed.href : parsed.href.replace(/\/+$/, '')
-      const shown = given.replace(/\/\/[^/@]*@/, '//***@') // may carry a password
+      const shown = given.replace(/\/\/[^/]*@/, '//***@') // may carry a password
       throw where.invalid(`a URL that begins with ${sentenceList(protocols.map(name => `${name}://`))}`, shown)
     }),
     valueName: 'url',

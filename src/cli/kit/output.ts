@@ -44,7 +44,7 @@ export class Output {
     if (error instanceof OpenworkError) {
       if (isJson) this.#failureDocument(error.message, error.code, error.hint)
       else this.note(renderFailure(name, error))
-      return FAILURES[error.code].exitCode
+      return error.exitCode
     }
     if (isJson) this.#failureDocument(error instanceof Error ? error.message : String(error), 'internal_error')
     this.#write(this.#options.stderr, this.#options.redactor.text(`${name}: internal error\n${renderStack(error)}`))
@@ -89,9 +89,10 @@ function renderFailure(name: string, error: OpenworkError): string {
 const onOneLine = (text: string): string =>
   text
     .replaceAll(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
-    .replaceAll(/\s*[\r\n]+\s*/g, ' ')
-    .replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
-    .trim()
+    .split(/[\r\n]+/)
+    .map(line => line.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '').trim())
+    .filter(line => line !== '')
+    .join(' ')
 
 /** The stack of a bug, and of what caused it. */
 function renderStack(error: unknown): string {

@@ -78,19 +78,26 @@ test('the exit code of a command is its return value', async () => {
 
 test('a failure a user can act on is one line, and what to do on the next', async () => {
   const program = doing(async () => {
-    throw new OpenworkError('not_available', 'It is\n  not \x1b[31mthere', { hint: 'Come back later.' })
+    throw new OpenworkError('disk_full', 'It is\n  not \x1b[31mthere', { hint: 'Come back later.' })
   })
   expect(await run([], { program })).toMatchObject({
-    code: 2,
+    code: 3,
     stdout: '',
-    stderr: 'sample: It is not there. Come back later.\n',
+    stderr: 'sample: It is not there\nCome back later.\n',
   })
   expect(JSON.parse((await run(['--json'], { program })).stdout)).toEqual({
     ok: false,
     error: 'It is\n  not \x1b[31mthere',
-    code: 'not_available',
+    code: 'disk_full',
     hint: 'Come back later.',
   })
+})
+
+test('a failure that is that of a child ends with the exit code of the child', async () => {
+  const program = doing(async () => {
+    throw new OpenworkError('service_down', 'opencode ended', { exitCode: 42 })
+  })
+  for (const argv of [[], ['--json']]) expect((await run(argv, { program })).code).toBe(42)
 })
 
 test('anything else is a bug and keeps its stack, and the stack of its cause', async () => {

@@ -108,7 +108,7 @@ test('no failure shows a secret', async () => {
     [['start'], { SAMPLE_TOKEN: `${token}\u0007` }],
     [['start', `--openwork-tokn=${token}`], {}],
     [['start', '--openwork-tokn', token], {}],
-    [['status', '--openwork-url', `ftp://ada:${token}@box`], {}],
+    [['status', '--openwork-url', `ftp://ada:x@${token}@box`], {}],
   ]
   for (const [argv, env] of attempts)
     for (const json of [[], ['--json']]) {
