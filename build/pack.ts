@@ -1,0 +1,21 @@
+// npm run pack: writes the npm packages for this machine's platform to dist/npm, from the executable in dist/bin.
+// `npm install -g dist/npm/*.tgz` then installs the command.
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { findMachine } from '../src/sidecars/target.ts'
+import { npmPack } from './npm.ts'
+import { assemblePackages } from './packages.ts'
+
+const ROOT = resolve(import.meta.dir, '..')
+const executable = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork.exe' : 'openwork')
+if (!existsSync(executable)) throw new Error('There is no executable in dist/bin yet: run `npm run build`')
+
+const machine = await findMachine()
+if (!machine) throw new Error(`There is no package for ${process.platform}-${process.arch}`)
+
+const outdir = join(ROOT, 'dist', 'npm')
+await rm(outdir, { recursive: true, force: true })
+for (const folder of await assemblePackages(outdir, [{ ...machine, executable }])) {
+  console.log(relative(ROOT, join(outdir, await npmPack(folder, outdir))))
+}
