@@ -33,7 +33,8 @@ export type DownloadOptions = {
   onProgress: (progress: Progress) => void
   signal: AbortSignal | undefined
   /** For the transfer from one source. */
-  limitMs: number | undefined
+  transferLimitMs: number | undefined
+  probeLimitMs: number | undefined
 }
 
 type Archive = { path: string; entry: string }
@@ -41,8 +42,8 @@ type Archive = { path: string; entry: string }
 /** A place that has opencode's archives. The hash of what comes out decides, so a source need not be trusted. */
 type Source = (wanted: WantedOpencode, folder: string, options: DownloadOptions) => Promise<Archive>
 
-const fromNpm: Source = async ({ name, version, pin }, folder, { env, limitMs, signal }) => ({
-  path: await npmPack({ name, version }, folder, { env, limitMs, signal }),
+const fromNpm: Source = async ({ name, version, pin }, folder, { env, transferLimitMs, signal }) => ({
+  path: await npmPack({ name, version }, folder, { env, limitMs: transferLimitMs, signal }),
   entry: `package/bin/${pin.file}`,
 })
 
@@ -54,6 +55,8 @@ const PROGRESS_EVERY_BYTES = 16 * 1024 * 1024
 /** The binary and, beside it, its archive: a little more than a third of it. */
 const SPACE_FACTOR = 1.5
 const TEMP_PREFIX = '.tmp-'
+/** Five times what opencode takes: past it, an archive is not worth reading to its end. */
+const MAX_ARCHIVE_BYTES = 1024 ** 3
 
 /** Where the cache keeps a build. Nothing stands under this name that was not verified when it was put there. */
 export const cachedPath = (sidecarDir: string, { name, version, pin }: WantedOpencode): string =>
@@ -105,9 +108,10 @@ async function fetchVerified(wanted: WantedOpencode, temp: string, options: Down
         source(wanted, work, options),
       )
       const binary = await unpack(archive, wanted, work, options)
-      await tryOut(binary, wanted, options)
+      await tryOut(binary, temp, wanted, options)
       return binary
     } catch (error) {
+      options.signal?.throwIfAborted()
       if (!isSourceFailure(error)) throw error
       failures.push(error)
       await rm(work, { recursive: true, force: true }) // makes room for the next one
@@ -131,68 +135,79 @@ const isSourceFailure = (error: unknown): error is OpenworkError =>
 /** Streams the binary out of its archive, hashing on the way. Not executable before its hash is right. */
 async function unpack(
   { path, entry }: Archive,
-  { name, version, pin }: WantedOpencode,
+  wanted: WantedOpencode,
   folder: string,
   { onProgress, signal }: DownloadOptions,
 ): Promise<string> {
-  const what = `${name}@${version}`
-  const binary = join(folder, pin.file)
-  const report = timedProgress({ name, version }, 'unpacking', onProgress)
+  const { size, sha256, file: name } = wanted.pin
+  const binary = join(folder, name)
+  const report = timedProgress(wanted, 'unpacking', onProgress)
   const hash = createHash('sha256')
   await using file = await open(binary, 'wx', 0o600)
   let bytes = 0
   let reported = 0
   const write = async (chunk: Uint8Array): Promise<void> => {
+    bytes += chunk.length
+    if (bytes > size) throw mismatch(wanted, `more than ${size} bytes`)
     hash.update(chunk)
     await file.writeFile(chunk)
-    bytes += chunk.length
-    if (bytes - reported < PROGRESS_EVERY_BYTES && bytes < pin.size) return
+    if (bytes - reported < PROGRESS_EVERY_BYTES && bytes < size) return
     reported = bytes
-    report({ bytes, totalBytes: pin.size })
+    report({ bytes, totalBytes: size })
   }
   const pipe = pipeline(
     createReadStream(path),
     createGunzip({ chunkSize: 256 * 1024 }),
-    archive => extractTarEntry(archive, { entry, maxBytes: pin.size, write }),
+    archive => extractTarEntry(archive, { entry, maxBytes: MAX_ARCHIVE_BYTES, write }),
     signal ? { signal } : {},
   )
   await pipe.catch(error => {
     if (!systemCode(error)?.startsWith('Z_')) throw error
-    throw new OpenworkError('sidecar_archive_invalid', `The archive of ${what} is damaged: ${error.message}`, {
+    throw new OpenworkError('sidecar_archive_invalid', `The archive of ${title(wanted)} is damaged: ${error.message}`, {
       hint: 'Check the registry or mirror it came from, then start again.',
       cause: error,
     })
   })
   const actual = hash.digest('hex')
-  if (bytes !== pin.size || actual !== pin.sha256)
-    throw new OpenworkError(
-      'sidecar_checksum_mismatch',
-      `${what} as downloaded is not the opencode this openwork was made with: expected SHA-256 ${pin.sha256} (${pin.size} bytes), got ${actual} (${bytes} bytes)`,
-      {
-        hint: 'Check which registry or mirror npm uses: it serves other content under this name. Nothing of it was run.',
-        details: { expected: pin.sha256, actual, expectedBytes: pin.size, actualBytes: bytes },
-      },
-    )
+  if (bytes !== size || actual !== sha256) throw mismatch(wanted, `SHA-256 ${actual} (${bytes} bytes)`)
   await file.sync()
   await file.chmod(0o755)
   return binary
 }
 
+const mismatch = (wanted: WantedOpencode, actual: string): OpenworkError => {
+  const expected = `SHA-256 ${wanted.pin.sha256} (${wanted.pin.size} bytes)`
+  return new OpenworkError(
+    'sidecar_checksum_mismatch',
+    `${title(wanted)} as downloaded is not the opencode this openwork was made with: expected ${expected}, got ${actual}`,
+    {
+      hint: 'Check which registry or mirror npm uses: it serves other content under this name. Nothing of it was run.',
+      details: { expected, actual },
+    },
+  )
+}
+
+const title = ({ name, version }: WantedOpencode): string => `${name}@${version}`
+
 /** A build may be the right one and still not run here: found out now, not when the service starts. */
 async function tryOut(
   binary: string,
+  temp: string,
   wanted: WantedOpencode,
-  { env, signal, onProgress }: DownloadOptions,
+  { env, signal, onProgress, probeLimitMs }: DownloadOptions,
 ): Promise<void> {
   timedProgress(wanted, 'checking', onProgress)({})
-  const { version, problem } = await probeVersion(binary, { env, signal })
+  const { version, problem } = await probeVersion(binary, { env, homeIn: temp, limitMs: probeLimitMs, signal })
   if (version === wanted.version) return
-  const what = `${wanted.name}@${wanted.version}`
   if (version)
-    throw new OpenworkError('opencode_version_mismatch', `${what} says it is ${version}, expected ${wanted.version}`, {
-      hint: 'This openwork was built with wrong pins: install another version of it.',
-    })
-  throw new OpenworkError('opencode_not_executable', `${what} was downloaded and verified, but ${problem}`, {
+    throw new OpenworkError(
+      'opencode_version_mismatch',
+      `${title(wanted)} says it is ${version}, expected ${wanted.version}`,
+      {
+        hint: 'This openwork was built with wrong pins: install another version of it.',
+      },
+    )
+  throw new OpenworkError('opencode_not_executable', `${title(wanted)} was downloaded and verified, but ${problem}`, {
     hint: 'Another build may run here: set OPENWORK_OPENCODE_ASSET, for example to a -baseline one.',
   })
 }
@@ -216,13 +231,13 @@ async function removeLeftovers(folder: string): Promise<void> {
     if (name.startsWith(TEMP_PREFIX)) await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 })
 }
 
-async function requireSpace(folder: string, { name, version, pin }: WantedOpencode): Promise<void> {
+async function requireSpace(folder: string, wanted: WantedOpencode): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
-  const needed = Math.ceil(pin.size * SPACE_FACTOR)
+  const needed = Math.ceil(wanted.pin.size * SPACE_FACTOR)
   if (bavail * bsize >= needed) return
   throw new OpenworkError(
     'disk_full',
-    `${name}@${version} needs ${megabytes(needed)} of space in ${folder}, ${megabytes(bavail * bsize)} are free`,
+    `${title(wanted)} needs ${megabytes(needed)} of space in ${folder}, ${megabytes(bavail * bsize)} are free`,
     { hint: 'Free some space, or put the sidecars on another disk with --sidecar-dir <path>.' },
   )
 }
@@ -249,13 +264,13 @@ function explainDisk(error: unknown, sidecarDir: string): unknown {
 type Report = (bytes?: { bytes: number; totalBytes: number } | Record<string, never>) => void
 
 function timedProgress(
-  { name, version }: Pick<WantedOpencode, 'name' | 'version'>,
+  wanted: WantedOpencode,
   stage: Progress['stage'],
   onProgress: (progress: Progress) => void,
 ): Report {
   const startedMs = performance.now()
   return bytes =>
-    onProgress({ stage, what: `${name}@${version}`, elapsedMs: Math.round(performance.now() - startedMs), ...bytes })
+    onProgress({ stage, what: title(wanted), elapsedMs: Math.round(performance.now() - startedMs), ...bytes })
 }
 
 /** npm tells nothing while it works: say at least that it still does. */

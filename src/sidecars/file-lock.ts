@@ -3,7 +3,7 @@ import { lock } from 'proper-lockfile'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 
 /** A holder renews its lock three times in this span; one that stopped doing so is dead, or its machine slept. */
-const STALE_MS = 15_000
+const STALE_MS = 6_000
 const POLL_MS = 200
 const TELL_EVERY_MS = 3_000
 

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { findOnPath, isExecutableFile } from './find-on-path.ts'
 import { KnownFiles } from './known-files.ts'
-import { probeVersion } from './probe-version.ts'
+import { type Probe, probeVersion } from './probe-version.ts'
 
 export type ExternalRequest = {
   /** A path, when it holds a separator or starts with `.`; else a name to look for on PATH. Default `opencode`. */
@@ -35,7 +35,7 @@ export async function findExternal(request: ExternalRequest): Promise<ExternalOp
   let problem: string | undefined
   const known = new KnownFiles(join(sidecarDir, 'probed-versions.json'))
   const actualVersion = await known.know(path, async () => {
-    const probe = await probeVersion(path, { env, signal, limitMs: probeLimitMs })
+    const probe = await probeVersion(path, { env, signal, limitMs: probeLimitMs }).catch(notAsked)
     problem = probe.problem
     return probe.version
   })
@@ -45,6 +45,12 @@ export async function findExternal(request: ExternalRequest): Promise<ExternalOp
   else if (actualVersion !== expectedVersion)
     warnings.push(`${path} is opencode ${actualVersion}, openwork is made for ${expectedVersion}`)
   return { path, actualVersion, warnings }
+}
+
+/** A full or read-only folder for temporary files is no reason not to start: the probe needs it, opencode may not. */
+function notAsked(error: unknown): Probe {
+  if (!['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
+  return { problem: `could not be asked for its version (${error instanceof Error ? error.message : error})` }
 }
 
 async function locate({ explicitBin, env, cwd }: ExternalRequest): Promise<string> {

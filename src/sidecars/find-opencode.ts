@@ -71,8 +71,10 @@ export async function findOpencode(request: OpencodeRequest): Promise<FoundOpenc
       const found = await find()
       return { ...found, warnings: [...warnings, ...found.warnings] }
     } catch (error) {
+      signal?.throwIfAborted()
       if (!(error instanceof OpenworkError)) throw error
       failures.push({ name, error })
+      if (name === 'downloaded') warnings.push(error.message) // matters when something else is found after all
     }
   }
   throw summary(failures, pins.version)
@@ -127,7 +129,10 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   }
   const downloaded: Way = {
     name: 'downloaded',
-    find: async () => verified(await cachedOrFetched(target, verifier, request, pins), 'downloaded', pins),
+    find: async () => {
+      const path = await cachedOrFetched(target, { verifier, request, pins, warnings })
+      return verified(path, 'downloaded', pins)
+    },
   }
   switch (source) {
     case 'bundled':
@@ -166,10 +171,14 @@ const verified = (path: string, source: 'bundled' | 'downloaded', { version }: O
 /** The first build in the cache that is what it must be, else a download of the one made for this machine. */
 async function cachedOrFetched(
   target: Target,
-  verifier: Verifier,
-  { sidecarDir, env, onProgress = () => {}, signal, limits }: OpencodeRequest,
-  pins: OpencodePins,
+  {
+    verifier,
+    request,
+    pins,
+    warnings,
+  }: { verifier: Verifier; request: OpencodeRequest; pins: OpencodePins; warnings: string[] },
 ): Promise<string> {
+  const { sidecarDir, env, onProgress = () => {}, signal, limits } = request
   // Not loaded by a start that finds opencode without it: the lock and archive libraries cost milliseconds.
   const { cachedPath, downloadOpencode } = await import('./download-opencode.ts')
   const builds = target.packages.flatMap((name): WantedOpencode[] => {
@@ -178,12 +187,21 @@ async function cachedOrFetched(
   })
   for (const build of builds) {
     const path = cachedPath(sidecarDir, build)
-    const { kind } = await verifier.verify(path, [build.pin], signal)
-    if (kind === 'good') return path
+    const verdict = await verifier.verify(path, [build.pin], signal)
+    if (verdict.kind === 'good') return path
+    if (verdict.kind === 'different') warnings.push(`${path} ${verdict.problem}: not used`)
   }
   const [best] = builds
   if (best === undefined) throw new Error(`target ${target.name} has no build`)
-  return await downloadOpencode(best, { sidecarDir, env, verifier, onProgress, signal, limitMs: limits?.downloadMs })
+  return await downloadOpencode(best, {
+    sidecarDir,
+    env,
+    verifier,
+    onProgress,
+    signal,
+    transferLimitMs: limits?.downloadMs,
+    probeLimitMs: limits?.probeMs,
+  })
 }
 
 function notBundled(rejected: readonly Rejected[], version: string): OpenworkError {
@@ -191,13 +209,13 @@ function notBundled(rejected: readonly Rejected[], version: string): OpenworkErr
   if (wrong.length > 0)
     return new OpenworkError(
       'sidecar_checksum_mismatch',
-      `No bundled opencode ${version}: ${wrong.map(({ path, problem }) => `${path} ${problem}`).join('; ')}`,
+      wrong.map(({ path, problem }) => `${path} ${problem}`).join('; '),
       { hint: `Put opencode ${version} there (in a checkout: npm ci), or use --opencode-source auto to fetch it.` },
     )
   const places = rejected.filter(one => one.isOurs).map(one => one.path)
   return new OpenworkError(
     'opencode_not_found',
-    `No bundled opencode ${version}: nothing at ${places.join(' or ')}, and no development dependency above`,
+    `there is no file ${places.join(' or ')}, and no development dependency above`,
     { hint: `Put opencode ${version} beside openwork, or use --opencode-source auto to fetch it.` },
   )
 }
@@ -205,7 +223,6 @@ function notBundled(rejected: readonly Rejected[], version: string): OpenworkErr
 /** Of several failures the last that is more than an absence says best what to do. */
 function summary(failures: readonly { name: string; error: OpenworkError }[], version: string): OpenworkError {
   const last = (failures.findLast(one => one.error.code !== 'opencode_not_found') ?? failures.at(-1))?.error
-  if (failures.length === 1 && last) return last
   const code: FailureCode = last?.code ?? 'opencode_not_found'
   const tried = failures.map(({ name, error }) => `${name}: ${error.message}`)
   return new OpenworkError(code, `No opencode ${version} to run. Tried ${tried.join('; then ')}`, {

@@ -37,8 +37,7 @@ export async function npmPack(
   const { name, version } = spec
   // Nothing in these arguments needs quoting, so that they pass cmd.exe as they are: the path is relative to the cwd.
   const args = ['pack', `${name}@${version}`, '--json', '--pack-destination', 'packed', '--ignore-scripts']
-  const options = ['--dry-run=false', '--workspaces=false', '--loglevel=error', '--update-notifier=false']
-  const end = await runProgram(npmArgv(npm, [...args, ...options]), {
+  const end = await runProgram(npmArgv(npm, [...args, '--loglevel=error', '--update-notifier=false']), {
     cwd: folder,
     env: npmEnvironment(env, dirname(npm)),
     limitMs,
@@ -55,11 +54,16 @@ function npmArgv(npm: string, args: readonly string[]): [string, ...string[]] {
   return npm.toLowerCase().endsWith('.cmd') ? ['cmd.exe', '/d', '/s', '/c', 'npm.cmd', ...args] : [npm, ...args]
 }
 
-/** The user's environment without our own secrets and without what would change how Node or Bun programs run. */
+/** Our own secrets, and what would change how Node or Bun programs run. */
+const NOT_FOR_NPM = /^(?:OPENWORK_|OPENCODE_|BUN_|NODE_OPTIONS$)/i
+/** Set by an `npm start` that we run under: they are about its project, not about ours. */
+const OTHER_PROJECT =
+  /^npm_config_(?:workspaces?|include_workspace_root|local_prefix|global|location|dry_run|pack_destination)$/i
+
 function npmEnvironment(env: NpmPackOptions['env'], npmFolder: string): Record<string, string> {
   const passed: Record<string, string> = {}
   for (const [key, value] of Object.entries(env))
-    if (value !== undefined && !/^(?:OPENWORK_|OPENCODE_|BUN_|NODE_OPTIONS$)/i.test(key)) passed[key] = value
+    if (value !== undefined && !NOT_FOR_NPM.test(key) && !OTHER_PROJECT.test(key)) passed[key] = value
   const pathKey = Object.keys(passed).find(key => key.toUpperCase() === 'PATH') ?? 'PATH'
   const separator = process.platform === 'win32' ? ';' : ':'
   // npm starts `node` by name: the one it was installed with is beside it.

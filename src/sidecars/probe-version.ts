@@ -11,6 +11,8 @@ const ATTEMPTS = 2
 
 export type ProbeOptions = {
   env: Readonly<Record<string, string | undefined>>
+  /** Where its home is made. Default: the system's folder for temporary files. */
+  homeIn?: string | undefined
   /** Per attempt; there are two. Default 15 s. */
   limitMs?: number | undefined
   signal?: AbortSignal | undefined
@@ -29,9 +31,9 @@ export type Probe =
  */
 export async function probeVersion(
   path: string,
-  { env, limitMs = PROBE_LIMIT_MS, signal }: ProbeOptions,
+  { env, homeIn = tmpdir(), limitMs = PROBE_LIMIT_MS, signal }: ProbeOptions,
 ): Promise<Probe> {
-  const home = await mkdtemp(join(tmpdir(), 'openwork-probe-'))
+  const home = await mkdtemp(join(homeIn, 'openwork-probe-'))
   try {
     let problem = ''
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {

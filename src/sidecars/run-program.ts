@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { systemCode } from '../shared/errors.ts'
 
 export type ProgramEnd = {
   readonly code: number | null
@@ -23,7 +24,8 @@ const MAX_OUTPUT = 64 * 1024
 const DRAIN_MS = 1_000
 
 /**
- * Runs a short-lived helper program to its end, in a process group of its own so that nothing of it stays behind.
+ * Runs a short-lived helper program to its end, in a process group of its own so that nothing of it stays behind, also
+ * when this process exits meanwhile. (A SIGKILL of this process leaves the program to its own end.)
  *
  * @throws the system error when it cannot be started (`ENOENT`, `EACCES`, `ENOEXEC`, …), and the signal's reason when
  *   aborted, in both cases with nothing left running
@@ -52,9 +54,11 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       kill()
     }, limitMs)
     signal?.addEventListener('abort', kill)
+    process.on('exit', kill)
     const settle = (): void => {
       clearTimeout(limit)
       signal?.removeEventListener('abort', kill)
+      process.off('exit', kill)
     }
     child.once('error', error => {
       settle()
@@ -62,7 +66,8 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
     })
     child.once('exit', (code, endSignal) => {
       settle()
-      kill() // what it started and did not wait for
+      // What it started and did not wait for. On Windows there is no group, and the number may be another's by now.
+      if (process.platform !== 'win32') kill()
       const end = (): void => {
         clearTimeout(drained)
         child.stdout.destroy()
@@ -84,7 +89,8 @@ function killGroup(pid: number | undefined): void {
   }
   try {
     process.kill(-pid, 'SIGKILL')
-  } catch {
-    // ESRCH: the whole group has ended. Nothing else can be wrong with a group of our own.
+  } catch (error) {
+    // The whole group has ended; macOS says EPERM while its last member waits to be reaped.
+    if (!['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) throw error
   }
 }

@@ -3,6 +3,8 @@ import { OpenworkError } from '../shared/errors.ts'
 const BLOCK = 512
 /** Extended headers hold a path and a few numbers; a larger one is an attack on our memory. */
 const MAX_EXTENDED_HEADER = 64 * 1024
+/** Room for headers, padding and the small files beside the wanted one. */
+const MAX_OTHER_BYTES = 16 * 1024 * 1024
 
 type Header = { name: string; size: number; type: string }
 
@@ -12,16 +14,15 @@ type Header = { name: string; size: number; type: string }
  * or is a link or device, although nothing but the wanted file is ever handed out.
  *
  * @param entry the exact path inside the archive, with `/`
- * @param maxBytes of the wanted file; also bounds the sum of all the others
+ * @param maxBytes of the wanted file; all the rest of the archive may have 16 MiB more
  * @throws OpenworkError `sidecar_archive_invalid`, or whatever `archive` or `write` throws
  */
 export async function extractTarEntry(
   archive: AsyncIterable<Uint8Array>,
   { entry, maxBytes, write }: { entry: string; maxBytes: number; write: (bytes: Uint8Array) => unknown },
 ): Promise<number> {
-  const reader = new ByteReader(archive)
+  const reader = new ByteReader(archive, maxBytes + MAX_OTHER_BYTES)
   let found: number | undefined
-  let otherBytes = 0
   for await (const header of headers(reader)) {
     refuseUnsafe(header)
     const wanted = header.name === entry && isPlainFile(header)
@@ -29,9 +30,6 @@ export async function extractTarEntry(
       if (found !== undefined) throw invalid(`holds ${entry} twice`)
       if (header.size > maxBytes) throw invalid(`${entry} has ${header.size} bytes, at most ${maxBytes} are allowed`)
       found = header.size
-    } else {
-      otherBytes += header.size
-      if (otherBytes > maxBytes) throw invalid(`holds more than ${maxBytes} bytes beside ${entry}`)
     }
     for await (const bytes of reader.take(header.size)) if (wanted) await write(bytes)
     await reader.skip(padding(header.size))
@@ -129,10 +127,14 @@ const invalid = (problem: string): OpenworkError =>
 /** Reads an async stream of chunks in pieces of any length. */
 class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>
+  readonly #maxBytes: number
+  #readBytes = 0
   #rest: Uint8Array = new Uint8Array()
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  /** @param maxBytes of the whole stream: a few compressed kilobytes can unpack to any length */
+  constructor(chunks: AsyncIterable<Uint8Array>, maxBytes: number) {
     this.#chunks = chunks[Symbol.asyncIterator]()
+    this.#maxBytes = maxBytes
   }
 
   /** The next `count` bytes; undefined when the stream has ended already. For small counts: they are put together. */
@@ -172,6 +174,8 @@ class ByteReader {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#chunks.next()
       if (done) return undefined
+      this.#readBytes += value.length
+      if (this.#readBytes > this.#maxBytes) throw invalid(`unpacks to more than ${this.#maxBytes} bytes`)
       this.#rest = value
     }
     const piece = this.#rest.subarray(0, max)
