@@ -38,21 +38,31 @@ function isInstalled() {
   )
 }
 
+/**
+ * Not `npm ci`: it refuses a lockfile that lacks the optional packages of another platform, and so every registry mirror
+ * that lacks them. Versions and hashes come from the lockfile in either case, and it stays as it is.
+ */
+const INSTALL_FLAGS = [
+  '--no-save',
+  '--include=dev', // whatever NODE_ENV or the user's `omit` say: all of ours are development dependencies
+  '--include=optional', // the binaries of Bun and opencode
+  '--ignore-scripts',
+  '--loglevel=error',
+]
+
 /** Installs what is missing. Prints one line when there is something to do; ends the process when it fails. */
 export function ensureInstalled() {
   if (isInstalled()) return
-  console.error('Installing dependencies (npm ci) …')
+  console.error('Installing dependencies (npm install) …')
   const [program, args] = npmCommand()
-  // Named kinds: NODE_ENV=production or a user's `omit` would leave everything out.
-  const kinds = ['--include=dev', '--include=optional']
-  const result = spawnSync(program, [...args, 'ci', ...kinds, '--ignore-scripts', '--loglevel=error'], {
+  const result = spawnSync(program, [...args, 'install', ...INSTALL_FLAGS], {
     cwd: ROOT,
     stdio: ['ignore', 2, 2],
     shell: program === 'npm' && process.platform === 'win32', // npm is npm.cmd there
   })
   if (result.status === 0) return
   if (result.error) console.error(result.error.message)
-  console.error('Installing dependencies failed. Run `npm ci` in this folder to see why.')
+  console.error('Installing dependencies failed. Run `npm install` in this folder to see why.')
   process.exit(result.status ?? 1)
 }
 
