@@ -71,6 +71,12 @@ export const FAILURES = {
   server_unreachable: { exitCode: 1, status: 503 },
   server_invalid_answer: { exitCode: 1, status: 502 },
   request_refused: { exitCode: 1, status: 502 },
+  // supervisor: a service that does not come to the state someone waits for
+  service_gave_up: { exitCode: 5, status: 503 },
+  service_exited: { exitCode: 5, status: 503 },
+  service_stopped: { exitCode: 5, status: 503 },
+  // run records
+  run_id_in_use: { exitCode: 5, status: 409 },
 } as const satisfies Record<string, { exitCode: number; status: number }>
 
 export type FailureCode = keyof typeof FAILURES

@@ -67,3 +67,65 @@ export type ServiceSpec = {
   stop: { signal: NodeJS.Signals; graceMs: number }
   needs: readonly Need[]
 }
+
+/**
+ * `waiting → starting → ready ⇄ unhealthy → backing-off → starting …`, and at the end `stopping → exited` or `gave-up`.
+ * `stopping` is also passed on the way to a restart: asked for, or because it was hung.
+ */
+export type ServiceState =
+  | 'waiting'
+  | 'starting'
+  | 'ready'
+  | 'unhealthy'
+  | 'backing-off'
+  | 'stopping'
+  /** Ended as it should: stopped by us, or by itself and not to be restarted. */
+  | 'exited'
+  /** Failed, and will not be tried again. */
+  | 'gave-up'
+
+/** Both null: it vanished and nobody can say how. */
+export type ServiceExit = { code: number | null; signal: NodeJS.Signals | null }
+
+export type OutputStream = 'stdout' | 'stderr'
+
+export type ServiceSnapshot = {
+  name: string
+  state: ServiceState
+  /** Of the process that runs now. */
+  pid?: number
+  startedAtMs?: number
+  /** Of the present run. */
+  readyAtMs?: number
+  /** Spawns after the first one. */
+  restarts: number
+  /** Of the last run that ended. */
+  exit?: ServiceExit
+  /** Why it is in this state, where that needs saying. */
+  reason?: string
+  /** The end of its output, oldest first, over all its runs. */
+  lastLines: readonly string[]
+}
+
+export type StateEvent = {
+  type: 'state'
+  service: string
+  state: ServiceState
+  previous: ServiceState
+  atMs: number
+  pid?: number
+  restarts: number
+  reason?: string
+  exit?: ServiceExit
+  /** With `backing-off` and `gave-up`. */
+  lastLines?: readonly string[]
+  /** With `backing-off`: the pause before the next start. */
+  nextTryInMs?: number
+}
+
+export type LineEvent = { type: 'line'; service: string; stream: OutputStream; pid: number; text: string }
+
+/** Something a person should know that changes no state. */
+export type WarningEvent = { type: 'warning'; service: string; message: string; cause: unknown }
+
+export type SupervisorEvent = StateEvent | LineEvent | WarningEvent
