@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -107,7 +108,11 @@ export async function until<Value>(condition: () => Promise<Value | undefined | 
 
 /** Also of a process that has ended and that nobody has asked about yet. */
 export const hasEnded = (pid: number): boolean => {
-  const { stdout } = Bun.spawnSync(['ps', '-o', 'stat=', '-p', String(pid)])
-  const state = stdout.toString().trim()
-  return state === '' || state.startsWith('Z')
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return true
+  }
+  const record = `/proc/${pid}/stat` // Linux alone; elsewhere the first process collects orphans at once
+  return existsSync(record) && /\) Z /.test(readFileSync(record, 'utf8'))
 }
