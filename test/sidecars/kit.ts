@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -110,9 +110,9 @@ export async function until<Value>(condition: () => Promise<Value | undefined | 
 export const hasEnded = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
+    // Elsewhere than on Linux the first process of the system collects orphans at once.
+    return process.platform === 'linux' && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
-    return true
+    return true // gone, perhaps between the two looks
   }
-  const record = `/proc/${pid}/stat` // Linux alone; elsewhere the first process collects orphans at once
-  return existsSync(record) && /\) Z /.test(readFileSync(record, 'utf8'))
 }
