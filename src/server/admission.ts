@@ -36,20 +36,28 @@ type Admission = {
  * Who calls, if the route lets them in. In this order: `too_many_attempts`, `unauthorized`, `read_only`, `forbidden`.
  * A wrong host token is no failure as long as the bearer token is right.
  */
-export async function admit(access: Access, exchange: Exchange, by: Admission): Promise<Caller> {
+export function admit(access: Access, exchange: Exchange, by: Admission): Caller | Promise<Caller> {
   if (access.auth === 'none') return NOBODY
   exchange.auth = access.auth
-  const caller = await identify(exchange, by)
-  if (!caller || (access.auth === 'host' && caller.scope !== 'owner'))
-    throw new OpenworkError(
-      'unauthorized',
-      access.auth === 'host' ? 'The host token is required' : 'A token is required',
-    )
-  if (caller.actor.type === 'host') exchange.auth = 'host'
-  if (access.writes && by.readOnly) throw new OpenworkError('read_only', 'This server is read-only')
-  requireScope(caller, access.scope ?? 'viewer')
-  return caller
+  const presented = presentedBy(exchange)
+  if (!presented) throw unauthorized(access)
+  by.attempts.check(exchange, presented.key, Date.now())
+  const scope = scopeOf(presented, by)
+  const judge = (scope: Scope | 'host' | undefined): Caller => {
+    if (!scope) by.attempts.failed(exchange, Date.now())
+    else by.attempts.succeeded(exchange, presented.key)
+    const caller = scope && callerOf(scope, presented, exchange)
+    if (!caller || (access.auth === 'host' && caller.scope !== 'owner')) throw unauthorized(access)
+    if (caller.actor.type === 'host') exchange.auth = 'host'
+    if (access.writes && by.readOnly) throw new OpenworkError('read_only', 'This server is read-only')
+    requireScope(caller, access.scope ?? 'viewer')
+    return caller
+  }
+  return scope instanceof Promise ? scope.then(judge) : judge(scope)
 }
+
+const unauthorized = ({ auth }: Access): OpenworkError =>
+  new OpenworkError('unauthorized', auth === 'host' ? 'The host token is required' : 'A token is required')
 
 /** Throws `forbidden` when the caller's scope is below `required`. */
 export function requireScope({ scope }: Caller, required: Scope): void {
@@ -57,40 +65,45 @@ export function requireScope({ scope }: Caller, required: Scope): void {
   throw new OpenworkError('forbidden', `This needs the scope ${required}`, { details: { required, scope } })
 }
 
-async function identify(exchange: Exchange, by: Admission): Promise<Caller | undefined> {
+/** The credentials of a request, as SHA-256 in hexadecimal; empty when absent. */
+type Presented = {
+  hostHash: string
+  bearerHash: string
+  /** Stands for both. */
+  key: string
+}
+
+function presentedBy(exchange: Exchange): Presented | undefined {
   const hostToken = exchange.header('x-openwork-host-token')?.trim()
   const bearer = bearerToken(exchange.header('authorization'))
   if (!hostToken && !bearer) return undefined
+  const hostHash = hostToken ? sha256Hex(hostToken) : ''
+  const bearerHash = bearer ? sha256Hex(bearer) : ''
+  return { hostHash, bearerHash, key: hostHash + bearerHash }
+}
 
-  const { address } = exchange
-  const presented = [hostToken, bearer].map(token => (token ? sha256Hex(token) : ''))
-  const [hostHash = '', bearerHash = ''] = presented
-  const pair = hostHash + bearerHash
-  by.attempts.check(address, pair, Date.now())
-  const scope = await scopeOf(hostHash, bearerHash, by)
-  if (!scope) {
-    by.attempts.failed(address, Date.now())
-    return undefined
-  }
-  by.attempts.succeeded(address, pair)
+type Identity = Scope | 'host' | undefined
+
+function scopeOf({ hostHash, bearerHash }: Presented, by: Admission): Identity | Promise<Identity> {
+  if (hostHash && by.hostToken.matches(hostHash)) return 'host'
+  if (!bearerHash) return undefined
+  if (by.clientToken.matches(bearerHash)) return 'collaborator'
+  return by.tokens.find(bearerHash).then(record => record?.scope)
+}
+
+function callerOf(identity: Scope | 'host', { hostHash, bearerHash }: Presented, exchange: Exchange): Caller {
+  const isHost = identity === 'host'
+  const scope = isHost ? 'owner' : identity
   const clientId = exchange.header('x-openwork-client-id')?.trim()
-  const isHost = scope === 'host'
   return {
-    scope: isHost ? 'owner' : scope,
+    scope,
     actor: {
       type: isHost ? 'host' : 'remote',
       ...(clientId && { clientId }),
       tokenHash: isHost ? hostHash : bearerHash,
-      scope: isHost ? 'owner' : scope,
+      scope,
     },
   }
-}
-
-async function scopeOf(hostHash: string, bearerHash: string, by: Admission): Promise<Scope | 'host' | undefined> {
-  if (hostHash && by.hostToken.matches(hostHash)) return 'host'
-  if (!bearerHash) return undefined
-  if (by.clientToken.matches(bearerHash)) return 'collaborator'
-  return (await by.tokens.find(bearerHash))?.scope
 }
 
 const bearerToken = (authorization: string | null): string | undefined =>

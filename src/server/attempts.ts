@@ -9,6 +9,9 @@ const FORGET_MS = 5 * 60_000
 /** Addresses and credentials remembered; the oldest go first. */
 const MAX_REMEMBERED = 10_000
 
+/** Where a request comes from. */
+type From = { readonly address: string }
+
 type Record = { failures: number; untilMs: number }
 
 /**
@@ -21,8 +24,9 @@ export class Attempts {
   readonly #good = new Set<string>()
 
   /** Throws `too_many_attempts` when this credential may not be tried from there now. */
-  check(address: string, hash: string, nowMs: number): void {
+  check(from: From, hash: string, nowMs: number): void {
     if (this.#byAddress.size === 0) return
+    const { address } = from
     const record = this.#byAddress.get(group(address))
     if (!record || nowMs >= record.untilMs || this.#good.has(key(address, hash))) return
     throw new OpenworkError('too_many_attempts', 'Too many wrong credentials from this address', {
@@ -30,7 +34,7 @@ export class Attempts {
     })
   }
 
-  failed(address: string, nowMs: number): void {
+  failed({ address }: From, nowMs: number): void {
     const from = group(address)
     const last = this.#byAddress.get(from)
     const failures = last && nowMs < last.untilMs + FORGET_MS ? last.failures + 1 : 1
@@ -40,7 +44,7 @@ export class Attempts {
     this.#byAddress.set(from, { failures, untilMs: nowMs + pauseMs })
   }
 
-  succeeded(address: string, hash: string): void {
+  succeeded({ address }: From, hash: string): void {
     const pair = key(address, hash)
     if (this.#good.has(pair)) return
     remember(this.#good, pair)

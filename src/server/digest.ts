@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { Secret } from '../shared/secret.ts'
 
-export const sha256Hex = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const sha256Hex = (text: string): string => Bun.SHA256.hash(text, 'hex')
 
 /** A secret to compare others with, in a time that tells nothing of where they differ. */
 export class KnownSecret {

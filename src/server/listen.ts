@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
-import { httpApp } from '../http/app.ts'
+import { type Eventual, httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import { hostCheck } from '../http/host-policy.ts'
 import { MAX_BODY_BYTES } from '../http/json-body.ts'
@@ -74,7 +74,7 @@ type BunServer = ReturnType<typeof Bun.serve>
 
 async function bind(
   { host, port }: ServerSettings,
-  fetch: (request: Request, server: BunServer) => Promise<Response>,
+  fetch: (request: Request, server: BunServer) => Eventual<Response>,
 ): Promise<BunServer> {
   // Bun reports a name that does not resolve as a port in use (1.4.5).
   if (isIP(host) === 0)

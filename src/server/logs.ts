@@ -40,6 +40,7 @@ export function openLogs(settings: ServerSettings, streams: { stdout: Writable; 
       serviceVersion: VERSION,
       minimum: settings.verbose ? 'debug' : 'info',
       redactor,
+      resource: settings.resource,
       write: line => lines.add(line),
     })
   return {
@@ -49,7 +50,10 @@ export function openLogs(settings: ServerSettings, streams: { stdout: Writable; 
   }
 }
 
-/** Collects the lines of one turn of the event loop into one write: a system call for each would cost every request. */
+/** Lines wait this long for company: a system call for each of them would cost every request. */
+const BATCH_MS = 10
+
+/** Writes the lines of a short while at once. */
 class LineBatches {
   readonly #writer: BoundedWriter
   #waiting: string[] = []
@@ -62,7 +66,7 @@ class LineBatches {
   }
 
   add(line: string): void {
-    if (this.#waiting.push(line) === 1) setImmediate(() => this.#send())
+    if (this.#waiting.push(line) === 1) setTimeout(() => this.#send(), BATCH_MS)
   }
 
   flush(withinMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { Status } from '../api/status.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { LogFormat } from '../shared/log.ts'
+import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { type ConfigFile, readConfigFile, type WorkspaceEntry } from './config-file.ts'
 import { type ParsedFlags, VALUE_FLAGS, type ValueFlag } from './flags.ts'
@@ -31,6 +32,8 @@ export type ServerSettings = {
   logRequests: boolean
   verbose: boolean
   runId: string
+  /** OpenTelemetry resource attributes of the log records. */
+  resource: Readonly<Record<string, string>>
   tokenStorePath: string
   sandbox: { enabled: boolean; backend: 'none' | 'docker' | 'container' }
   browser: 'sandbox-headless' | 'host-interactive' | 'client-interactive' | undefined
@@ -68,6 +71,7 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     logRequests: flags.switches['log-requests'] ?? isOn(env.OPENWORK_LOG_REQUESTS) ?? file.logRequests ?? true,
     verbose: flags.switches.verbose ?? false,
     runId: env.OPENWORK_RUN_ID?.trim() || randomUUID(),
+    resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
     tokenStorePath: resolve(cwd, env.OPENWORK_TOKEN_STORE?.trim() || join(dirname(configPath), 'tokens.json')),
     sandbox: sandboxOf(env),
     browser: browserOf(env.OPENWORK_BROWSER_PROVIDER),

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { basename, resolve, sep } from 'node:path'
 import type { Scope } from '../api/tokens.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { WorkspaceEntry } from './config-file.ts'
+import { sha256Hex } from './digest.ts'
 
 /** What is known of the opencode behind the whole server, for workspaces that do not say it themselves. */
 export type OpencodeDefaults = {
@@ -122,8 +122,7 @@ function workspaceName(entry: WorkspaceEntry, path: string): string {
 
 /** Stable over restarts and machines' order of workspaces: clients keep it. */
 function workspaceId(entry: WorkspaceEntry & { path: string }): string {
-  const hash = createHash('sha256').update(identityOf(entry)).digest('hex')
-  return `ws_${hash.slice(0, 12)}`
+  return `ws_${sha256Hex(identityOf(entry)).slice(0, 12)}`
 }
 
 function identityOf(entry: WorkspaceEntry & { path: string }): string {

@@ -24,6 +24,8 @@ export type LogOptions = {
   runId: string
   serviceName: string
   serviceVersion: string
+  /** More about where records come from (`OTEL_RESOURCE_ATTRIBUTES`), for the JSON form; what we know ourselves wins. */
+  resource?: Readonly<Record<string, string>>
   /** Records below this are not written. */
   minimum: Severity
   redactor: Redactor
@@ -76,31 +78,33 @@ export class Log {
     const nested = parseJsonRecord(line)
     const severity = nested?.severity ?? severityHint(line) ?? (from.stream === 'stderr' ? 'error' : 'info')
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
-    if (format === 'json' && nested) return write(JSON.stringify(redactor.value(nested.raw)))
-    const attributes = format === 'json' ? { stream: from.stream, pid: from.pid } : {}
-    this.#record(severity, nested?.body ?? line, attributes)
+    if (format === 'json' && nested) write(JSON.stringify(redactor.value(nested.raw)))
+    else this.#record(severity, nested?.body ?? line, format === 'json' ? { stream: from.stream, pid: from.pid } : {})
   }
 
   #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
     const options = this.#options
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[options.minimum]) return
+    const text = options.redactor.text(message)
+    if (options.bare && options.format === 'pretty') return options.write(text)
     const record: LogRecord = {
       timeMs: Date.now(),
       severity,
       component: this.#component,
-      message: options.redactor.text(message),
+      message: text,
       attributes: options.redactor.value(attributes) as Record<string, unknown>,
     }
     if (options.format === 'json') options.write(renderJson(record, options))
-    else if (options.bare) options.write(record.message)
     else options.write(renderPretty(record, options.color))
   }
 }
 
+const HOST_NAME = hostname()
+
 /** One OpenTelemetry-like record as a line of JSON. */
 export function renderJson(
   record: LogRecord,
-  from: Pick<LogOptions, 'runId' | 'serviceName' | 'serviceVersion'>,
+  from: Pick<LogOptions, 'runId' | 'serviceName' | 'serviceVersion' | 'resource'>,
 ): string {
   return JSON.stringify({
     timeUnixNano: `${record.timeMs}000000`,
@@ -114,10 +118,11 @@ export function renderJson(
       ...record.attributes,
     },
     resource: {
+      ...from.resource,
       'service.name': from.serviceName,
       'service.version': from.serviceVersion,
       'service.instance.id': from.runId,
-      'host.name': hostname(),
+      'host.name': HOST_NAME,
     },
   })
 }

@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { parseServerFlags } from '../../src/server/flags.ts'
+import { listen } from '../../src/server/listen.ts'
+import { openLogs } from '../../src/server/logs.ts'
+import { resolveSettings } from '../../src/server/settings.ts'
+
+export const CLIENT_TOKEN = 'client-token-for-tests'
+export const HOST_TOKEN = 'host-token-for-tests'
+export const asClient = { authorization: `Bearer ${CLIENT_TOKEN}` }
+export const asHost = { 'x-openwork-host-token': HOST_TOKEN }
+
+/** A temporary folder, removed with `await using`. */
+export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'openwork-server-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A stream that keeps what is written. */
+export function capture(): { stream: Writable; text: () => string } {
+  let text = ''
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += String(chunk)
+      done()
+    },
+  })
+  return { stream, text: () => text }
+}
+
+/** A server of ours on a free port, with one workspace `folder/project`, stopped and cleaned up with `await using`. */
+export async function startServer(
+  options: {
+    flags?: string[]
+    env?: Record<string, string>
+    folder?: string
+    /** The workspaces are those of `server.json`, not `project`. */
+    workspacesOfFile?: boolean
+  } = {},
+) {
+  const own = options.folder === undefined ? await temporaryFolder() : undefined
+  const folder = options.folder ?? own?.path ?? ''
+  const workspace = join(folder, 'project')
+  await mkdir(workspace, { recursive: true })
+  const env = {
+    OPENWORK_SERVER_CONFIG: join(folder, 'server.json'),
+    OPENWORK_TOKEN: CLIENT_TOKEN,
+    OPENWORK_HOST_TOKEN: HOST_TOKEN,
+    ...options.env,
+  }
+  const workspaceFlags = options.workspacesOfFile ? [] : ['--workspace', workspace]
+  const flags = parseServerFlags(['--port', '0', ...workspaceFlags, ...(options.flags ?? [])])
+  const settings = await resolveSettings(flags, env, folder)
+  const stdout = capture()
+  const stderr = capture()
+  const logs = openLogs(settings, { stdout: stdout.stream, stderr: stderr.stream })
+  const server = await listen(settings, logs, performance.now())
+
+  const call = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(`${server.url}${path}`, { redirect: 'manual', ...init })
+  return {
+    url: server.url,
+    folder,
+    workspace,
+    settings,
+    workspaceId: settings.workspaces[0]?.id ?? '',
+    call,
+    /** Status and parsed body; `undefined` for an empty one. */
+    async json(path: string, init: RequestInit = {}): Promise<{ status: number; body: unknown }> {
+      const response = await call(path, init)
+      const text = await response.text()
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+    },
+    post: (path: string, headers: Record<string, string>, body?: unknown): Promise<Response> =>
+      call(path, { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) }),
+    /** An issued token's header. */
+    async tokenOf(scope: 'viewer' | 'collaborator' | 'owner'): Promise<{ authorization: string }> {
+      const response = await call('/tokens', { method: 'POST', headers: asHost, body: JSON.stringify({ scope }) })
+      const { token } = (await response.json()) as { token: string }
+      return { authorization: `Bearer ${token}` }
+    },
+    /** Everything logged so far. */
+    async logged(): Promise<{ out: string; err: string }> {
+      await logs.flush(1000)
+      return { out: stdout.text(), err: stderr.text() }
+    },
+    stop: () => server.stop(),
+    async [Symbol.asyncDispose]() {
+      await server.stop()
+      await own?.[Symbol.asyncDispose]()
+    },
+  }
+}
