@@ -18,7 +18,7 @@ import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
 import { Workspaces } from './workspaces.ts'
 
-/** Silence on a connection that is no proxied stream; Bun allows at most 255. */
+/** How long a connection may be silent that is no proxied stream; Bun allows at most 255. */
 const IDLE_SECONDS = 120
 
 /** Bun answers a longer body with a bare 413; up to here the answer is ours, in JSON. */
@@ -42,7 +42,11 @@ export type RunningServer = {
  * Opens the server. Throws `port_in_use`, `port_not_allowed` or `address_not_available` naming host and port. The
  * caller stops it.
  */
-export async function listen(settings: ServerSettings, logs: ServerLogs, startedMs: number): Promise<RunningServer> {
+export async function listen(
+  settings: ServerSettings,
+  logs: ServerLogs,
+  { startedMs, idleSeconds = IDLE_SECONDS }: { startedMs: number; idleSeconds?: number },
+): Promise<RunningServer> {
   const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
   const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
   const streams = new OpenStreams()
@@ -62,7 +66,7 @@ export async function listen(settings: ServerSettings, logs: ServerLogs, started
     requestLog: settings.logRequests ? new RequestLog(logs.out) : undefined,
     errorLog: logs.err,
   })
-  const server = await bind(settings, fetch)
+  const server = await bind(settings, idleSeconds, fetch)
   let stopped: Promise<void> | undefined
   return {
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
@@ -74,6 +78,7 @@ type BunServer = ReturnType<typeof Bun.serve>
 
 async function bind(
   { host, port }: ServerSettings,
+  idleTimeout: number,
   fetch: (request: Request, server: BunServer) => Eventual<Response>,
 ): Promise<BunServer> {
   // Bun reports a name that does not resolve as a port in use (1.4.5).
@@ -86,10 +91,12 @@ async function bind(
       hostname: host,
       port,
       fetch,
-      idleTimeout: IDLE_SECONDS,
+      idleTimeout,
       maxRequestBodySize: BUN_BODY_LIMIT,
       // Never a page with our source in it.
       development: false,
+      // Outside development Bun shares the port with whoever else listens on it (SO_REUSEPORT, 1.4.5).
+      reusePort: false,
     })
   } catch (cause) {
     throw bindFailure(cause, `${host}:${port}`)

@@ -28,7 +28,7 @@ export async function serverMain(argv: string[], io: ServerIo): Promise<number> 
     // Only now: --help and --version need neither the HTTP stack nor the schemas.
     const [{ openLogs }, { listen }] = await Promise.all([import('./logs.ts'), import('./listen.ts')])
     const logs = openLogs(settings, io)
-    const server = await listen(settings, logs, startedMs)
+    const server = await listen(settings, logs, { startedMs })
     announce(logs, settings, server.url)
     const reason = await stops.first
     logs.out.info(`Stopping: ${reason}`)

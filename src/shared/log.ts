@@ -85,17 +85,20 @@ export class Log {
   #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
     const options = this.#options
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[options.minimum]) return
-    const text = options.redactor.text(message)
-    if (options.bare && options.format === 'pretty') return options.write(text)
+    options.write(this.#render(severity, options.redactor.text(message), attributes))
+  }
+
+  #render(severity: Severity, message: string, attributes: Record<string, unknown>): string {
+    const options = this.#options
+    if (options.bare && options.format === 'pretty') return message
     const record: LogRecord = {
       timeMs: Date.now(),
       severity,
       component: this.#component,
-      message: text,
+      message,
       attributes: options.redactor.value(attributes) as Record<string, unknown>,
     }
-    if (options.format === 'json') options.write(renderJson(record, options))
-    else options.write(renderPretty(record, options.color))
+    return options.format === 'json' ? renderJson(record, options) : renderPretty(record, options.color)
   }
 }
 

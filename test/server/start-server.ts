@@ -38,6 +38,7 @@ export async function startServer(
     folder?: string
     /** The workspaces are those of `server.json`, not `project`. */
     workspacesOfFile?: boolean
+    idleSeconds?: number
   } = {},
 ) {
   const own = options.folder === undefined ? await temporaryFolder() : undefined
@@ -56,7 +57,10 @@ export async function startServer(
   const stdout = capture()
   const stderr = capture()
   const logs = openLogs(settings, { stdout: stdout.stream, stderr: stderr.stream })
-  const server = await listen(settings, logs, performance.now())
+  const server = await listen(settings, logs, {
+    startedMs: performance.now(),
+    ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
+  })
 
   const call = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${server.url}${path}`, { redirect: 'manual', ...init })
