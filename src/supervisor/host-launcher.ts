@@ -5,7 +5,15 @@ import { type Launcher, type LaunchHooks, plainEnvironment, SpawnError } from '.
 import { LineSplitter } from './lines.ts'
 import { clearGroup, processGroup } from './process-group.ts'
 import type { ServiceExit, ServiceSpec } from './service.ts'
-import { killMarked, killMarkedNow, MARKER_VARIABLE, markerPrefix, spawnMarker } from './spawn-marker.ts'
+import {
+  killMarked,
+  killMarkedNow,
+  MARKER_VARIABLE,
+  type Marked,
+  markerPrefix,
+  spawnMarker,
+  untilGone,
+} from './spawn-marker.ts'
 
 /** Bytes of one child's stream taken before timers and other sockets get their turn. */
 const READ_TURN_BYTES = 256 * 1024
@@ -36,17 +44,19 @@ export const hostLauncher = (): Launcher => ({
       readLines(child.stderr, text => hooks.line('stderr', text)),
     ])
     const ofService = markerPrefix(nonce, spec.name)
+    const dying: Marked[] = []
     return {
       pid: child.pid,
       signal: signal => processGroup.signal(child.pid, signal),
       killNow() {
         processGroup.kill(child.pid)
-        killMarkedNow(ofService)
+        dying.push(...killMarkedNow(ofService))
       },
       async sweep(graceMs) {
         await clearGroup(child.pid, graceMs)
         child.stdin?.end()
         await killMarked(ofService)
+        await untilGone(dying)
         await Promise.race([output, sleep(LAST_OUTPUT_LIMIT_MS)])
       },
     }

@@ -5,7 +5,7 @@ import { systemCode } from '../shared/errors.ts'
 import { linuxProcess } from './process-identity.ts'
 
 /** How long killed processes may take to disappear. */
-const DEATH_LIMIT_MS = 1_000
+export const DEATH_LIMIT_MS = 1_000
 
 /** Longest pause between two looks at a group that is ending; the first is 1 ms, most are gone by then. */
 const MAX_LOOK_PAUSE_MS = 25

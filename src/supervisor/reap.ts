@@ -28,13 +28,13 @@ const CLAIM = '.reaping'
  * Ends what runs in `dir` left behind whose owner is dead, and removes their records. Several starts may do this at
  * once: each run is reaped by one of them, and all return when it is done. A living run is not touched.
  */
-export async function reapDeadRuns(dir: string): Promise<Reaped> {
+export async function reapDeadRuns(dir: string, nowMs: () => number = Date.now): Promise<Reaped> {
   const names = await namesIn(dir)
   const reaped = await Promise.all(
     names.map(async (name): Promise<Reaped> => {
       const path = join(dir, name)
       if (isRecordName(name)) return await reapRun(path)
-      if (!(await isAbandoned(path))) return NOTHING
+      if (!(await isAbandoned(path, nowMs()))) return NOTHING
       if (name.endsWith(CLAIM)) return await reapRun(path)
       if (name.endsWith('.tmp')) await rm(path, { force: true })
       return NOTHING
@@ -95,9 +95,9 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 /** By the time of its last change, renaming included. */
-async function isAbandoned(path: string): Promise<boolean> {
+async function isAbandoned(path: string, nowMs: number): Promise<boolean> {
   try {
-    return Date.now() - (await stat(path)).ctimeMs > ABANDONED_MS
+    return nowMs - (await stat(path)).ctimeMs > ABANDONED_MS
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
     throw error

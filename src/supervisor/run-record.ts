@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { isSameProcess, machineId, type StartTime, startTimeOf } from './process-identity.ts'
@@ -139,7 +139,7 @@ export class RunRecord {
       await writePrivate(this.#temporary, this.#file)
       await rename(this.#temporary, this.path)
     } catch (error) {
-      await rm(this.#temporary, { force: true })
+      await unlink(this.#temporary).catch(() => {}) // the first error is the one to tell
       throw error
     }
   }

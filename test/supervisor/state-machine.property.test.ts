@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { ServiceSpec } from '../../src/supervisor/service.ts'
+import type { Probe, ServiceSpec } from '../../src/supervisor/service.ts'
 import {
   type Effect,
   initialMachine,
@@ -39,7 +39,7 @@ class World {
   constructor(seed: number) {
     this.#random = numbers(seed)
     const spec: Pick<ServiceSpec, 'ready' | 'watch' | 'restart' | 'stop'> = {
-      ready: this.#pick([http(1), { kind: 'spawned' }]),
+      ready: this.#pick<Probe>([http(1), { kind: 'spawned' }]),
       restart: {
         when: this.#pick(['always', 'on-failure', 'never']),
         backoffMs: [10, 100],

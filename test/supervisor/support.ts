@@ -9,7 +9,7 @@ import type { Probe, ServiceSpec, SupervisorEvent } from '../../src/supervisor/s
 import { type SuperviseOptions, type Supervisor, supervise } from '../../src/supervisor/supervisor.ts'
 
 /** How to run a program of `test/fixtures/programs`. */
-export const fixture = (name: string, ...args: string[]): ServiceSpec['argv'] => [
+export const fixture = (name: string, ...args: string[]): [program: string, ...args: string[]] => [
   process.execPath,
   join(import.meta.dir, '..', 'fixtures', 'programs', `${name}.ts`),
   ...args,
