@@ -84,9 +84,30 @@ export function run(program, args, options = {}) {
     process.on('SIGINT', () => {
       if (!process.stdin.isTTY) child.kill('SIGINT')
     })
+    const watch = onNpmGone(() => child.kill('SIGTERM'))
     child.on('error', reject)
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
+    child.on('exit', (code, signal) => {
+      clearInterval(watch)
+      resolve(code ?? 128 + constants.signals[signal])
+    })
   })
+}
+
+const PARENT_WATCH_MS = 200
+
+/**
+ * npm passes a signal on to the shell that it runs us in, and the shell does not pass it on to us: it ends, and we would
+ * stay behind with all that we started. Its end shows as another parent.
+ */
+function onNpmGone(then) {
+  if (!process.env.npm_lifecycle_event) return undefined
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    then()
+  }, PARENT_WATCH_MS)
+  return watch
 }
 
 export function bun() {
