@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { systemCode } from '../shared/errors.ts'
 import { type Launcher, type LaunchHooks, plainEnvironment, SpawnError } from './launcher.ts'
 import { LineSplitter } from './lines.ts'
+import { pause } from './pause.ts'
 import { clearGroup, processGroup } from './process-group.ts'
 import type { ServiceExit, ServiceSpec } from './service.ts'
 import {
@@ -39,10 +40,10 @@ const PERMANENT: Readonly<Record<string, string>> = {
 export const hostLauncher = (): Launcher => ({
   launch(spec, { nonce, generation }, hooks) {
     const child = spawnChild(spec, spawnMarker(nonce, spec.name, generation), hooks)
-    const output = Promise.all([
+    const output = [
       readLines(child.stdout, text => hooks.line('stdout', text)),
       readLines(child.stderr, text => hooks.line('stderr', text)),
-    ])
+    ]
     const ofService = markerPrefix(nonce, spec.name)
     const dying: Marked[] = []
     return {
@@ -57,7 +58,7 @@ export const hostLauncher = (): Launcher => ({
         child.stdin?.end()
         await killMarked(ofService)
         await untilGone(dying)
-        await Promise.race([output, sleep(LAST_OUTPUT_LIMIT_MS)])
+        await lastOutput(output)
       },
     }
   },
@@ -96,16 +97,30 @@ function spawnChild(spec: ServiceSpec, marker: string, hooks: LaunchHooks) {
 const exitOf = (code: number | null, signal: NodeJS.Signals | number | null): ServiceExit =>
   typeof signal === 'number' ? { code: 128 + signal, signal: null } : { code, signal }
 
+type Reading = { done: Promise<void>; cancel(): Promise<void> }
+
 /** Reads as fast as lines can be handed on; when they cannot, the pipe fills and the child waits. */
-async function readLines(stream: ReadableStream<Uint8Array>, line: (text: string) => void): Promise<void> {
+function readLines(stream: ReadableStream<Uint8Array>, line: (text: string) => void): Reading {
+  const reader = stream.getReader()
   const splitter = new LineSplitter(line)
-  let turnBytes = 0
-  for await (const chunk of stream) {
-    splitter.push(chunk)
-    turnBytes += chunk.byteLength
-    if (turnBytes < READ_TURN_BYTES) continue
-    turnBytes = 0
-    await setImmediate()
+  const read = async (): Promise<void> => {
+    let turnBytes = 0
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      splitter.push(next.value)
+      turnBytes += next.value.byteLength
+      if (turnBytes < READ_TURN_BYTES) continue
+      turnBytes = 0
+      await setImmediate()
+    }
+    splitter.end()
   }
-  splitter.end()
+  return { done: read(), cancel: () => reader.cancel() }
+}
+
+/** What still comes of the output. A process that we cannot find may hold it open for ever: then it is let go. */
+async function lastOutput(readings: readonly Reading[]): Promise<void> {
+  const ended = new AbortController()
+  const all = Promise.all(readings.map(({ done }) => done)).then(() => ended.abort())
+  await Promise.race([all, pause(LAST_OUTPUT_LIMIT_MS, ended.signal)])
+  if (!ended.signal.aborted) await Promise.all(readings.map(reading => reading.cancel()))
 }

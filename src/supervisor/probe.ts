@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { reveal } from '../shared/secret.ts'
+import { pause } from './pause.ts'
 import type { Probe } from './service.ts'
 
 export type HttpProbe = Extract<Probe, { kind: 'http' }>
@@ -57,18 +58,4 @@ export async function keepAsking(
     tell(healthy)
     await pause(everyMs, signal)
   }
-}
-
-/** Resolves after `ms`, or at once when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-  })
 }

@@ -53,7 +53,7 @@ let knownBootId: string | undefined
 
 /** Ticks count from boot: after a restart of the machine another process may have the same pid and ticks. */
 function bootId(): string {
-  knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  knownBootId ??= textOf('/proc/sys/kernel/random/boot_id')
   return knownBootId
 }
 
@@ -64,15 +64,24 @@ let knownMachineId: string | undefined
  * their pids mean nothing here. Only Linux needs and has it.
  */
 export function machineId(): string {
-  knownMachineId ??= process.platform === 'linux' ? `${linuxMachineId()} ${readlinkSync('/proc/self/ns/pid')}` : ''
+  knownMachineId ??= process.platform === 'linux' ? `${textOf('/etc/machine-id')} ${pidNamespace()}` : ''
   return knownMachineId
 }
 
-function linuxMachineId(): string {
+function pidNamespace(): string {
   try {
-    return readFileSync('/etc/machine-id', 'latin1').trim()
+    return readlinkSync('/proc/self/ns/pid')
   } catch {
-    return '' // not every system has one
+    return '' // gVisor has none
+  }
+}
+
+/** Empty where there is no such file: not every system has every one of them. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1').trim()
+  } catch {
+    return ''
   }
 }
 

@@ -44,7 +44,10 @@ export async function reapDeadRuns(dir: string, nowMs: () => number = Date.now):
   return { killed: reaped.flatMap(({ killed }) => killed), setAside: reaped.flatMap(({ setAside }) => setAside) }
 }
 
-/** The same for one record. Does nothing when its run is alive, of another machine, or already in another's hands. */
+/**
+ * The same for one record. Does nothing when its run is alive, of another machine, or already in another's hands. The
+ * caller may be a process of that run itself: it is the one that is left.
+ */
 export async function reapRun(path: string): Promise<Reaped> {
   const file = await readRunFile(path)
   if (file === 'corrupt') return await setAside(path)
@@ -68,7 +71,7 @@ const NOTHING: Reaped = { killed: [], setAside: [] }
 async function killLeftovers({ processes, nonce }: RunFile): Promise<Reaped['killed']> {
   const found = await Promise.all(
     processes.map(async ({ service, pid, startTime, group }) => {
-      if (startTime === null || !(await isSameProcess(pid, startTime))) return []
+      if (pid === process.pid || startTime === null || !(await isSameProcess(pid, startTime))) return []
       processGroup.signal(group, 'SIGTERM')
       await clearGroup(group, GRACE_MS)
       return [{ service, pid }]

@@ -157,9 +157,17 @@ export async function listRuns(dir: string): Promise<ListedRun[]> {
   return runs.flat().sort((a, b) => a.startedAtMs - b.startedAtMs)
 }
 
-/** Whether the process that wrote it still runs. */
+/** Whether the process that wrote it still runs; in doubt it does. */
 export const isAlive = async ({ owner }: RunFile): Promise<boolean> =>
-  owner.startTime !== null && (await isSameProcess(owner.pid, owner.startTime))
+  owner.startTime === null ? exists(owner.pid) : await isSameProcess(owner.pid, owner.startTime)
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return systemCode(error) === 'EPERM'
+  }
+}
 
 /**
  * `gone`: there is no such file. `foreign`: of another machine, container or version, not for us to judge. `corrupt`:
@@ -214,7 +222,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 
 const isStartTime = (value: unknown): boolean => value === null || typeof value === 'string'
 
-const isPid = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 1
+const isPid = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0
 
 function isRunFile(file: Record<string, unknown>): file is RunFile {
   const { runId, nonce, machine, owner, startedAtMs, processes } = file
@@ -226,7 +234,7 @@ function isRunFile(file: Record<string, unknown>): file is RunFile {
     typeof machine === 'string' &&
     typeof startedAtMs === 'number' &&
     isObject(owner) &&
-    typeof owner.pid === 'number' &&
+    isPid(owner.pid) &&
     isStartTime(owner.startTime) &&
     Array.isArray(processes) &&
     processes.every(isRecordedProcess)
@@ -239,4 +247,6 @@ const isRecordedProcess = (value: unknown): value is RecordedProcess =>
   typeof value.marker === 'string' &&
   isPid(value.pid) &&
   isPid(value.group) &&
+  // Init cannot be a child of ours; as a group it would mean every process there is.
+  value.group !== 1 &&
   isStartTime(value.startTime)

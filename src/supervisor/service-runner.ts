@@ -1,6 +1,7 @@
 import { type Launched, type Launcher, SpawnError } from './launcher.ts'
 import { LastLines } from './lines.ts'
-import { askUntilReady, keepAsking, pause } from './probe.ts'
+import { pause } from './pause.ts'
+import { askUntilReady, keepAsking } from './probe.ts'
 import type { RunRecord } from './run-record.ts'
 import type { OutputStream, ServiceSnapshot, ServiceSpec, ServiceState, SupervisorEvent } from './service.ts'
 import { spawnMarker } from './spawn-marker.ts'

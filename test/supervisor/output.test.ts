@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { LastLines, LineSplitter } from '../../src/supervisor/lines.ts'
-import { fixture, service, supervised } from './support.ts'
+import { fixture, isAlive, service, supervised } from './support.ts'
 
 const split = (...chunks: (string | number[])[]): string[] => {
   const lines: string[] = []
@@ -60,6 +60,27 @@ test('a flood of output is all delivered, and others are served meanwhile', asyn
 
   expect({ ...counts, disorder }).toEqual({ stdout: LINES, stderr: LINES, disorder: 0 })
   expect(turns).toBeGreaterThan(0)
+})
+
+test.skipIf(process.platform !== 'linux')('a stranger that keeps the output open holds nothing up', async () => {
+  // Without our environment and outside the group it cannot be told to be ours.
+  const stranger = `env -i setsid sh -c 'echo $$; exec sleep 60' & wait`
+  await using it = supervised([
+    service('leaves', {
+      argv: ['/bin/sh', '-c', `printf unfinished >&2; ${stranger}`],
+      env: { PATH: '/usr/bin:/bin' },
+      restart: { when: 'never', backoffMs: [1, 1], resetAfterMs: 1, maxCrashes: 0, windowMs: 1 },
+    }),
+  ])
+  const { pid = 0 } = await it.run.reaches('leaves', 'ready')
+  const strangerPid = Number(await it.events.line('leaves', /^\d+$/))
+
+  process.kill(pid, 'SIGKILL')
+  const { lastLines } = await it.run.reaches('leaves', 'gave-up')
+
+  expect(isAlive(strangerPid)).toBe(true)
+  expect(lastLines).toEqual([String(strangerPid), 'unfinished'])
+  process.kill(strangerPid, 'SIGKILL')
 })
 
 test('an endless flood fills no memory and does not hold up a stop', async () => {

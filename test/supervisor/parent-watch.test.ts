@@ -1,5 +1,8 @@
 import { expect, test } from 'bun:test'
-import { fixture, service, supervised } from './support.ts'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { reapDeadRuns } from '../../src/supervisor/reap.ts'
+import { fixture, isAlive, service, supervised, temporaryFolder } from './support.ts'
 
 const stop = { signal: 'SIGKILL', graceMs: 1_000 } as const
 
@@ -17,4 +20,19 @@ test('a program that watches its parent gets a pipe as stdin, another one nothin
   expect(it.events.lines('does-not')).toEqual(['{"watch":null}', 'parent gone'])
   await it.run.stop()
   expect(it.events.lines('watches')).toEqual(['{"watch":"stdin"}'])
+})
+
+test('it sees its parent die by SIGKILL, whatever else the parent had started', async () => {
+  await using folder = temporaryFolder()
+  const file = join(folder.path, 'gone')
+  const parent = Bun.spawn(fixture('supervises', join(folder.path, 'runs'), 'r-1', file), { stdout: 'pipe' })
+  const { value } = await parent.stdout.getReader().read()
+  const pids: number[] = JSON.parse(new TextDecoder().decode(value))
+  expect(existsSync(file)).toBe(false)
+
+  parent.kill('SIGKILL')
+
+  while (!existsSync(file)) await Bun.sleep(1)
+  await reapDeadRuns(join(folder.path, 'runs'))
+  expect(pids.filter(isAlive)).toEqual([])
 })
