@@ -105,7 +105,7 @@ export class Log {
 const HOST_NAME = hostname()
 
 /** One OpenTelemetry-like record as a line of JSON. */
-export function renderJson(
+function renderJson(
   record: LogRecord,
   from: Pick<LogOptions, 'runId' | 'serviceName' | 'serviceVersion' | 'resource'>,
 ): string {
@@ -131,7 +131,7 @@ export function renderJson(
 }
 
 /** `[component] LEVEL text key=value`; the level is left out for info. */
-export function renderPretty(record: LogRecord, color: boolean): string {
+function renderPretty(record: LogRecord, color: boolean): string {
   const paint = pc.createColors(color)
   const level = {
     debug: paint.dim('DEBUG '),

@@ -12,7 +12,7 @@ export function isLoopbackHost(host: string): boolean {
  * applies to 127.0.0.1 too (Bun 1.4.5; the documented way is NO_PROXY, which is not ours to set).
  */
 export function fetchRoute(url: string | URL): { proxy?: string } {
-  const { hostname } = new URL(url)
+  const { hostname } = typeof url === 'string' ? new URL(url) : url
   // `false` is what switches the variable off; the types know only strings.
   return isLoopbackHost(hostname.replace(/^\[|\]$/g, '')) ? { proxy: false as unknown as string } : {}
 }

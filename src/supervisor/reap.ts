@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemCode } from '../shared/errors.ts'
 import { clearGroup, processGroup } from './process-group.ts'
 import { isSameProcess } from './process-identity.ts'
-import { isAlive, isRecordName, namesIn, type RunFile, readRunFile } from './run-record.ts'
+import { isAlive, isRecordName, namesIn, type RunFile, readRunFile, temporaryOf } from './run-record.ts'
 import { killMarked, serviceOf } from './spawn-marker.ts'
 
 export type Reaped = {
@@ -47,11 +47,13 @@ export async function reapDeadRuns(dir: string, nowMs: () => number = Date.now):
 /**
  * The same for one record. Does nothing when its run is alive, of another machine, or already in another's hands. The
  * caller may be a process of that run itself: it is the one that is left.
+ *
+ * @param options.ownerEndsWithinMs wait so long for the end of an owner that is known to be ending
  */
-export async function reapRun(path: string): Promise<Reaped> {
+export async function reapRun(path: string, { ownerEndsWithinMs = 0 } = {}): Promise<Reaped> {
   const file = await readRunFile(path)
   if (file === 'corrupt') return await setAside(path)
-  if (typeof file === 'string' || (await isAlive(file))) return NOTHING
+  if (typeof file === 'string' || !(await isDeadWithin(file, ownerEndsWithinMs))) return NOTHING
 
   const claim = `${path}.${process.pid}${CLAIM}`
   if (!(await renamed(path, claim))) return NOTHING
@@ -62,8 +64,16 @@ export async function reapRun(path: string): Promise<Reaped> {
     return NOTHING
   }
   const killed = await killLeftovers(file)
+  await rm(temporaryOf(path, file), { force: true })
   await rm(claim, { force: true })
   return { killed, setAside: [] }
+}
+
+/** A process that is ending closes its pipes first: who learns of its death that way may still see it run. */
+async function isDeadWithin(file: RunFile, limitMs: number): Promise<boolean> {
+  for (const untilMs = performance.now() + limitMs; await isAlive(file); await sleep(5))
+    if (performance.now() >= untilMs) return false
+  return true
 }
 
 const NOTHING: Reaped = { killed: [], setAside: [] }

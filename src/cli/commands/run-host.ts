@@ -1,0 +1,90 @@
+import { checkHost } from '../../orchestrator/check.ts'
+import { parseHeartbeat, startHeartbeat } from '../../orchestrator/heartbeat.ts'
+import type { Host } from '../../orchestrator/host.ts'
+import type { StartOptions } from '../../orchestrator/options.ts'
+import { type Readiness, readinessDocument, readinessText } from '../../orchestrator/readiness.ts'
+import { start } from '../../orchestrator/start.ts'
+import type { Log } from '../../shared/log.ts'
+import { VERSION } from '../../shared/version.ts'
+import { openHostLog } from '../host-log.ts'
+import type { Context } from '../kit/context.ts'
+import { type Interruptions, takeInterruptions } from '../signals.ts'
+import { parseStartOptions, type StartValues } from './start-options.ts'
+
+/** `start` and `serve`: a host until it is interrupted or cannot go on. Resolves to the exit code. */
+export async function runHost(values: StartValues, context: Context): Promise<number> {
+  const options = parseStartOptions(values, context.source)
+  const interruptions = takeInterruptions()
+  const { log, flush } = openHostLog({ ...values, ...options }, context, interruptions)
+  try {
+    log.debug('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
+    const started = await start(options, {
+      env: context.env,
+      cwd: context.cwd,
+      self: { execPath: process.execPath, execArgv: process.execArgv, main: Bun.main },
+      platform: process.platform,
+      home: context.home,
+      log,
+      signal: interruptions.signal,
+      onKillable: interruptions.onAgain,
+    })
+    return await useHost(values, { ...started, options }, { context, log, interruptions })
+  } catch (error) {
+    if (interruptions.signal.aborted) return interruptions.exitCode()
+    throw error
+  } finally {
+    await flush()
+    interruptions.release()
+  }
+}
+
+type Surroundings = { context: Context; log: Log; interruptions: Interruptions }
+
+/** Tells that the host is ready, then checks it or lets it run; the host is down again at the end in every case. */
+async function useHost(values: StartValues, readiness: Readiness, around: Surroundings): Promise<number> {
+  const { host, options } = readiness
+  const { context, log } = around
+  let heartbeat: { stop(): void } | undefined
+  try {
+    if (values.check || values.checkEvents) {
+      const checks = await checkHost(host, { events: values.checkEvents })
+      for (const { name, tookMs } of checks) log.info(`check ok: ${name}`, { tookMs })
+      context.output.result({ ...readinessDocument(readiness), checks }, 'All checks passed')
+      return 0
+    }
+    announce(options, readiness, around)
+    const asked = parseHeartbeat(context.env)
+    heartbeat = asked && startHeartbeat(asked, host.plan, log)
+    return await untilEnd(host, around)
+  } finally {
+    heartbeat?.stop()
+    log.debug('shutting down')
+    await host.stop()
+    log.info('stopped')
+  }
+}
+
+/** JSON mode: the document. JSON logs: nothing but records may stand on stdout, so a record. Otherwise text. */
+function announce(options: StartOptions, readiness: Readiness, { context, log }: Surroundings): void {
+  if (context.json || options.logFormat === 'pretty')
+    context.output.result(readinessDocument(readiness), () => readinessText(readiness))
+  else {
+    const { server, opencode } = readiness.host.plan
+    log.info('host ready', {
+      workspace: options.workspace,
+      connectUrl: server.connectUrl,
+      opencodeUrl: opencode.baseUrl,
+    })
+  }
+}
+
+/** Until a signal (0) or until a service that is needed is gone for good (its exit code, as an error). */
+async function untilEnd(host: Host, { interruptions }: Surroundings): Promise<number> {
+  const interrupted = new Promise<undefined>(resolve => {
+    if (interruptions.signal.aborted) resolve(undefined)
+    interruptions.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  const failure = await Promise.race([interrupted, host.ended])
+  if (failure) throw failure
+  return 0
+}

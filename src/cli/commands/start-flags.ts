@@ -1,0 +1,255 @@
+import { bool, enumeration, integer, list, path, port, secret, text, url } from '../kit/flags.ts'
+import { dataDirFlag } from './data-dir-flag.ts'
+
+const WORKSPACE = 'Workspace'
+const OPENCODE = 'opencode'
+const SERVER = 'OpenWork server'
+const SIDECARS = 'Where binaries come from'
+const OUTPUT = 'Output'
+const RUN = 'Run'
+
+const SOURCES = ['auto', 'bundled', 'downloaded', 'external'] as const
+
+/** The flags of `start` and `serve`. */
+export const startFlags = {
+  workspace: path({
+    group: WORKSPACE,
+    env: 'OPENWORK_WORKSPACE',
+    default: '.',
+    defaultText: 'the current folder',
+    summary: 'Folder to work in',
+  }),
+  createWorkspace: bool({
+    group: WORKSPACE,
+    default: false,
+    summary: 'Create the workspace folder when it is missing',
+  }),
+  dataDir: dataDirFlag,
+
+  remoteAccess: bool({
+    group: SERVER,
+    env: 'OPENWORK_REMOTE_ACCESS',
+    default: false,
+    summary: 'Listen on all interfaces, so that other machines can connect',
+  }),
+  connectHost: text({
+    group: SERVER,
+    summary: 'Name or address of this machine in pairing URLs, with --remote-access',
+  }),
+  openworkHost: text({
+    group: SERVER,
+    env: 'OPENWORK_HOST',
+    summary: 'Address to listen on: a loopback one, or 0.0.0.0 for --remote-access',
+  }),
+  openworkPort: port({
+    group: SERVER,
+    env: 'OPENWORK_PORT',
+    default: 8787,
+    summary:
+      'Port of the OpenWork server; 0 takes any free one. When the default is busy another is taken and announced',
+  }),
+  openworkToken: secret({
+    group: SERVER,
+    env: 'OPENWORK_TOKEN',
+    summary: 'Client token; kept per workspace when not given',
+  }),
+  openworkHostToken: secret({
+    group: SERVER,
+    env: 'OPENWORK_HOST_TOKEN',
+    summary: 'Host token; kept per workspace when not given',
+  }),
+  approval: enumeration({
+    group: SERVER,
+    env: 'OPENWORK_APPROVAL_MODE',
+    values: ['manual', 'auto'] as const,
+    default: 'manual',
+    summary: 'Whether changes by remote clients wait for an approval',
+  }),
+  approvalTimeout: integer({
+    group: SERVER,
+    env: 'OPENWORK_APPROVAL_TIMEOUT_MS',
+    min: 1,
+    max: 86_400_000,
+    unit: 'ms',
+    default: 30_000,
+    summary: 'How long an approval waits before it counts as denied',
+  }),
+  readOnly: bool({
+    group: SERVER,
+    env: 'OPENWORK_READONLY',
+    default: false,
+    summary: 'Refuse every change by remote clients',
+  }),
+  cors: list({
+    group: SERVER,
+    env: 'OPENWORK_CORS_ORIGINS',
+    default: [],
+    valueName: 'origins',
+    summary: 'Web origins that may use the server from a browser, separated by commas; * for any',
+  }),
+
+  opencodeBin: text({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_BIN',
+    summary: 'Run this opencode instead of the verified one; needs --allow-external',
+  }),
+  opencodeHost: text({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_BIND_HOST',
+    default: '127.0.0.1',
+    summary: 'Loopback address opencode listens on',
+  }),
+  opencodePort: port({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_PORT',
+    summary: 'Port of opencode; any free one when not given',
+  }),
+  opencodeLogLevel: enumeration({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_LOG_LEVEL',
+    values: ['debug', 'info', 'warn', 'error'] as const,
+    summary: 'Log level of opencode itself',
+  }),
+  opencodeAuth: bool({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_AUTH',
+    default: true,
+    summary: 'opencode always asks for its credentials; turning this off is refused',
+  }),
+  opencodeReadyTimeoutMs: integer({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_READY_TIMEOUT_MS',
+    min: 1_000,
+    max: 600_000,
+    unit: 'ms',
+    default: 30_000,
+    summary: 'How long opencode may take to become ready',
+  }),
+  opencodeHotReload: bool({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_HOT_RELOAD',
+    default: true,
+    summary: 'Take over changed skills, commands, agents and config while running',
+  }),
+  opencodeHotReloadDebounceMs: integer({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_HOT_RELOAD_DEBOUNCE_MS',
+    min: 50,
+    max: 3_600_000,
+    unit: 'ms',
+    default: 700,
+    summary: 'Quiet time after the last change before a reload',
+  }),
+  opencodeHotReloadCooldownMs: integer({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_HOT_RELOAD_COOLDOWN_MS',
+    min: 100,
+    max: 3_600_000,
+    unit: 'ms',
+    default: 1_500,
+    summary: 'Least time between two reloads',
+  }),
+
+  opencodeSource: enumeration({
+    group: SIDECARS,
+    env: 'OPENWORK_OPENCODE_SOURCE',
+    values: SOURCES,
+    default: 'auto',
+    summary: 'Where opencode is taken from',
+  }),
+  sidecarSource: enumeration({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_SOURCE',
+    values: SOURCES,
+    default: 'auto',
+    summary: 'Where our own programs are taken from; they are built in',
+  }),
+  sidecarBaseUrl: url({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_BASE_URL',
+    hidden: true,
+    summary: 'Host of the release files; only reported in this version, opencode comes through npm',
+  }),
+  sidecarManifest: url({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_MANIFEST_URL',
+    hidden: true,
+    summary: 'Manifest of the release files; only reported in this version',
+  }),
+  sidecarDir: path({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_DIR',
+    summary: 'Cache of downloaded binaries; <data-dir>/sidecars when not given',
+  }),
+  allowExternal: bool({
+    group: SIDECARS,
+    env: 'OPENWORK_ALLOW_EXTERNAL',
+    default: false,
+    summary: 'Allow binaries that this release was not verified with',
+  }),
+
+  check: bool({ group: RUN, default: false, summary: 'Start everything, use it once as a client would, stop, report' }),
+  checkEvents: bool({ group: RUN, default: false, summary: 'Like --check, with the event stream' }),
+  tui: bool({ group: RUN, summary: 'Show the dashboard (not in this version: logs are shown)', hidden: true }),
+  detach: bool({
+    group: RUN,
+    env: 'OPENWORK_DETACH',
+    default: false,
+    hidden: true,
+    summary: 'Keep running without a terminal',
+  }),
+  sandbox: enumeration({
+    group: RUN,
+    env: 'OPENWORK_SANDBOX',
+    values: ['none', 'auto', 'docker', 'podman', 'container'] as const,
+    default: 'none',
+    hidden: true,
+    summary: 'Run in a container',
+  }),
+  opencodeRouter: bool({
+    group: RUN,
+    env: 'OPENWORK_OPENCODE_ROUTER',
+    hidden: true,
+    summary: 'Telegram and Slack bridge',
+  }),
+  opencodeRouterRequired: bool({
+    group: RUN,
+    env: 'OPENWORK_OPENCODE_ROUTER_REQUIRED',
+    default: false,
+    hidden: true,
+    summary: 'End the run when the bridge ends',
+  }),
+  internalDevMode: bool({
+    group: RUN,
+    env: 'OPENWORK_DEV_MODE',
+    default: false,
+    hidden: true,
+    summary: 'Isolated opencode state',
+  }),
+
+  runId: text({
+    group: OUTPUT,
+    env: 'OPENWORK_RUN_ID',
+    summary: 'Correlation id in every log record; a random one when not given',
+  }),
+  logFormat: enumeration({
+    group: OUTPUT,
+    env: 'OPENWORK_LOG_FORMAT',
+    values: ['pretty', 'json'] as const,
+    aliases: { text: 'pretty', human: 'pretty' },
+    default: 'pretty',
+    summary: 'Log lines for people, or OpenTelemetry-like records',
+  }),
+  color: bool({
+    group: OUTPUT,
+    env: 'OPENWORK_COLOR',
+    defaultText: 'on in a terminal',
+    summary: 'Coloured output; NO_COLOR turns it off as well',
+  }),
+  verbose: bool({
+    group: OUTPUT,
+    env: 'OPENWORK_VERBOSE',
+    default: false,
+    summary: 'Say more: what was found, decided and stopped',
+  }),
+} as const

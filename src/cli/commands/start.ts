@@ -1,0 +1,19 @@
+import { defineCommand } from '../kit/define.ts'
+import { runHost } from './run-host.ts'
+import { startFlags } from './start-flags.ts'
+
+export const start = defineCommand({
+  path: 'start',
+  summary: 'Host a folder: start opencode and the OpenWork server, and keep them running',
+  examples: [
+    { command: 'openwork start', does: 'host the current folder' },
+    {
+      command: 'openwork start --workspace ~/project --approval auto',
+      does: 'let remote clients write without asking',
+    },
+    { command: 'openwork start --remote-access', does: 'let other machines connect' },
+    { command: 'openwork start --check --check-events', does: 'start, test everything once, stop' },
+  ],
+  flags: startFlags,
+  run: runHost,
+})

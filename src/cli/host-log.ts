@@ -1,0 +1,40 @@
+import { BoundedWriter } from '../shared/bounded-writer.ts'
+import { Log, type LogFormat } from '../shared/log.ts'
+import { VERSION } from '../shared/version.ts'
+import type { Context } from './kit/context.ts'
+import type { Interruptions } from './signals.ts'
+
+/** Log lines that may wait for a slow reader before further ones are dropped and counted. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024
+
+export type HostLog = { log: Log; flush(): Promise<void> }
+
+/**
+ * The one log stream of a host: on stdout, or on stderr when stdout is for a JSON document. When its reader is gone the
+ * host is interrupted: nobody would ever stop it.
+ */
+export function openHostLog(
+  options: { logFormat: LogFormat; runId: string; verbose: boolean; color?: boolean | undefined },
+  context: Context,
+  interruptions: Interruptions,
+): HostLog {
+  const stream = context.json ? context.stderr : context.stdout
+  stream.on('error', error => {
+    if ('code' in error && error.code === 'EPIPE') interruptions.interrupt()
+  })
+  const writer = new BoundedWriter(stream, {
+    maxBytes: MAX_WAITING_BYTES,
+    dropped: count => `… ${count} log lines dropped: the reader of this output is too slow`,
+  })
+  const log = new Log({
+    format: options.logFormat,
+    color: options.logFormat === 'pretty' && (options.color ?? context.color),
+    runId: options.runId,
+    serviceName: 'openwork-orchestrator',
+    serviceVersion: VERSION,
+    minimum: options.verbose ? 'debug' : 'info',
+    redactor: context.redactor,
+    write: line => writer.line(line),
+  })
+  return { log, flush: () => writer.flush(1_000) }
+}

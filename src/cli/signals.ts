@@ -1,0 +1,46 @@
+const SIGNAL_NUMBER = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+type Signal = keyof typeof SIGNAL_NUMBER
+
+export type Interruptions = {
+  /** Aborted by the first signal, or by `interrupt()`. */
+  readonly signal: AbortSignal
+  /** As if a SIGHUP had come: whoever was listening is gone. */
+  interrupt(): void
+  /** By convention: 128 plus the number of the first signal. */
+  exitCode(): number
+  /** What to do on every further signal: the user wants out now. */
+  onAgain(kill: () => void): void
+  /** Gives the signals back to the system. */
+  release(): void
+}
+
+/**
+ * Takes over SIGINT, SIGTERM and SIGHUP. Call it before the first child is spawned: from then on no signal ends this
+ * process behind the back of what it started.
+ */
+export function takeInterruptions(): Interruptions {
+  const controller = new AbortController()
+  let first: Signal | undefined
+  let again: (() => void) | undefined
+  const onSignal = (name: Signal): void => {
+    if (first === undefined) {
+      first = name
+      controller.abort(name)
+    } else again?.()
+  }
+  const names = Object.keys(SIGNAL_NUMBER) as Signal[]
+  for (const name of names) process.on(name, onSignal)
+  return {
+    signal: controller.signal,
+    interrupt: () => {
+      if (first === undefined) onSignal('SIGHUP')
+    },
+    exitCode: () => 128 + SIGNAL_NUMBER[first ?? 'SIGTERM'],
+    onAgain: kill => {
+      again = kill
+    },
+    release: () => {
+      for (const name of names) process.off(name, onSignal)
+    },
+  }
+}

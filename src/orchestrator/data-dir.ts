@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
+
+/** Where this host keeps its things. All folders are 0700. */
+export type DataLayout = {
+  root: string
+  /** One file per living host: what runs, where, and what to clean up after a crash. */
+  runs: string
+  /** opencode's config folder for hosts of this data dir. */
+  opencodeConfig: string
+  /** Root of the isolated opencode state in dev mode. */
+  devState: string
+  /** This workspace's tokens and server state. */
+  workspace: string
+  credentials: string
+  serverState: string
+  tokenStore: string
+}
+
+/** Identity of a local workspace: `ws-` and the first 12 hex digits of the SHA-1 of its absolute path. */
+const workspaceId = (path: string): string => `ws-${createHash('sha1').update(path).digest('hex').slice(0, 12)}`
+
+export function dataLayout(root: string, workspace: string): DataLayout {
+  const own = join(root, 'workspaces', workspaceId(workspace))
+  return {
+    root,
+    runs: runsFolder(root),
+    opencodeConfig: join(root, 'opencode-config'),
+    devState: join(root, 'openwork-dev-data'),
+    workspace: own,
+    credentials: join(own, 'credentials.json'),
+    serverState: join(own, 'openwork-server'),
+    tokenStore: join(own, 'tokens.json'),
+  }
+}
+
+export const runsFolder = (root: string): string => join(root, 'runs')
+
+/**
+ * Refuses a data dir that cannot be used, before anything is created in it.
+ * @throws OpenworkError data_dir_unusable
+ */
+export function checkDataDir(root: string): void {
+  let folder = root
+  for (;;) {
+    try {
+      if (!statSync(folder).isDirectory()) throw unusable(root, `${folder} is a file`)
+      accessSync(folder, constants.W_OK | constants.X_OK)
+      return
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error instanceof OpenworkError ? error : unusable(root, reason(error))
+      folder = dirname(folder)
+    }
+  }
+}
+
+/**
+ * Creates the folders of a host. May run twice.
+ * @throws OpenworkError data_dir_unusable, disk_full
+ */
+export function ensureDataDir(layout: DataLayout): void {
+  for (const folder of [layout.root, layout.runs, layout.opencodeConfig, layout.workspace, layout.serverState]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw writeFailure(folder, error)
+    }
+  }
+}
+
+/** The coded error for a file or folder of ours that could not be written; other errors come back as they are. */
+export function writeFailure(path: string, error: unknown): unknown {
+  const code = systemCode(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new OpenworkError('disk_full', `No space left to write ${path}`, {
+      hint: 'Free some space, or pass --data-dir on another disk.',
+      cause: error,
+    })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST')
+    return unusable(dirname(path), `${basename(path)} cannot be written: ${reason(error)}`, error)
+  return error
+}
+
+function unusable(root: string, why: string, cause?: unknown): OpenworkError {
+  return new OpenworkError('data_dir_unusable', `The data dir ${root} cannot be used: ${why}`, {
+    hint: 'Pass --data-dir with a folder that you may write to.',
+    cause,
+  })
+}
+
+const reason = (error: unknown): string =>
+  ({ EACCES: 'permission denied', EPERM: 'permission denied', EROFS: 'the file system is read-only' })[
+    systemCode(error) ?? ''
+  ] ?? (error instanceof Error ? error.message : String(error))

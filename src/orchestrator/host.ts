@@ -1,0 +1,116 @@
+import { OpenworkError } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import { hostLauncher } from '../supervisor/host-launcher.ts'
+import type { RunRecord } from '../supervisor/run-record.ts'
+import type { StateEvent, SupervisorEvent } from '../supervisor/service.ts'
+import { supervise } from '../supervisor/supervisor.ts'
+import type { HostInfo } from './host-info.ts'
+import { logEvent } from './log-events.ts'
+import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
+import { type OwnerToken, revokeOwnerToken, verifyServer } from './verify.ts'
+
+export type HostDeps = {
+  log: Log
+  /** Where this run is written down. The caller closes it after `stop()`, or after a failed start. */
+  record: RunRecord
+  /** Version that the started server must report. */
+  version: string
+  /** Aborted: the start is given up and everything taken down. */
+  signal: AbortSignal
+  /** Called on what is running already, as soon as there is something to kill. */
+  onKillable: (kill: () => void) => void
+}
+
+/** A running host: every service up, the server verified. */
+export type Host = {
+  plan: HostPlan
+  owner: OwnerToken
+  /** Resolves when a service that the host cannot do without is gone for good. Never rejects. */
+  ended: Promise<OpenworkError>
+  /** Takes everything down, dependents first. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the services of a plan and waits until all of them are ready and the server is verified. On any failure, and
+ * when `signal` is aborted, everything is taken down again before the error is thrown.
+ * @throws OpenworkError service_gave_up, server_verification_failed, interrupted
+ */
+export async function startHost(plan: HostPlan, { log, record, version, signal, onKillable }: HostDeps): Promise<Host> {
+  const startedAtMs = Date.now()
+  const ended = Promise.withResolvers<OpenworkError>()
+  let lost: OpenworkError | undefined
+  const supervisor = supervise(plan.specs, {
+    launcher: hostLauncher(),
+    record,
+    onEvent: event => {
+      logEvent(log, event)
+      if (!isLoss(event)) return
+      lost ??= loss(event)
+      ended.resolve(lost)
+    },
+  })
+  onKillable(() => supervisor.kill())
+  try {
+    const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
+    await aborted(signal, Promise.all(ready))
+    await record.updateInfo(hostInfo(plan))
+    const owner = await aborted(signal, verifyServer(plan, version))
+    log.redactor.add(owner.token)
+    log.debug('everything is ready', { tookMs: Date.now() - startedAtMs })
+    return {
+      plan,
+      owner,
+      ended: ended.promise,
+      stop: async () => {
+        await revokeOwnerToken(plan, owner)
+        await supervisor.stop()
+      },
+    }
+  } catch (error) {
+    await supervisor.stop()
+    throw lost ?? error // the loss has the exit code and the last words of what was lost
+  }
+}
+
+/** A service that is needed, gone for good without having been asked to go. */
+const isLoss = (event: SupervisorEvent): event is StateEvent =>
+  event.type === 'state' &&
+  REQUIRED_SERVICES.includes(event.service) &&
+  (event.state === 'gave-up' || (event.state === 'exited' && event.previous !== 'stopping'))
+
+/** The failure with which a host ends: the exit code is the child's own, 1 when a signal ended it. */
+function loss({ service, reason, exit, lastLines = [] }: StateEvent): OpenworkError {
+  const output = lastLines.slice(-LAST_LINES).join(' / ')
+  return new OpenworkError(
+    'service_gave_up',
+    `${service} gave up: ${reason ?? 'it ended'}${output && `; its last output: ${output}`}`,
+    {
+      hint: 'The log above says more; --verbose and --opencode-log-level debug say most.',
+      exitCode: exit?.code || 1,
+      details: { service, exitCode: exit?.code, signal: exit?.signal, lastLines },
+    },
+  )
+}
+
+const LAST_LINES = 5
+
+/** The promise, or `interrupted` as soon as the signal is aborted. */
+function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new OpenworkError('interrupted', 'The start was interrupted'))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
+const hostInfo = (plan: HostPlan): HostInfo => ({
+  workspace: plan.workspace,
+  openwork: { baseUrl: plan.server.baseUrl, connectUrl: plan.server.connectUrl },
+  opencode: {
+    baseUrl: plan.opencode.baseUrl,
+    username: plan.opencode.username.reveal(),
+    password: plan.opencode.password.reveal(),
+  },
+})

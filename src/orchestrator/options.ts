@@ -1,0 +1,44 @@
+import type { LogFormat } from '../shared/log.ts'
+import type { Secret } from '../shared/secret.ts'
+import type { SidecarSource } from '../sidecars/find-opencode.ts'
+
+/** Everything a start was asked for, validated, with defaults filled in. Paths are absolute, times milliseconds. */
+export type StartOptions = {
+  runId: string
+  workspace: string
+  createWorkspace: boolean
+  dataDir: string
+  devMode: boolean
+  verbose: boolean
+  logFormat: LogFormat
+  opencode: {
+    bin: string | undefined
+    source: SidecarSource
+    host: string
+    /** `undefined`: any free one. */
+    port: number | undefined
+    logLevel: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | undefined
+    hotReload: { enabled: boolean; debounceMs: number; cooldownMs: number }
+    readyWithinMs: number
+  }
+  sidecars: {
+    dir: string
+    source: SidecarSource
+    baseUrl: string
+    manifestUrl: string
+    allowExternal: boolean
+  }
+  server: {
+    remoteAccess: boolean
+    connectHost: string | undefined
+    /** The port asked for; `exact` when it was asked for in so many words, so that another one will not do. */
+    port: { number: number; exact: boolean }
+    token: Secret | undefined
+    hostToken: Secret | undefined
+    approval: { mode: 'manual' | 'auto'; timeoutMs: number }
+    readOnly: boolean
+    cors: readonly string[]
+  }
+}
+
+export const DEFAULT_SERVER_PORT = 8787

@@ -1,0 +1,54 @@
+import { openworkClient } from '../api/openwork-client.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import { type Secret, secret } from '../shared/secret.ts'
+import type { HostPlan } from './plan.ts'
+
+/** Label of the owner tokens that starts make; the server keeps one per label. */
+const ownerLabel = (runId: string): string => `openwork start ${runId}`
+
+export type OwnerToken = { id: string; token: Secret }
+
+/**
+ * That what answers is the server just started and nothing else: same version, our workspace, our opencode. Then the
+ * owner token of this run.
+ * @throws OpenworkError server_verification_failed
+ */
+export async function verifyServer(plan: HostPlan, expectedVersion: string): Promise<OwnerToken> {
+  const client = openworkClient({ baseUrl: plan.server.baseUrl, token: plan.server.token, timeoutMs: 5_000 })
+  const host = openworkClient({ baseUrl: plan.server.baseUrl, hostToken: plan.server.hostToken, timeoutMs: 5_000 })
+  const [health, workspaces, owner] = await Promise.all([
+    client.health(),
+    client.workspaces(),
+    host.createToken({ scope: 'owner', label: ownerLabel(plan.runId) }),
+  ])
+  expectSame('version', expectedVersion, health.version)
+  const ours = workspaces.items.find(({ path }) => path === plan.workspace)
+  expectSame('workspace', plan.workspace, ours?.path)
+  expectSame('opencode URL', plan.opencode.baseUrl, ours?.opencode?.baseUrl)
+  expectSame('opencode directory', plan.workspace, ours?.opencode?.directory)
+  if (
+    ours?.opencode?.username !== plan.opencode.username.reveal() ||
+    ours.opencode.password !== plan.opencode.password.reveal()
+  )
+    throw verificationFailed('it holds other opencode credentials than it was given')
+  return { id: owner.id, token: secret(owner.token) }
+}
+
+/** Takes the owner token of a run back. The server may already be gone; then the next start replaces it. */
+export async function revokeOwnerToken(plan: HostPlan, owner: OwnerToken): Promise<void> {
+  const { baseUrl, hostToken } = plan.server
+  try {
+    await openworkClient({ baseUrl, hostToken, timeoutMs: 500 }).revokeToken(owner.id)
+  } catch (error) {
+    if (!(error instanceof OpenworkError)) throw error
+  }
+}
+
+function expectSame(what: string, expected: string, actual: string | undefined): void {
+  if (actual !== expected) throw verificationFailed(`expected ${what} ${expected}, got ${actual ?? 'none'}`)
+}
+
+const verificationFailed = (why: string): OpenworkError =>
+  new OpenworkError('server_verification_failed', `openwork-server answers, but ${why}`, {
+    hint: 'Another program may be listening on that port: pass another --openwork-port.',
+  })

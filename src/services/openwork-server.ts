@@ -1,0 +1,94 @@
+import type { Secret } from '../shared/secret.ts'
+import type { ServiceSpec } from '../supervisor/service.ts'
+import { defined, ownProgramEnvironment, resourceAttributes } from './child-environment.ts'
+import { httpOrigin, OPENCODE } from './opencode.ts'
+
+export const OPENWORK_SERVER = 'openwork-server'
+
+export type OpenworkServerInput = {
+  /** The program and what comes before its own arguments; see `ownProgramArgv`. */
+  argv: readonly [string, ...string[]]
+  workspace: string
+  /** The address to listen on: loopback, or all interfaces with remote access. */
+  host: string
+  port: number
+  token: Secret
+  hostToken: Secret
+  approval: { mode: 'manual' | 'auto'; timeoutMs: number }
+  readOnly: boolean
+  cors: readonly string[]
+  /** Names beside the address literals under which clients may reach it. */
+  allowedHosts: readonly string[]
+  opencode: { baseUrl: string; username: Secret; password: Secret }
+  env: Readonly<Record<string, string | undefined>>
+  /** Folder of this workspace's server state: issued tokens, audit. */
+  stateDir: string
+  tokenStore: string
+  /** What to clean up after us when we are killed: see `src/bin/openwork-server.ts`. */
+  runRecord: string
+  runId: string
+  logFormat: string
+  readyWithinMs: number
+}
+
+/** openwork-server for one workspace and its opencode. Data only: nothing starts here. */
+export const openworkServerService = (input: OpenworkServerInput): ServiceSpec => ({
+  name: OPENWORK_SERVER,
+  argv: [
+    ...input.argv,
+    '--host',
+    input.host,
+    '--port',
+    String(input.port),
+    '--workspace',
+    input.workspace,
+    '--approval',
+    input.approval.mode,
+    '--approval-timeout',
+    String(input.approval.timeoutMs),
+    ...(input.readOnly ? ['--read-only'] : []),
+    ...(input.cors.length > 0 ? ['--cors', input.cors.join(',')] : []),
+    '--opencode-base-url',
+    input.opencode.baseUrl,
+    '--opencode-directory',
+    input.workspace,
+    '--log-format',
+    input.logFormat,
+  ],
+  argv0: OPENWORK_SERVER,
+  cwd: input.workspace,
+  env: defined({
+    ...ownProgramEnvironment(input.env),
+    OPENWORK_TOKEN: input.token,
+    OPENWORK_HOST_TOKEN: input.hostToken,
+    OPENWORK_RUN_ID: input.runId,
+    OPENWORK_LOG_FORMAT: input.logFormat,
+    OPENWORK_DATA_DIR: input.stateDir,
+    OPENWORK_TOKEN_STORE: input.tokenStore,
+    OPENWORK_RUN_RECORD: input.runRecord,
+    OPENWORK_ALLOWED_HOSTS: input.allowedHosts.join(','),
+    OTEL_RESOURCE_ATTRIBUTES: resourceAttributes(input.env.OTEL_RESOURCE_ATTRIBUTES, OPENWORK_SERVER, input.runId),
+    OPENWORK_OPENCODE_BASE_URL: input.opencode.baseUrl,
+    OPENWORK_OPENCODE_DIRECTORY: input.workspace,
+    OPENWORK_OPENCODE_USERNAME: input.opencode.username,
+    OPENWORK_OPENCODE_PASSWORD: input.opencode.password,
+  }),
+  parentWatch: 'pipe',
+  ready: {
+    kind: 'http',
+    url: `${httpOrigin(loopbackOf(input.host), input.port)}/health`,
+    headers: {},
+    everyMs: 100,
+    tryMs: 1_000,
+    withinMs: input.readyWithinMs,
+    afterLine: /listening/i,
+  },
+  watch: { everyMs: 5_000, failures: 3, restartAfterMs: 15_000 },
+  restart: { when: 'always', backoffMs: [100, 30_000], resetAfterMs: 10_000, maxCrashes: 5, windowMs: 120_000 },
+  stop: { signal: 'SIGTERM', graceMs: 3_000 },
+  // Not for readiness: it answers "opencode is starting" on its own, and both come up side by side.
+  needs: [{ service: OPENCODE, reached: 'starting' }],
+})
+
+/** The address on which this machine itself reaches a listener. */
+export const loopbackOf = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)

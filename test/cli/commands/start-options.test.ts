@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'bun:test'
+import { parseStartOptions, type StartValues } from '../../../src/cli/commands/start-options.ts'
+
+const TYPED_NOTHING: StartValues = {
+  workspace: '/w',
+  createWorkspace: false,
+  dataDir: '/data',
+  remoteAccess: false,
+  connectHost: undefined,
+  openworkHost: undefined,
+  openworkPort: 8787,
+  openworkToken: undefined,
+  openworkHostToken: undefined,
+  approval: 'manual',
+  approvalTimeout: 30_000,
+  readOnly: false,
+  cors: [],
+  opencodeBin: undefined,
+  opencodeHost: '127.0.0.1',
+  opencodePort: undefined,
+  opencodeLogLevel: undefined,
+  opencodeAuth: true,
+  opencodeReadyTimeoutMs: 30_000,
+  opencodeHotReload: true,
+  opencodeHotReloadDebounceMs: 700,
+  opencodeHotReloadCooldownMs: 1_500,
+  opencodeSource: 'auto',
+  sidecarSource: 'auto',
+  sidecarBaseUrl: undefined,
+  sidecarManifest: undefined,
+  sidecarDir: undefined,
+  allowExternal: false,
+  check: false,
+  checkEvents: false,
+  tui: undefined,
+  detach: false,
+  sandbox: 'none',
+  opencodeRouter: undefined,
+  opencodeRouterRequired: false,
+  internalDevMode: false,
+  runId: undefined,
+  logFormat: 'pretty',
+  color: undefined,
+  verbose: false,
+}
+
+const parse = (typed: Partial<StartValues>, portSource: 'flag' | 'default' = 'default') =>
+  parseStartOptions({ ...TYPED_NOTHING, ...typed }, () => portSource)
+
+const failureOf = (typed: Partial<StartValues>): unknown => {
+  try {
+    parse(typed)
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
+
+describe('start options', () => {
+  test('have a cache below the data dir and the documented release host', () => {
+    expect(parse({}).sidecars).toMatchObject({
+      dir: '/data/sidecars',
+      manifestUrl: expect.stringMatching(/\/openwork-orchestrator-v[^/]+\/openwork-orchestrator-sidecars\.json$/),
+    })
+    expect(parse({ sidecarBaseUrl: 'https://mirror.example/x/' }).sidecars.manifestUrl).toBe(
+      'https://mirror.example/x/openwork-orchestrator-sidecars.json',
+    )
+  })
+
+  test('hold on to a port that was asked for, and only to that', () => {
+    expect(parse({}).server.port).toEqual({ number: 8787, exact: false })
+    expect(parse({ openworkPort: 9000 }, 'flag').server.port).toEqual({ number: 9000, exact: true })
+    expect(parse({ opencodePort: 0 }).opencode.port).toBeUndefined()
+  })
+
+  test('take 0.0.0.0 as remote access, and localhost as loopback', () => {
+    expect(parse({ openworkHost: '0.0.0.0' }).server.remoteAccess).toBe(true)
+    expect(parse({ openworkHost: 'localhost' }).server.remoteAccess).toBe(false)
+    expect(parse({ opencodeHost: 'LOCALHOST' }).opencode.host).toBe('127.0.0.1')
+  })
+
+  test.each([
+    [{ openworkHost: '192.168.1.1' }, 'invalid_value', '192.168.1.1'],
+    [{ opencodeHost: '0.0.0.0' }, 'invalid_value', '0.0.0.0'],
+    [{ opencodeAuth: false }, 'invalid_value', '--opencode-auth'],
+    [{ opencodeBin: './opencode' }, 'flags_conflict', '--allow-external'],
+    [{ opencodeBin: 'o', allowExternal: true, opencodeSource: 'bundled' }, 'flags_conflict', '--opencode-source'],
+    [{ connectHost: 'box' }, 'flags_conflict', '--remote-access'],
+    [{ sandbox: 'docker' }, 'not_available', '--sandbox docker'],
+    [{ detach: true }, 'not_available', '--detach'],
+    [{ opencodeRouter: true }, 'not_available', '--opencode-router'],
+    [{ tui: true }, 'not_available', '--tui'],
+  ] as const)('refuse %p', (typed, code, named) => {
+    expect(failureOf(typed)).toMatchObject({ code, message: expect.stringContaining(named), hint: expect.any(String) })
+  })
+
+  test('accept what only turns off something that is not there', () => {
+    expect(() => parse({ tui: false, opencodeRouter: false })).not.toThrow()
+  })
+})

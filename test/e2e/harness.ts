@@ -1,0 +1,212 @@
+// The built executable in a world of its own: home, data dir and workspace in a temp folder, nothing of the user's.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { readinessDocument } from '../../src/orchestrator/readiness.ts'
+import { isolatedEnv } from '../fixtures/opencode.ts'
+
+const ROOT = join(import.meta.dir, '..', '..')
+export const OPENWORK = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork.exe' : 'openwork')
+/** A request of a test that takes longer has hung. */
+export const LIMIT_MS = 20_000
+
+export type ReadyDocument = ReturnType<typeof readinessDocument>
+export type Finished = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+
+export type World = {
+  home: string
+  dataDir: string
+  workspace: string
+  env: Record<string, string>
+  /** Runs a command to its end. */
+  run(args: readonly string[], options?: RunOptions): Promise<Finished>
+  /** Starts a command that goes on. It is killed with the world. */
+  start(args: readonly string[], options?: RunOptions): RunningCommand
+  /** `serve` on the workspace with free ports; resolves when it is ready. */
+  serve(args?: readonly string[], options?: RunOptions): Promise<RunningHost>
+  /** Processes, of any parent, whose home is this world's. Linux only; elsewhere empty. */
+  processes(): { pid: number; command: string }[]
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export type RunOptions = { cwd?: string; env?: Record<string, string>; argv0?: string; executable?: string }
+
+export type RunningCommand = {
+  pid: number
+  exited: Promise<Finished>
+  signal(name: NodeJS.Signals): void
+  /** The stream's text so far. */
+  text(stream: 'stdout' | 'stderr'): string
+  /** Resolves to the match as soon as the stream has one; rejects when the command ended without. */
+  prints(pattern: RegExp, stream?: 'stdout' | 'stderr'): Promise<RegExpMatchArray>
+}
+
+export type RunningHost = RunningCommand & {
+  document: ReadyDocument
+  /** A request to the openwork-server with the client token. */
+  request(path: string, init?: RequestInit): Promise<Response>
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<Finished>
+}
+
+export async function newWorld(config: object = {}): Promise<World> {
+  const root = await realpath(await mkdtemp(join(tmpdir(), 'openwork-e2e-')))
+  const at = { home: join(root, 'home'), dataDir: join(root, 'data'), workspace: join(root, 'workspace') }
+  for (const folder of [at.home, at.workspace]) await mkdir(folder)
+  await writeFile(
+    join(at.workspace, 'opencode.json'),
+    JSON.stringify({ autoupdate: false, share: 'disabled', ...config }),
+  )
+  const env = { ...isolatedEnv(at.home), OPENWORK_DATA_DIR: at.dataDir }
+  const started: RunningCommand[] = []
+
+  const world: World = {
+    ...at,
+    env,
+    run: (args, options) => world.start(args, options).exited,
+    start(args, options = {}) {
+      const command = spawnCommand(args, { cwd: at.workspace, ...options, env: { ...env, ...options.env } })
+      started.push(command)
+      return command
+    },
+    async serve(args = [], options) {
+      const command = world.start(['serve', '--json', '--openwork-port', '0', ...args], options)
+      const [text] = await command.prints(/^\{[\s\S]*?^\}\n/m)
+      return runningHost(command, JSON.parse(text) as ReadyDocument)
+    },
+    processes: () => processesWithHome(at.home),
+    async [Symbol.asyncDispose]() {
+      for (const command of started) command.signal('SIGKILL')
+      await Promise.all(started.map(command => command.exited))
+      for (const { pid } of world.processes()) kill(pid, 'SIGKILL')
+      await rm(root, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+  return world
+}
+
+function spawnCommand(
+  args: readonly string[],
+  options: RunOptions & { cwd: string; env: Record<string, string> },
+): RunningCommand {
+  if (!existsSync(OPENWORK)) throw new Error('The executable is not built: run `npm run build` first')
+  const child = Bun.spawn([options.executable ?? OPENWORK, ...args], {
+    cwd: options.cwd,
+    env: options.env,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    ...(options.argv0 ? { argv0: options.argv0 } : {}),
+  })
+  const output = { stdout: new GrowingText(child.stdout), stderr: new GrowingText(child.stderr) }
+  const exited = child.exited.then(async () => ({
+    code: child.exitCode,
+    signal: child.signalCode as NodeJS.Signals | null,
+    stdout: await output.stdout.whole,
+    stderr: await output.stderr.whole,
+  }))
+  return {
+    pid: child.pid,
+    exited,
+    signal: name => child.kill(name),
+    text: stream => output[stream].text,
+    prints: async (pattern, stream = 'stdout') => {
+      const match = await output[stream].match(pattern)
+      if (match) return match
+      const { code, signal, stdout, stderr } = await exited
+      throw new Error(`ended (${code ?? signal}) without printing ${pattern}\nstdout: ${stdout}\nstderr: ${stderr}`)
+    },
+  }
+}
+
+function runningHost(command: RunningCommand, document: ReadyDocument): RunningHost {
+  return {
+    ...command,
+    document,
+    request: (path, init) =>
+      fetch(`${document.openwork.baseUrl}${path}`, {
+        signal: AbortSignal.timeout(LIMIT_MS),
+        ...init,
+        headers: { authorization: `Bearer ${document.openwork.ownerToken}`, ...init?.headers },
+      }),
+    stop: () => {
+      command.signal('SIGTERM')
+      return command.exited
+    },
+  }
+}
+
+/** The text of a stream as it arrives, with waiting for a pattern. */
+class GrowingText {
+  text = ''
+  readonly whole: Promise<string>
+  #grown = Promise.withResolvers<boolean>()
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.whole = this.#read(stream)
+  }
+
+  async match(pattern: RegExp): Promise<RegExpMatchArray | undefined> {
+    for (;;) {
+      const grown = this.#grown.promise
+      const match = this.text.match(pattern)
+      if (match) return match
+      if (!(await grown)) return this.text.match(pattern) ?? undefined
+    }
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) {
+      this.text += decoder.decode(chunk, { stream: true })
+      const { resolve } = this.#grown
+      this.#grown = Promise.withResolvers()
+      resolve(true)
+    }
+    this.#grown.resolve(false)
+    return this.text
+  }
+}
+
+function processesWithHome(home: string): { pid: number; command: string }[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        const environ = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+        return environ.includes(`HOME=${home}`) ? [{ pid: Number(pid), command }] : []
+      } catch {
+        return [] // ended while we looked, or not ours to look at
+      }
+    })
+}
+
+/** Whether a process runs (a zombie does not). */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
+
+/** Asks again until it is true. Fails after `LIMIT_MS`, naming what was waited for. */
+export async function eventually(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const endsAt = Date.now() + LIMIT_MS
+  while (!(await isTrue())) {
+    if (Date.now() > endsAt) throw new Error(`waited too long for: ${what}`)
+    await Bun.sleep(20)
+  }
+}
+
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}

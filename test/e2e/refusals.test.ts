@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fakeOpencode } from '../fixtures/fake-opencode.ts'
+import { newWorld, OPENWORK, type World } from './harness.ts'
+
+type Failure = { ok: boolean; error: string; code: string; hint?: string }
+
+/** The failure of a command with --json, which must be the only thing on stdout. */
+async function failureOf(world: World, args: readonly string[], options?: Parameters<World['run']>[1]) {
+  const { code, stdout, stderr } = await world.run([...args, '--json'], options)
+  return { exitCode: code, stderr, ...(JSON.parse(stdout) as Failure) }
+}
+
+const nothingMade = (world: World): void => {
+  expect(existsSync(world.dataDir)).toBe(false)
+  expect(readdirSync(world.workspace)).toEqual(['opencode.json'])
+  expect(world.processes()).toEqual([])
+}
+
+describe('what is typed wrong', () => {
+  test.each([
+    [['serve', '--aproval', 'auto'], 'unknown_flag', '--approval'],
+    [['stauts'], 'unknown_command', 'status'],
+    [['serve', '--approval', 'banana'], 'invalid_value', 'manual'],
+    [['serve', '--openwork-port', 'abc'], 'invalid_value', 'abc'],
+    [['serve', '--openwork-port', '99999999'], 'invalid_value', '65535'],
+    [['serve', '--approval-timeout', '-5'], 'invalid_value', '--approval-timeout'],
+    [['serve', '--workspace'], 'missing_value', '--workspace'],
+    [['serve', '--workspace', '--approval', 'auto'], 'missing_value', '--workspace'],
+    [['serve', '--sandbox', 'docker'], 'not_available', 'docker'],
+  ] as const)('%p is refused before anything is made', async (args, code, named) => {
+    await using world = await newWorld()
+
+    const failure = await failureOf(world, args)
+
+    expect(failure).toMatchObject({ ok: false, code, exitCode: 2 })
+    expect(`${failure.error} ${failure.hint ?? ''}`).toContain(named)
+    nothingMade(world)
+  })
+
+  test('is one line on stderr without --json', async () => {
+    await using world = await newWorld()
+
+    const { code, stdout, stderr } = await world.run(['serve', '--aproval', 'auto'])
+
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(stderr).toContain('--aproval')
+  })
+})
+
+describe('a workspace', () => {
+  test('that is missing is only made when asked', async () => {
+    await using world = await newWorld()
+    const workspace = join(world.home, 'new')
+
+    const failure = await failureOf(world, ['serve', '--workspace', workspace])
+
+    expect(failure).toMatchObject({ code: 'workspace_not_found', hint: expect.stringContaining('--create-workspace') })
+    expect(existsSync(workspace)).toBe(false)
+    nothingMade(world)
+  })
+
+  test('that is a file is named as one', async () => {
+    await using world = await newWorld()
+    const file = join(world.home, 'file')
+    writeFileSync(file, '')
+
+    const failure = await failureOf(world, ['serve', '--workspace', file])
+
+    expect(failure).toMatchObject({ code: 'workspace_not_a_folder', error: expect.stringContaining(file) })
+    nothingMade(world)
+  })
+})
+
+describe('a busy port', () => {
+  test.each(['--openwork-port', '--opencode-port'])('asked for by %s is an error naming it', async flag => {
+    await using world = await newWorld()
+    await using busy = await occupied()
+
+    const failure = await failureOf(world, ['serve', flag, String(busy.port)])
+
+    expect(failure).toMatchObject({ code: 'port_in_use', error: expect.stringContaining(String(busy.port)) })
+    expect(failure.hint).toContain(flag)
+    nothingMade(world)
+  })
+})
+
+describe('the data dir', () => {
+  test('that cannot be written is refused, and named', async () => {
+    await using world = await newWorld()
+    const file = join(world.home, 'file')
+    writeFileSync(file, '')
+
+    const failure = await failureOf(world, ['serve', '--data-dir', join(file, 'data')])
+
+    expect(failure).toMatchObject({ code: 'data_dir_unusable', error: expect.stringContaining(file) })
+    expect(world.processes()).toEqual([])
+  })
+
+  test('without write permission is refused, and named', async () => {
+    if (process.getuid?.() === 0) {
+      console.log('SKIP unwritable data dir: root may write everywhere')
+      expect(process.getuid?.()).toBe(0)
+      return
+    }
+    await using world = await newWorld()
+    const locked = join(world.home, 'locked')
+    mkdirSync(locked)
+    chmodSync(locked, 0o500)
+
+    expect(await failureOf(world, ['serve', '--data-dir', join(locked, 'data')])).toMatchObject({
+      code: 'data_dir_unusable',
+    })
+  })
+
+  test('on a full disk is told so, and nothing half-made is left', async () => {
+    await using world = await newWorld()
+    await using disk = await smallDisk(join(world.home, 'disk'))
+    if (!disk) {
+      console.log('SKIP full disk: no small tmpfs can be mounted here')
+      expect(disk).toBeUndefined()
+      return
+    }
+    disk.fill()
+
+    const failure = await failureOf(world, ['serve', '--data-dir', join(disk.path, 'data')])
+
+    expect(failure).toMatchObject({ code: 'disk_full', error: expect.stringContaining('space') })
+    expect(world.processes()).toEqual([])
+  })
+})
+
+describe('opencode', () => {
+  /** The executable on its own, as it is when installed: nothing beside it, no checkout above it. */
+  const installed = async (world: World): Promise<string> => {
+    const folder = join(world.home, 'installed')
+    mkdirSync(folder)
+    await Bun.write(join(folder, 'openwork'), Bun.file(OPENWORK))
+    chmodSync(join(folder, 'openwork'), 0o755)
+    return join(folder, 'openwork')
+  }
+
+  test('that is nowhere and cannot be fetched is explained', async () => {
+    await using world = await newWorld()
+    const executable = await installed(world)
+
+    const failure = await failureOf(world, ['serve'], { executable, env: { PATH: '' } })
+
+    expect(failure.code).toBe('sidecar_download_failed')
+    expect(failure.error).toContain('npm')
+    expect(failure.hint).toBeString()
+    expect(world.processes()).toEqual([])
+  })
+
+  test('of another version beside the executable is not run', async () => {
+    await using world = await newWorld()
+    const executable = await installed(world)
+    writeFileSync(join(world.home, 'installed', 'opencode'), '#!/bin/sh\ntouch "$HOME/was-run"\n', { mode: 0o755 })
+
+    const failure = await failureOf(world, ['serve', '--opencode-source', 'bundled'], { executable })
+
+    expect(failure.code).toBe('sidecar_checksum_mismatch')
+    expect(existsSync(join(world.home, 'was-run'))).toBe(false)
+  })
+
+  test('of another version that was asked for runs, with a warning', async () => {
+    await using world = await newWorld()
+    const host = await world.serve(['--opencode-bin', fakeOpencode(world.home), '--allow-external'])
+
+    expect(host.text('stderr')).toMatch(/WARN.*0\.0\.1/)
+    expect(host.document.diagnostics.binaries.opencode).toMatchObject({ source: 'external', actualVersion: '0.0.1' })
+  })
+
+  test('that does not exist where it was said to be is named', async () => {
+    await using world = await newWorld()
+
+    const failure = await failureOf(world, ['serve', '--opencode-bin', './missing', '--allow-external'])
+
+    expect(failure.exitCode).not.toBe(0)
+    expect(failure.error).toContain(join(world.workspace, 'missing'))
+  })
+})
+
+async function occupied() {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no address')
+  return {
+    port: address.port,
+    [Symbol.asyncDispose]: () => new Promise<void>(resolve => server.close(() => resolve())),
+  }
+}
+
+/** A file system of its own of 1 MB, or undefined where none can be mounted. */
+async function smallDisk(path: string) {
+  mkdirSync(path)
+  if (process.platform !== 'linux') return undefined
+  const mounted = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path])
+  if (mounted?.exitCode !== 0) return undefined
+  return {
+    path,
+    fill() {
+      mkdirSync(join(path, 'data'))
+      for (const bytes of [1 << 20, 4096, 1])
+        try {
+          for (let file = 0; ; file++) writeFileSync(join(path, `${bytes}-${file}`), new Uint8Array(bytes))
+        } catch (error) {
+          if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+        }
+    },
+    async [Symbol.asyncDispose]() {
+      Bun.spawnSync(['umount', path])
+    },
+  }
+}
