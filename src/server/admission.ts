@@ -45,7 +45,7 @@ export function admit(access: Access, exchange: Exchange, by: Admission): Caller
   const scope = scopeOf(presented, by)
   const judge = (scope: Scope | 'host' | undefined): Caller => {
     if (!scope) by.attempts.failed(exchange, Date.now())
-    else by.attempts.succeeded(exchange, presented.key)
+    else by.attempts.succeeded(exchange, presented.key, Date.now())
     const caller = scope && callerOf(scope, presented, exchange)
     if (!caller || (access.auth === 'host' && caller.scope !== 'owner')) throw unauthorized(access)
     if (caller.actor.type === 'host') exchange.auth = 'host'

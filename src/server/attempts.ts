@@ -6,13 +6,16 @@ const FIRST_PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 60_000
 /** Failures are forgotten this long after the last pause ended. */
 const FORGET_MS = 5 * 60_000
-/** Addresses and credentials remembered; the oldest go first. */
+/** Addresses remembered, and credentials, and addresses of one credential; the oldest go first. */
 const MAX_REMEMBERED = 10_000
+/** Where a credential works from is noted no more often: asking for the address is a tenth of a small request's cost. */
+const NOTE_EVERY_MS = 1_000
 
 /** Where a request comes from. */
 type From = { readonly address: string }
 
-type Record = { failures: number; untilMs: number }
+type Failures = { count: number; untilMs: number }
+type Successes = { notedMs: number; addresses: Set<string> }
 
 /**
  * Slows down guessing. After ten wrong credentials in a row an address must pause, twice as long each time, up to a
@@ -20,39 +23,40 @@ type Record = { failures: number; untilMs: number }
  * must not shut out the others behind the same address. A new one, even a right one, is not: that would tell a guess.
  */
 export class Attempts {
-  readonly #byAddress = new Map<string, Record>()
-  readonly #good = new Set<string>()
+  readonly #failures = new Map<string, Failures>()
+  readonly #successes = new Map<string, Successes>()
 
   /** Throws `too_many_attempts` when this credential may not be tried from there now. */
-  check(from: From, hash: string, nowMs: number): void {
-    if (this.#byAddress.size === 0) return
-    const { address } = from
-    const record = this.#byAddress.get(group(address))
-    if (!record || nowMs >= record.untilMs || this.#good.has(key(address, hash))) return
+  check(from: From, credential: string, nowMs: number): void {
+    if (this.#failures.size === 0) return
+    const address = group(from.address)
+    const failures = this.#failures.get(address)
+    if (!failures || nowMs >= failures.untilMs || this.#successes.get(credential)?.addresses.has(address)) return
     throw new OpenworkError('too_many_attempts', 'Too many wrong credentials from this address', {
-      details: { retryAfterMs: record.untilMs - nowMs },
+      details: { retryAfterMs: failures.untilMs - nowMs },
     })
   }
 
-  failed({ address }: From, nowMs: number): void {
-    const from = group(address)
-    const last = this.#byAddress.get(from)
-    const failures = last && nowMs < last.untilMs + FORGET_MS ? last.failures + 1 : 1
-    const beyond = failures - FREE_FAILURES
+  failed(from: From, nowMs: number): void {
+    const address = group(from.address)
+    const last = this.#failures.get(address)
+    const count = last && nowMs < last.untilMs + FORGET_MS ? last.count + 1 : 1
+    const beyond = count - FREE_FAILURES
     const pauseMs = beyond > 0 ? Math.min(FIRST_PAUSE_MS * 2 ** (beyond - 1), MAX_PAUSE_MS) : 0
-    remember(this.#byAddress, from)
-    this.#byAddress.set(from, { failures, untilMs: nowMs + pauseMs })
+    makeRoom(this.#failures)
+    this.#failures.set(address, { count, untilMs: nowMs + pauseMs })
   }
 
-  succeeded({ address }: From, hash: string): void {
-    const pair = key(address, hash)
-    if (this.#good.has(pair)) return
-    remember(this.#good, pair)
-    this.#good.add(pair)
+  succeeded(from: From, credential: string, nowMs: number): void {
+    const known = this.#successes.get(credential)
+    if (known && nowMs - known.notedMs < NOTE_EVERY_MS) return
+    const addresses = known?.addresses ?? new Set()
+    makeRoom(addresses)
+    addresses.add(group(from.address))
+    makeRoom(this.#successes)
+    this.#successes.set(credential, { notedMs: nowMs, addresses })
   }
 }
-
-const key = (address: string, hash: string): string => `${hash} ${group(address)}`
 
 /** One subscriber gets a whole /64 of IPv6 addresses. */
 function group(address: string): string {
@@ -64,9 +68,8 @@ function group(address: string): string {
   return [...first, ...middle, ...last].slice(0, 4).join(':')
 }
 
-/** Makes room for a new entry. */
-function remember(entries: Map<string, Record> | Set<string>, entry: string): void {
-  if (entries.size < MAX_REMEMBERED || entries.has(entry)) return
+function makeRoom(entries: Map<string, unknown> | Set<string>): void {
+  if (entries.size < MAX_REMEMBERED) return
   const [oldest] = entries.keys()
   if (oldest !== undefined) entries.delete(oldest)
 }

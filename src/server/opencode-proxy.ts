@@ -5,7 +5,8 @@ import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import {
   directoryHeader,
-  directoryOf,
+  type Engine,
+  engineOf,
   isPromptReply,
   opencodeUrl,
   pinDirectory,
@@ -21,6 +22,7 @@ import type { Workspaces } from './workspaces.ts'
 const READ_ANSWER_MS = 60_000
 
 const DROPPED_HEADERS = ['authorization', 'x-openwork-host-token', 'x-openwork-client-id', 'origin', 'cookie']
+const DROPPED_WHEN_MOUNTED = [...DROPPED_HEADERS, 'x-opencode-directory', 'x-opencode-workspace']
 
 type ProxiedRequest = {
   exchange: Exchange
@@ -37,6 +39,7 @@ export class OpencodeProxy {
   readonly #workspaces: Workspaces
   readonly #streams: OpenStreams
   readonly #trust = new UpstreamTrust()
+  readonly #engines = new WeakMap<Workspace, Engine>()
 
   constructor(workspaces: Workspaces, streams: OpenStreams) {
     this.#workspaces = workspaces
@@ -48,46 +51,50 @@ export class OpencodeProxy {
    * `opencode_invalid_answer`.
    */
   async handle({ exchange, caller, workspace, rest, mounted }: ProxiedRequest): Promise<Response> {
-    const baseUrl = workspace.opencode?.baseUrl
-    if (!baseUrl)
-      throw new OpenworkError('opencode_unconfigured', `Workspace "${workspace.id}" has no opencode base URL`)
+    const engine = this.#engine(workspace)
     exchange.note = 'opencode'
     exchange.attributes['proxy.service'] = 'opencode'
-    exchange.attributes['proxy.base_url'] = baseUrl
+    exchange.attributes['proxy.base_url'] = engine.baseUrl
 
-    const url = opencodeUrl(baseUrl, rest, exchange.search)
+    const url = opencodeUrl(engine.baseUrl, rest, exchange.search)
     const isRead = exchange.request.method === 'GET' || exchange.request.method === 'HEAD'
     // Only an owner may say yes on the user's behalf.
     if (!isRead && isPromptReply(url)) requireScope(caller, 'owner')
-    const set = { ...authorizationOf(workspace), ...this.#directory(exchange, caller, workspace, { url, mounted }) }
+    const directory = this.#directory(exchange, caller, engine, { url, mounted })
 
-    const probeUrl = opencodeUrl(baseUrl, '/global/health', '')
-    if (!(await this.#trust.isAnswering(probeUrl, authorizationOf(workspace)))) throw unreachable(baseUrl)
+    if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
     exchange.keepOpen()
     try {
       const answer = await forward(exchange.request, {
         url,
-        drop: [...DROPPED_HEADERS, ...(mounted ? ['x-opencode-directory', 'x-opencode-workspace'] : [])],
-        set,
+        drop: mounted ? DROPPED_WHEN_MOUNTED : DROPPED_HEADERS,
+        set: { ...engine.credentials, ...directory },
         answerWithinMs: isRead ? READ_ANSWER_MS : undefined,
         streams: this.#streams,
       })
-      this.#trust.answered(probeUrl)
+      this.#trust.answered(engine)
       return answer
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error
-      return this.#failed(error, baseUrl, probeUrl)
+      return this.#failed(error, engine)
     }
+  }
+
+  #engine(workspace: Workspace): Engine {
+    const engine = this.#engines.get(workspace) ?? engineOf(workspace)
+    if (!engine)
+      throw new OpenworkError('opencode_unconfigured', `Workspace "${workspace.id}" has no opencode base URL`)
+    this.#engines.set(workspace, engine)
+    return engine
   }
 
   /** The header that names the folder to work in, once the caller's own wish is dealt with. */
   #directory(
     { request }: Exchange,
     caller: Caller,
-    workspace: Workspace,
+    { directory }: Engine,
     { url, mounted }: { url: URL; mounted: boolean },
   ): Record<string, string> {
-    const directory = directoryOf(workspace)
     const wished = request.headers.get('x-opencode-directory')
     if (mounted) pinDirectory(url, directory)
     else {
@@ -105,7 +112,7 @@ export class OpencodeProxy {
     throw new OpenworkError('workspace_unauthorized', `The folder "${foreign}" is outside the authorized roots`)
   }
 
-  #failed({ kind, message, cause }: UpstreamFailure, target: string, probeUrl: URL): Response {
+  #failed({ kind, message, cause }: UpstreamFailure, engine: Engine): Response {
     switch (kind) {
       case 'client_gone':
         // Nobody reads it; the log shows what nginx would show.
@@ -113,23 +120,17 @@ export class OpencodeProxy {
       case 'invalid_answer':
         throw new OpenworkError('opencode_invalid_answer', `opencode sent no valid HTTP answer: ${message}`, {
           cause,
-          details: { target },
+          details: { target: engine.baseUrl },
         })
       case 'no_answer':
       case 'unreachable':
-        this.#trust.lost(probeUrl)
-        throw unreachable(target, cause)
+        this.#trust.lost(engine)
+        throw unreachable(engine, cause)
     }
   }
 }
 
-function authorizationOf({ opencode }: Workspace): Record<string, string> {
-  if (!opencode?.username || !opencode.password) return {}
-  const credentials = Buffer.from(`${opencode.username}:${opencode.password}`).toString('base64')
-  return { authorization: `Basic ${credentials}` }
-}
-
-const unreachable = (target: string, cause?: unknown): OpenworkError =>
+const unreachable = ({ baseUrl: target }: Engine, cause?: unknown): OpenworkError =>
   new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
     cause,
     details: { target, retryAfterMs: 1000 },

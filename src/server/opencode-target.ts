@@ -7,6 +7,29 @@ const DIRECTORY_PARAMS = ['directory', 'location[directory]']
 /** These choose one of opencode's own workspaces, which lies in another folder. */
 const OTHER_WORKSPACE_PARAMS = ['workspace', 'location[workspace]']
 
+/** How to reach the opencode of a workspace. */
+export type Engine = {
+  baseUrl: string
+  /** Any answer here, of any status, shows that it is up. */
+  probeUrl: URL
+  credentials: Readonly<Record<string, string>>
+  /** The folder it is to work in. */
+  directory: string | undefined
+}
+
+/** Undefined when nothing is known of an opencode there. */
+export function engineOf({ opencode }: Workspace): Engine | undefined {
+  if (!opencode?.baseUrl) return undefined
+  const { baseUrl, directory, username, password } = opencode
+  const basic = username && password && Buffer.from(`${username}:${password}`).toString('base64')
+  return {
+    baseUrl,
+    probeUrl: opencodeUrl(baseUrl, '/global/health', ''),
+    credentials: basic ? { authorization: `Basic ${basic}` } : {},
+    directory: directory || undefined,
+  }
+}
+
 /**
  * The URL behind a proxied path: the base URL, its own path kept, then `rest` as received. Throws `invalid_path` when
  * the path would leave the base URL's.
@@ -34,15 +57,13 @@ export function pinDirectory(url: URL, directory: string | undefined): void {
 
 /** Every folder a request asks for, decoded. */
 export function requestedDirectories(url: URL, header: string | null): string[] {
-  const fromQuery = DIRECTORY_PARAMS.flatMap(name => url.searchParams.getAll(name))
+  const fromQuery = url.search === '' ? [] : DIRECTORY_PARAMS.flatMap(name => url.searchParams.getAll(name))
   return [...fromQuery, ...(header === null ? [] : [header])].map(decodedDirectory)
 }
 
 /** A header holds ASCII only; opencode decodes percent escapes, so a `%` of the path's own is one too. */
 export const directoryHeader = (directory: string): string =>
   /[^\x20-\x7e]|%/.test(directory) ? encodeURIComponent(directory) : directory
-
-export const directoryOf = (workspace: Workspace): string | undefined => workspace.opencode?.directory || undefined
 
 /**
  * Whether a path answers one of opencode's questions to the user: a permission prompt, in its present and its older

@@ -1,4 +1,5 @@
 import { fetchRoute } from '../shared/loopback.ts'
+import type { Engine } from './opencode-target.ts'
 
 /** An answer younger than this needs no proof; shorter than any restart of opencode takes. */
 const TRUST_MS = 1_000
@@ -13,36 +14,41 @@ export class UpstreamTrust {
   readonly #answeredMs = new Map<string, number>()
   readonly #probes = new Map<string, Promise<boolean>>()
 
-  /** Resolves at once when trusted; requests that come together share one probe. */
-  async isAnswering(probeUrl: URL, headers: Readonly<Record<string, string>>): Promise<boolean> {
-    const { href } = probeUrl
-    const answeredMs = this.#answeredMs.get(href)
-    if (answeredMs !== undefined && performance.now() - answeredMs < TRUST_MS) return true
-    const running = this.#probes.get(href)
+  /** Answered within the last second. */
+  isTrusted(engine: Engine): boolean {
+    const answeredMs = this.#answeredMs.get(engine.baseUrl)
+    return answeredMs !== undefined && performance.now() - answeredMs < TRUST_MS
+  }
+
+  /** Whether it answers now. Requests that come together share one probe. */
+  isAnswering(engine: Engine): Promise<boolean> {
+    const running = this.#probes.get(engine.baseUrl)
     if (running) return running
-    const probe = this.#probe(probeUrl, headers).finally(() => this.#probes.delete(href))
-    this.#probes.set(href, probe)
+    const probe = this.#probe(engine).finally(() => this.#probes.delete(engine.baseUrl))
+    this.#probes.set(engine.baseUrl, probe)
     return probe
   }
 
-  answered(probeUrl: URL): void {
-    this.#answeredMs.set(probeUrl.href, performance.now())
+  answered({ baseUrl }: Engine): void {
+    this.#answeredMs.set(baseUrl, performance.now())
   }
 
-  lost(probeUrl: URL): void {
-    this.#answeredMs.delete(probeUrl.href)
+  lost({ baseUrl }: Engine): void {
+    this.#answeredMs.delete(baseUrl)
   }
 
-  async #probe(url: URL, headers: Readonly<Record<string, string>>): Promise<boolean> {
+  async #probe(engine: Engine): Promise<boolean> {
+    const { probeUrl, credentials } = engine
     const signal = AbortSignal.timeout(PROBE_LIMIT_MS)
     try {
-      const answer = await fetch(url, { headers, signal, redirect: 'manual', ...fetchRoute(url) })
+      const init = { headers: credentials, signal, redirect: 'manual', ...fetchRoute(probeUrl) } as const
+      const answer = await fetch(probeUrl, init)
       await answer.body?.cancel()
-      this.answered(url) // any status: it speaks HTTP and is not booting
+      this.answered(engine)
       return true
     } catch {
       // Refused, reset, or silent: it is not there. The request that asked is told so.
-      this.lost(url)
+      this.lost(engine)
       return false
     }
   }
