@@ -19,7 +19,7 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
 }
 
 /** A stream that keeps what is written. */
-export function capture(): { stream: Writable; text: () => string } {
+function capture(): { stream: Writable; text: () => string } {
   let text = ''
   const stream = new Writable({
     write(chunk, _encoding, done) {

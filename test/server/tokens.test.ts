@@ -160,7 +160,7 @@ test('there is an end to the number of tokens', async () => {
   const path = join(folder.path, 'tokens.json')
   await writeFile(path, JSON.stringify({ tokens: Array.from({ length: 1000 }, (_, n) => record(`n${n}`)) }))
   const store = await TokenStore.open(path, listeningLog().log)
-  expect(store.issue({ scope: 'viewer' })).rejects.toMatchObject({ code: 'token_limit_reached' })
+  await expect(store.issue({ scope: 'viewer' })).rejects.toMatchObject({ code: 'token_limit_reached' })
 })
 
 test('a store that cannot be written is a failure with a code, not a crash', async () => {
