@@ -46,15 +46,17 @@ export const hostLauncher = (): Launcher => ({
     ]
     const ofService = markerPrefix(nonce, spec.name)
     const dying: Marked[] = []
+    let groupIsGone = false // and its number free for others
     return {
       pid: child.pid,
       signal: signal => processGroup.signal(child.pid, signal),
       killNow() {
-        processGroup.kill(child.pid)
+        if (!groupIsGone) processGroup.kill(child.pid)
         dying.push(...killMarkedNow(ofService))
       },
       async sweep(graceMs) {
         await clearGroup(child.pid, graceMs)
+        groupIsGone = true
         child.stdin?.end()
         await killMarked(ofService)
         await untilGone(dying)
@@ -103,11 +105,18 @@ type Reading = { done: Promise<void>; cancel(): Promise<void> }
 function readLines(stream: ReadableStream<Uint8Array>, line: (text: string) => void): Reading {
   const reader = stream.getReader()
   const splitter = new LineSplitter(line)
+  const nextChunk = async (): Promise<Uint8Array | undefined> => {
+    try {
+      return (await reader.read()).value
+    } catch {
+      return undefined // a pipe that breaks has ended
+    }
+  }
   const read = async (): Promise<void> => {
     let turnBytes = 0
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      splitter.push(next.value)
-      turnBytes += next.value.byteLength
+    for (let chunk = await nextChunk(); chunk; chunk = await nextChunk()) {
+      splitter.push(chunk)
+      turnBytes += chunk.byteLength
       if (turnBytes < READ_TURN_BYTES) continue
       turnBytes = 0
       await setImmediate()
@@ -120,7 +129,7 @@ function readLines(stream: ReadableStream<Uint8Array>, line: (text: string) => v
 /** What still comes of the output. A process that we cannot find may hold it open for ever: then it is let go. */
 async function lastOutput(readings: readonly Reading[]): Promise<void> {
   const ended = new AbortController()
-  const all = Promise.all(readings.map(({ done }) => done)).then(() => ended.abort())
+  const all = Promise.allSettled(readings.map(({ done }) => done)).then(() => ended.abort())
   await Promise.race([all, pause(LAST_OUTPUT_LIMIT_MS, ended.signal)])
-  if (!ended.signal.aborted) await Promise.all(readings.map(reading => reading.cancel()))
+  if (!ended.signal.aborted) await Promise.allSettled(readings.map(reading => reading.cancel()))
 }

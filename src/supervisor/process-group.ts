@@ -70,12 +70,21 @@ function send(leader: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+/** Where processes cannot be listed, in doubt it has. */
 function hasRunningMember(leader: number): boolean {
-  return linuxPids().some(pid => linuxProcess(pid)?.group === leader)
+  const pids = linuxPids()
+  return pids.length === 0 || pids.some(pid => linuxProcess(pid)?.group === leader)
 }
 
-/** Every process there is; Linux only. */
-export const linuxPids = (): number[] => readdirSync('/proc').map(Number).filter(Number.isSafeInteger)
+/** Every process there is; Linux only. None where /proc is not mounted. */
+export function linuxPids(): number[] {
+  try {
+    return readdirSync('/proc').map(Number).filter(Number.isSafeInteger)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
 
 function taskkill(pid: number, ...force: '/F'[]): boolean {
   const { status } = spawnSync('taskkill', ['/PID', String(pid), '/T', ...force], {

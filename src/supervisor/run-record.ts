@@ -38,7 +38,7 @@ export type ListedRun = RunFile & { path: string; alive: boolean }
  * Creates the record of a run that is about to start, in `dir` (made with mode 0700 if missing). A record of the same id
  * that a dead run left must have been cleared away before, see `reapDeadRuns`. The caller closes it.
  *
- * @throws OpenworkError `run_id_in_use`
+ * @throws OpenworkError `run_id_in_use`; what the file system says (full, read-only) as it is, leaving nothing behind
  */
 export async function openRunRecord(dir: string, run: { runId: string; info?: unknown }): Promise<RunRecord> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -74,7 +74,7 @@ export class RunRecord {
   constructor(path: string, file: RunFile) {
     this.path = path
     this.#file = file
-    this.#temporary = `${path}.${file.nonce}.tmp`
+    this.#temporary = temporaryOf(path, file)
   }
 
   get nonce(): string {
@@ -83,17 +83,17 @@ export class RunRecord {
 
   /** First write, by `openRunRecord`: refuses to replace another record. */
   async create(): Promise<void> {
-    await writePrivate(this.#temporary, this.#file)
     try {
+      await writePrivate(this.#temporary, this.#file)
       await link(this.#temporary, this.path)
     } catch (error) {
       const code = systemCode(error)
       if (code === 'EEXIST') throw runIdInUse(this.#file.runId)
       // No hard links here (exFAT, some network drives): atomic all the same, but two runs of one id go unnoticed.
       if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error
-      return await rename(this.#temporary, this.path)
+      await rename(this.#temporary, this.path)
     } finally {
-      await rm(this.#temporary, { force: true })
+      await this.#removeTemporary()
     }
   }
 
@@ -139,9 +139,14 @@ export class RunRecord {
       await writePrivate(this.#temporary, this.#file)
       await rename(this.#temporary, this.path)
     } catch (error) {
-      await unlink(this.#temporary).catch(() => {}) // the first error is the one to tell
+      await this.#removeTemporary()
       throw error
     }
+  }
+
+  /** Where this fails something else did before, and that is the error to tell. */
+  async #removeTemporary(): Promise<void> {
+    await unlink(this.#temporary).catch(() => {})
   }
 }
 
@@ -192,6 +197,9 @@ export async function readRunFile(path: string): Promise<RunFile | 'gone' | 'for
   if (!isRunFile(file)) return 'corrupt'
   return file.machine === machineId() ? file : 'foreign'
 }
+
+/** Where a record is written before it is renamed; left behind only by a SIGKILL. */
+export const temporaryOf = (path: string, { nonce }: RunFile): string => `${path}.${nonce}.tmp`
 
 /** Names in a folder; none when it does not exist. */
 export async function namesIn(dir: string): Promise<string[]> {

@@ -18,10 +18,13 @@ export type RunnerContext = {
   settled: () => void
 }
 
+/** A service that falls and rises for months must not fill memory with it. */
+const MAX_HISTORY = 1_000
+
 /** Performs for one service what its state machine asks for, and tells the machine what came of it. */
 export class ServiceRunner {
   readonly spec: ServiceSpec
-  /** Every state entered, oldest first; `waiting` from before the start is not among them. */
+  /** The states entered last, oldest first; `waiting` from before the start is not among them. */
   readonly history: ServiceState[] = []
   readonly #context: RunnerContext
   readonly #lastLines = new LastLines()
@@ -221,6 +224,7 @@ export class ServiceRunner {
     const atMs = this.#context.nowMs()
     if (state === 'ready' && previous === 'starting') this.#readyAtMs = atMs
     this.history.push(state)
+    if (this.history.length > MAX_HISTORY) this.history.shift()
     this.#context.tell({
       type: 'state',
       service: name,

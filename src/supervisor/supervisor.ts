@@ -6,8 +6,6 @@ import type { RunRecord } from './run-record.ts'
 import type { ServiceExit, ServiceSnapshot, ServiceSpec, ServiceState, SupervisorEvent } from './service.ts'
 import { ServiceRunner } from './service-runner.ts'
 
-export type { SupervisorEvent } from './service.ts'
-
 export type SuperviseOptions = {
   launcher: Launcher
   /** Where every process is written down before it counts as started. Closed by the caller, after `stop()`. */
@@ -63,7 +61,7 @@ export class Supervisor implements AsyncDisposable {
     return [...this.#runners.values()].map(runner => runner.snapshot())
   }
 
-  /** Every state it entered, oldest first; the `waiting` it began with is not among them. */
+  /** The states it entered last, oldest first; the `waiting` it began with is not among them. */
   history(name: string): ServiceState[] {
     return [...this.#runner(name).history]
   }

@@ -33,6 +33,7 @@ test('it sees its parent die by SIGKILL, whatever else the parent had started', 
   parent.kill('SIGKILL')
 
   while (!existsSync(file)) await Bun.sleep(1)
+  await parent.exited
   await reapDeadRuns(join(folder.path, 'runs'))
   expect(pids.filter(isAlive)).toEqual([])
 })

@@ -29,7 +29,9 @@ test('what a killed orchestrator left is gone after the next start has looked', 
   child.kill('SIGKILL')
   await child.exited
   expect(pids.filter(isAlive)).toHaveLength(5)
-  expect(await listRuns(folder.path)).toMatchObject([{ runId: 'r-1', alive: false, info: { hello: 'there' } }])
+  const [run] = await listRuns(folder.path)
+  expect(run).toMatchObject({ runId: 'r-1', alive: false, info: { hello: 'there' } })
+  await writeFile(`${run?.path}.${run?.nonce}.tmp`, 'killed while it wrote')
 
   const { killed, setAside } = await reapDeadRuns(folder.path)
 
