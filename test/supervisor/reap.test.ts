@@ -5,12 +5,19 @@ import { reapDeadRuns, reapRun } from '../../src/supervisor/reap.ts'
 import { listRuns, openRunRecord, type RunFile } from '../../src/supervisor/run-record.ts'
 import { fixture, isAlive, temporaryFolder } from './support.ts'
 
-/** A supervisor in a process of its own, with the pids of all that it started: six. */
-async function supervising(folder: string, runId = 'r-1') {
-  const child = Bun.spawn(fixture('supervises', folder, runId), { stdout: 'pipe', stderr: 'inherit' })
+type Supervising = { child: Bun.Subprocess<'ignore', 'pipe', 'inherit'>; pids: number[] } & AsyncDisposable
+
+/** A supervisor in a process of its own, with the pids of all that it started: five. Whatever is left ends with it. */
+async function supervising(folder: string): Promise<Supervising> {
+  const child = Bun.spawn(fixture('supervises', folder, 'r-1'), { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
   const { value } = await child.stdout.getReader().read()
   const pids: number[] = JSON.parse(new TextDecoder().decode(value))
-  return { child, pids }
+  const end = async () => {
+    child.kill('SIGKILL')
+    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL')
+    await child.exited
+  }
+  return { child, pids, [Symbol.asyncDispose]: end }
 }
 
 const change = async (path: string, change: (file: RunFile) => void): Promise<void> => {
@@ -19,13 +26,10 @@ const change = async (path: string, change: (file: RunFile) => void): Promise<vo
   await writeFile(path, JSON.stringify(file))
 }
 
-const killAll = (pids: readonly number[]): void => {
-  for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL')
-}
-
 test('what a killed orchestrator left is gone after the next start has looked', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
   child.kill('SIGKILL')
   await child.exited
   expect(pids.filter(isAlive)).toHaveLength(5)
@@ -43,7 +47,8 @@ test('what a killed orchestrator left is gone after the next start has looked', 
 
 test('two starts that look at once do it once, and both find it done', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
   child.kill('SIGKILL')
   await child.exited
 
@@ -59,7 +64,8 @@ test('two starts that look at once do it once, and both find it done', async () 
 
 test('a living run is not touched', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
 
   expect(await reapDeadRuns(folder.path)).toEqual({ killed: [], setAside: [] })
 
@@ -90,7 +96,8 @@ test('a pid that another process has now is left alone', async () => {
 
 test('a record that is none is put aside and told, and others are still reaped', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
   child.kill('SIGKILL')
   await child.exited
   const broken = { 'cut.json': '{"version":1,"run', 'empty.json': '', 'hollow.json': '{"version":1,"nonce":""}' }
@@ -106,7 +113,8 @@ test('a record that is none is put aside and told, and others are still reaped',
 
 test('records of another machine or a later version are not for us to judge', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
   child.kill('SIGKILL')
   await child.exited
   const path = join(folder.path, 'r-1.json')
@@ -119,12 +127,12 @@ test('records of another machine or a later version are not for us to judge', as
 
   expect((await readdir(folder.path)).sort()).toEqual(['later.json', 'r-1.json'])
   expect(pids.filter(isAlive)).toHaveLength(5)
-  killAll(pids)
 })
 
 test('what a reaper or writer that was killed itself left is finished later, not at once', async () => {
   await using folder = temporaryFolder()
-  const { child, pids } = await supervising(folder.path)
+  await using it = await supervising(folder.path)
+  const { child, pids } = it
   child.kill('SIGKILL')
   await child.exited
   await rename(join(folder.path, 'r-1.json'), join(folder.path, 'r-1.json.4711.reaping'))
