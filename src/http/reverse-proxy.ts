@@ -20,7 +20,7 @@ const NOT_FORWARDED = [...HOP_BY_HOP, 'host', 'content-length', 'expect']
 export type UpstreamFailureKind =
   /** Nobody listens, the connection broke before the answer, or none could be made. */
   | 'unreachable'
-  /** Connected, and no answer within the limit. */
+  /** Connected, and while the answer was awaited the other end fell silent. */
   | 'no_answer'
   /** What came is not HTTP. */
   | 'invalid_answer'
@@ -42,8 +42,11 @@ export type ForwardOptions = {
   drop: readonly string[]
   /** Request headers to set, after dropping. */
   set: Readonly<Record<string, string>>
-  /** From sending to the answer's headers; undefined waits as long as the client does. The body has no limit. */
-  answerWithinMs: number | undefined
+  /**
+   * Asked every `everyMs` until the answer begins; two noes in a row end the request. Otherwise it waits as long as the
+   * client does: how long an answer may take, nobody here can tell.
+   */
+  liveness: { everyMs: number; isAlive: () => Promise<boolean> }
   /** Streams that are open; a program closes them before it ends. */
   streams: OpenStreams
 }
@@ -57,13 +60,11 @@ export async function forward(request: Request, options: ForwardOptions): Promis
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD' && request.body !== null
   const aborter = new AbortController()
   request.signal.addEventListener('abort', () => aborter.abort(), { once: true })
-  let timedOut = false
-  const timer =
-    options.answerWithinMs !== undefined &&
-    setTimeout(() => {
-      timedOut = true
-      aborter.abort()
-    }, options.answerWithinMs)
+  let fellSilent = false
+  const stopWatching = watchLiveness(options.liveness, () => {
+    fellSilent = true
+    aborter.abort()
+  })
   try {
     const answer = await fetch(options.url, {
       method: request.method,
@@ -81,15 +82,24 @@ export async function forward(request: Request, options: ForwardOptions): Promis
     const body = isEventStream && answer.body ? options.streams.pass(answer.body) : answer.body
     return new Response(body, { status: answer.status, statusText: answer.statusText, headers })
   } catch (error) {
-    throw new UpstreamFailure(failureKind(error, { timedOut, clientGone: request.signal.aborted }), error)
+    throw new UpstreamFailure(failureKind(error, { fellSilent, clientGone: request.signal.aborted }), error)
   } finally {
-    if (timer) clearTimeout(timer)
+    stopWatching()
   }
 }
 
-function failureKind(error: unknown, seen: { timedOut: boolean; clientGone: boolean }): UpstreamFailureKind {
+function watchLiveness({ everyMs, isAlive }: ForwardOptions['liveness'], onSilence: () => void): () => void {
+  let noes = 0
+  const timer = setInterval(async () => {
+    noes = (await isAlive()) ? 0 : noes + 1
+    if (noes === 2) onSilence()
+  }, everyMs)
+  return () => clearInterval(timer)
+}
+
+function failureKind(error: unknown, seen: { fellSilent: boolean; clientGone: boolean }): UpstreamFailureKind {
   if (seen.clientGone) return 'client_gone'
-  if (seen.timedOut) return 'no_answer'
+  if (seen.fellSilent) return 'no_answer'
   // What Bun's parser found wrong has such names; what befell the connection has system codes.
   return /^(?:Malformed_|Invalid|ResponseHeader)/.test(systemCode(error) ?? '') ? 'invalid_answer' : 'unreachable'
 }

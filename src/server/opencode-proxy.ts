@@ -1,7 +1,7 @@
 import type { Workspace } from '../api/workspaces.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { forward, type OpenStreams, UpstreamFailure } from '../http/reverse-proxy.ts'
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import {
   directoryHeader,
@@ -11,15 +11,13 @@ import {
   opencodeUrl,
   pinDirectory,
   requestedDirectories,
+  showsCredentials,
 } from './opencode-target.ts'
 import { UpstreamTrust } from './upstream-trust.ts'
 import type { Workspaces } from './workspaces.ts'
 
-/**
- * GET and HEAD answer without waiting for a model. Longer silence than this from one that answered a second ago means it
- * hangs. Other methods have no limit: a prompt is answered when the agent is done.
- */
-const READ_ANSWER_MS = 60_000
+/** A prompt may be answered after an hour; meanwhile opencode is asked this often whether it is still there. */
+const LIVENESS_MS = 15_000
 
 const DROPPED_HEADERS = ['authorization', 'x-openwork-host-token', 'x-openwork-client-id', 'origin', 'cookie']
 const DROPPED_WHEN_MOUNTED = [...DROPPED_HEADERS, 'x-opencode-directory', 'x-opencode-workspace']
@@ -60,6 +58,7 @@ export class OpencodeProxy {
     const isRead = exchange.request.method === 'GET' || exchange.request.method === 'HEAD'
     // Only an owner may say yes on the user's behalf.
     if (!isRead && isPromptReply(url)) requireScope(caller, 'owner')
+    if (showsCredentials(url)) requireScope(caller, 'collaborator')
     const directory = this.#directory(exchange, caller, engine, { url, mounted })
 
     if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
@@ -69,7 +68,7 @@ export class OpencodeProxy {
         url,
         drop: mounted ? DROPPED_WHEN_MOUNTED : DROPPED_HEADERS,
         set: { ...engine.credentials, ...directory },
-        answerWithinMs: isRead ? READ_ANSWER_MS : undefined,
+        liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#trust.isAnswering(engine) },
         streams: this.#streams,
       })
       this.#trust.answered(engine)
@@ -133,5 +132,5 @@ export class OpencodeProxy {
 const unreachable = ({ baseUrl: target }: Engine, cause?: unknown): OpenworkError =>
   new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
     cause,
-    details: { target, retryAfterMs: 1000 },
+    details: { target, reason: systemCode(cause) ?? 'no_answer', retryAfterMs: 1000 },
   })

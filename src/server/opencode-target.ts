@@ -65,20 +65,29 @@ export function requestedDirectories(url: URL, header: string | null): string[] 
 export const directoryHeader = (directory: string): string =>
   /[^\x20-\x7e]|%/.test(directory) ? encodeURIComponent(directory) : directory
 
-/**
- * Whether a path answers one of opencode's questions to the user: a permission prompt, in its present and its older
- * session-bound form, or a question of the agent. Judged on the path as opencode will read it.
- */
-export function isPromptReply(url: URL): boolean {
-  const path = decodePath(url.pathname)
+/** The path as opencode will route it, and more tolerant: a check must not be passed by spelling it otherwise. */
+const routedPath = (url: URL): string =>
+  decodePath(url.pathname)
     .replaceAll(/\/{2,}/g, '/')
     .replace(/\/+$/, '')
+    .toLowerCase()
+
+/**
+ * Whether a path answers one of opencode's questions to the user (a permission prompt, in its present and its older
+ * session-bound form, a question or a form of the agent), or changes the answers it has saved.
+ */
+export function isPromptReply(url: URL): boolean {
+  const path = routedPath(url)
   return (
-    /\/(?:permission|question)\/[^/]+\/(?:reply|reject)$/i.test(path) ||
-    /\/session\/[^/]+\/permissions?\/[^/]+$/i.test(path) ||
-    /\/session\/[^/]+\/(?:permission|question)s?\/[^/]+\/(?:reply|reject)$/i.test(path)
+    /\/(?:permission|question|form)s?\/[^/]+\/(?:reply|reject|cancel)$/.test(path) ||
+    /\/session\/[^/]+\/permissions?\/[^/]+$/.test(path) ||
+    /\/permission\/saved(?:\/|$)/.test(path)
   )
 }
+
+/** Whether opencode's answer holds the API keys of its providers and the headers of its MCP servers (1.18.33 does). */
+export const showsCredentials = (url: URL): boolean =>
+  /\/(?:config|providers?|models?|credentials?|integrations?|auth)(?:\/|$)/.test(routedPath(url))
 
 function decodedDirectory(text: string): string {
   try {

@@ -64,7 +64,8 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     },
     workspaces,
     authorizedRoots: rootsOf(file, dirname(configPath), workspaces),
-    corsOrigins: given.list('cors') ?? file.corsOrigins ?? [],
+    // Browsers send origins without the slash that people copy along.
+    corsOrigins: (given.list('cors') ?? file.corsOrigins ?? []).map(origin => origin.trim().replace(/\/$/, '')),
     allowedHosts: given.list('allowed-hosts') ?? file.allowedHosts ?? [],
     readOnly: flags.switches['read-only'] ?? isOn(env.OPENWORK_READONLY) ?? file.readOnly ?? false,
     logFormat: logFormatOf(given, file),

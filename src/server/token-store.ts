@@ -19,6 +19,9 @@ const MAX_TOKENS = 1000
 /** A token revoked through another server on the same store is honoured no longer than this. */
 const RECHECK_MS = 500
 
+/** The lock of a server that was killed is taken over after this; waiting for a lock (some 7 s) outlasts it. */
+const LOCK_STALE_MS = 3_000
+
 /** Issued tokens, in a file that several servers may share. */
 export class TokenStore {
   readonly #path: string
@@ -109,7 +112,8 @@ export class TokenStore {
       const { lock } = await import('proper-lockfile')
       const release = await lock(this.#path, {
         realpath: false, // the file may not exist yet
-        retries: { retries: 60, factor: 1.2, minTimeout: 5, maxTimeout: 100, randomize: true },
+        stale: LOCK_STALE_MS,
+        retries: { retries: 80, factor: 1.2, minTimeout: 5, maxTimeout: 100, randomize: true },
         onCompromised: error => this.#log.warn(`The lock of the token store was lost: ${error.message}`),
       })
       try {

@@ -7,7 +7,7 @@ const PROBE_LIMIT_MS = 2_000
 
 /**
  * Whether an opencode is there and answering, cheaply known. One that boots accepts a request and never answers it (seen
- * with 1.18.33), and a prompt may rightly take an hour: no time limit tells the two apart. So what is sent has none, but
+ * with 1.18.33), and a prompt may rightly take an hour: no time limit tells the two apart. So requests have none, but
  * nothing is sent unless the other end answered something within the last second, or does now to a small probe.
  */
 export class UpstreamTrust {

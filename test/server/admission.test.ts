@@ -160,7 +160,7 @@ test('without --cors no page may read an answer', async () => {
 
 test('a listed origin may read, change and ask beforehand', async () => {
   const origin = 'https://app.example'
-  await using server = await startServer({ flags: ['--cors', `${origin},https://other.example`] })
+  await using server = await startServer({ flags: ['--cors', `${origin}/,https://other.example`] })
   const preflight = await server.call('/anything', { method: 'OPTIONS', headers: { origin } })
   expect([preflight.status, await preflight.text()]).toEqual([204, ''])
   expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
