@@ -1,4 +1,5 @@
 import { OpenworkError } from '../shared/errors.ts'
+import { fetchRoute } from '../shared/loopback.ts'
 import type { Host } from './host.ts'
 
 const REQUEST_MS = 10_000
@@ -138,7 +139,7 @@ class CheckClient {
   }
 
   async stream(path: string, auth: Auth, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await fetch(`${this.#baseUrl}${path}`, { headers: auth, signal })
+    const response = await fetch(`${this.#baseUrl}${path}`, { headers: auth, signal, ...fetchRoute(this.#baseUrl) })
     if (!response.ok || !response.body) throw new Error(`GET ${path} answered ${response.status}`)
     return response.body
   }
@@ -149,6 +150,7 @@ class CheckClient {
       headers: { ...auth, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(REQUEST_MS),
+      ...fetchRoute(this.#baseUrl),
     })
   }
 }

@@ -1,5 +1,6 @@
 import { basicAuth } from '../services/opencode.ts'
 import type { Log } from '../shared/log.ts'
+import { fetchRoute } from '../shared/loopback.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import type { HostPlan } from './plan.ts'
 
@@ -50,6 +51,7 @@ async function sendBeat(options: HeartbeatOptions, plan: HostPlan, signal: Abort
   const listed = await fetch(`${opencode.baseUrl}/session?limit=${SESSIONS}`, {
     headers: { authorization: basicAuth(opencode.username, opencode.password).reveal() },
     signal,
+    ...fetchRoute(opencode.baseUrl),
   })
   if (!listed.ok) throw new Error(`opencode answered ${listed.status} for its sessions`)
   const sessions = (await listed.json()) as readonly { time?: { created?: number; updated?: number } }[]
@@ -65,6 +67,7 @@ async function sendBeat(options: HeartbeatOptions, plan: HostPlan, signal: Abort
       openSessionCount: sessions.length,
     }),
     signal,
+    ...fetchRoute(options.url),
   })
   await sent.body?.cancel()
   if (!sent.ok) throw new Error(`${new URL(options.url).host} answered ${sent.status}`)

@@ -1,5 +1,6 @@
 import { basicAuth } from '../services/opencode.ts'
 import { systemCode } from '../shared/errors.ts'
+import { fetchRoute } from '../shared/loopback.ts'
 import { reveal, type Secret, secret } from '../shared/secret.ts'
 import { listRuns } from '../supervisor/run-record.ts'
 import { parseHostInfo } from './host-info.ts'
@@ -53,6 +54,7 @@ async function probe(url: string, path: string, headers: Record<string, string |
     const response = await fetch(`${url}${path}`, {
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, reveal(value)])),
       signal: AbortSignal.timeout(PROBE_MS),
+      ...fetchRoute(url),
     })
     if (!response.ok) {
       await response.body?.cancel()

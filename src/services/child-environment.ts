@@ -19,17 +19,7 @@ export const agentEnvironment = (env: Environment): Record<string, string> =>
 
 /** The user's environment for a program of ours: the few variables it reads. */
 export const ownProgramEnvironment = (env: Environment): Record<string, string> =>
-  withLoopbackUnproxied(keep(env, name => INHERITED_BY_OWN_PROGRAMS.test(name)))
-
-/**
- * Bun's `fetch` sends loopback requests to the user's proxy as well, unless told otherwise; between our programs
- * nothing may go through one.
- */
-export function withLoopbackUnproxied(env: Environment): Record<string, string> {
-  const present = env.NO_PROXY ?? env.no_proxy
-  const noProxy = [...(present ? [present] : []), '127.0.0.1', 'localhost', '::1'].join(',')
-  return { ...keep(env, () => true), NO_PROXY: noProxy, no_proxy: noProxy }
-}
+  keep(env, name => INHERITED_BY_OWN_PROGRAMS.test(name))
 
 /** `OTEL_RESOURCE_ATTRIBUTES` of a child: what was inherited, then which service of which run it is. */
 export function resourceAttributes(inherited: string | undefined, service: string, runId: string): string {

@@ -119,6 +119,16 @@ describe('a host', () => {
     expect(world.processes()).toEqual([])
   })
 
+  test('works for a user whose requests go through a proxy: loopback ones do not', async () => {
+    await using world = await newWorld()
+    const proxy = { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' }
+    const env = { ...proxy, OPENCODE_SERVER_USERNAME: '', OPENCODE_SERVER_PASSWORD: '' }
+
+    expect(await world.run(['start', '--check', '--openwork-port', '0'], { env })).toMatchObject({ code: 0 })
+    await world.serve([], { env })
+    expect((await world.run(['status'], { env })).code).toBe(0)
+  })
+
   test('--read-only starts, and refuses changes', async () => {
     await using world = await newWorld()
     const host = await world.serve(['--read-only'])

@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import {
-  agentEnvironment,
-  ownProgramEnvironment,
-  resourceAttributes,
-  withLoopbackUnproxied,
-} from '../../src/services/child-environment.ts'
+import { agentEnvironment, ownProgramEnvironment, resourceAttributes } from '../../src/services/child-environment.ts'
 
 const HOSTILE = {
   OPENWORK_TOKEN: 'client-token',
@@ -33,11 +28,6 @@ describe('the environment of children', () => {
 
     expect(env).toMatchObject({ PATH: '/bin', HOME: '/h', LC_ALL: 'C' })
     expect(Object.keys(env).filter(name => name in HOSTILE || name === 'ANTHROPIC_API_KEY')).toEqual([])
-  })
-
-  test('loopback is never proxied, and the user’s own exceptions stay', () => {
-    expect(withLoopbackUnproxied({ NO_PROXY: 'intranet' }).NO_PROXY).toBe('intranet,127.0.0.1,localhost,::1')
-    expect(withLoopbackUnproxied({}).no_proxy).toBe('127.0.0.1,localhost,::1')
   })
 })
 

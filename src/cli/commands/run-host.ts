@@ -4,6 +4,7 @@ import type { Host } from '../../orchestrator/host.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { type Readiness, readinessDocument, readinessText } from '../../orchestrator/readiness.ts'
 import { start } from '../../orchestrator/start.ts'
+import { OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { VERSION } from '../../shared/version.ts'
 import { openHostLog } from '../host-log.ts'
@@ -30,8 +31,11 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
     })
     return await useHost(values, { ...started, options }, { context, log, interruptions })
   } catch (error) {
-    if (interruptions.signal.aborted) return interruptions.exitCode()
-    throw error
+    if (!interruptions.signal.aborted) throw error
+    throw new OpenworkError('interrupted', 'Interrupted; everything that was started is down again', {
+      exitCode: interruptions.exitCode(),
+      cause: error,
+    })
   } finally {
     await flush()
     interruptions.release()
