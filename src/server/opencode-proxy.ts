@@ -5,6 +5,7 @@ import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import {
   directoryHeader,
+  dropOtherWorkspace,
   type Engine,
   engineOf,
   isPromptReply,
@@ -20,7 +21,8 @@ import type { Workspaces } from './workspaces.ts'
 const LIVENESS_MS = 15_000
 
 const DROPPED_HEADERS = ['authorization', 'x-openwork-host-token', 'x-openwork-client-id', 'origin', 'cookie']
-const DROPPED_WHEN_MOUNTED = [...DROPPED_HEADERS, 'x-opencode-directory', 'x-opencode-workspace']
+const DROPPED_OF_CLIENTS = [...DROPPED_HEADERS, 'x-opencode-workspace']
+const DROPPED_WHEN_MOUNTED = [...DROPPED_OF_CLIENTS, 'x-opencode-directory']
 
 type ProxiedRequest = {
   exchange: Exchange
@@ -66,7 +68,7 @@ export class OpencodeProxy {
     try {
       const answer = await forward(exchange.request, {
         url,
-        drop: mounted ? DROPPED_WHEN_MOUNTED : DROPPED_HEADERS,
+        drop: mounted ? DROPPED_WHEN_MOUNTED : caller.scope === 'owner' ? DROPPED_HEADERS : DROPPED_OF_CLIENTS,
         set: { ...engine.credentials, ...directory },
         liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#trust.isAnswering(engine) },
         streams: this.#streams,
@@ -97,16 +99,18 @@ export class OpencodeProxy {
     const wished = request.headers.get('x-opencode-directory')
     if (mounted) pinDirectory(url, directory)
     else {
-      this.#checkDirectories(requestedDirectories(url, wished), caller, directory)
+      if (caller.scope !== 'owner') this.#confine(url, wished, directory)
       if (wished !== null) return {}
     }
     return directory === undefined ? {} : { 'x-opencode-directory': directoryHeader(directory) }
   }
 
   /** Whoever holds less than an owner token works in the published folders, not wherever opencode can reach. */
-  #checkDirectories(wished: readonly string[], caller: Caller, own: string | undefined): void {
-    if (caller.scope === 'owner') return
-    const foreign = wished.find(directory => directory !== own && !this.#workspaces.isAuthorized(directory))
+  #confine(url: URL, wished: string | null, own: string | undefined): void {
+    dropOtherWorkspace(url)
+    const foreign = requestedDirectories(url, wished).find(
+      directory => directory !== own && !this.#workspaces.isAuthorized(directory),
+    )
     if (foreign === undefined) return
     throw new OpenworkError('workspace_unauthorized', `The folder "${foreign}" is outside the authorized roots`)
   }

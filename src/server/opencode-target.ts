@@ -46,12 +46,17 @@ export function opencodeUrl(baseUrl: string, rest: string, search: string): URL 
 
 /** Makes a URL mean this folder whatever the caller asked for. */
 export function pinDirectory(url: URL, directory: string | undefined): void {
-  if (url.search === '') return
+  dropOtherWorkspace(url)
   for (const name of DIRECTORY_PARAMS) {
-    if (!url.searchParams.has(name)) continue
+    if (url.search === '' || !url.searchParams.has(name)) continue
     if (directory === undefined) url.searchParams.delete(name)
     else url.searchParams.set(name, directory)
   }
+}
+
+/** Leaves the choice of one of opencode's own workspaces out. */
+export function dropOtherWorkspace(url: URL): void {
+  if (url.search === '') return
   for (const name of OTHER_WORKSPACE_PARAMS) if (url.searchParams.has(name)) url.searchParams.delete(name)
 }
 

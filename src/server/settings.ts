@@ -76,7 +76,7 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     tokenStorePath: resolve(cwd, env.OPENWORK_TOKEN_STORE?.trim() || join(dirname(configPath), 'tokens.json')),
     sandbox: sandboxOf(env),
     browser: browserOf(env.OPENWORK_BROWSER_PROVIDER),
-    inboxMaxBytes: Math.min(Number(env.OPENWORK_INBOX_MAX_BYTES) || DEFAULT_INBOX_BYTES, MAX_INBOX_BYTES),
+    inboxMaxBytes: inboxLimitOf(env.OPENWORK_INBOX_MAX_BYTES),
   }
 }
 
@@ -170,6 +170,11 @@ function sandboxOf(env: Environment): ServerSettings['sandbox'] {
   const named = env.OPENWORK_SANDBOX_BACKEND?.trim().toLowerCase()
   const backend = named === 'docker' || named === 'container' ? named : 'none'
   return { enabled: isOn(env.OPENWORK_SANDBOX_ENABLED) ?? backend !== 'none', backend }
+}
+
+function inboxLimitOf(text: string | undefined): number {
+  const bytes = Number(text)
+  return bytes > 0 ? Math.min(Math.floor(bytes), MAX_INBOX_BYTES) : DEFAULT_INBOX_BYTES
 }
 
 function browserOf(provider: string | undefined): ServerSettings['browser'] {

@@ -96,6 +96,13 @@ test('unmounted, clients choose among the published folders, an owner any', asyn
     expect([path, response.status, await codeOf(response)]).toEqual([path, 403, 'workspace_unauthorized'])
   }
   expect((await server.call('/opencode/file?directory=/etc', { headers: asHost })).status).toBe(200)
+
+  const other = { 'x-opencode-workspace': 'w1' }
+  await server.call('/opencode/file?workspace=w1&keep=1', { headers: { ...asClient, ...other } })
+  expect(upstream.seen.at(-1)?.url).toBe('/file?keep=1')
+  expect(upstream.seen.at(-1)?.headers).not.toHaveProperty('x-opencode-workspace')
+  await server.call('/opencode/file?workspace=w1', { headers: { ...asHost, ...other } })
+  expect(upstream.seen.at(-1)).toMatchObject({ url: '/file?workspace=w1', headers: other })
 })
 
 test('a folder with letters beyond ASCII reaches opencode percent-encoded', async () => {

@@ -130,6 +130,11 @@ test('flags of other versions and stray words are named and ignored', () => {
   expect(values.port).toEqual(['7'])
 })
 
+test('the inbox limit is a positive number up to 250 MB', async () => {
+  const limitOf = async (text: string) => (await settle({ env: { OPENWORK_INBOX_MAX_BYTES: text } })).inboxMaxBytes
+  expect(await Promise.all(['', '-5', 'many', '1000', '9e9'].map(limitOf))).toEqual([5e7, 5e7, 5e7, 1000, 2.5e8])
+})
+
 test('request logs can be switched off and on by flag and environment', async () => {
   expect((await settle({ flags: ['--no-log-requests'] })).logRequests).toBe(false)
   expect((await settle({ env: { OPENWORK_LOG_REQUESTS: '0' } })).logRequests).toBe(false)
