@@ -16,11 +16,20 @@ process.exit(
  * The environment without what `npm start` itself put there: the agent runs in the user's folder, where npm must not
  * take itself for a script of ours.
  */
-function withoutNpmRun({ PATH = '', ...env }) {
+function withoutNpmRun(env) {
   const own = /^(?:INIT_CWD|npm_(?:lifecycle|package|command|execpath|node_execpath|config_local_prefix).*)$/
+  const isOwnFolder = folder => folder.startsWith(join(ROOT, 'node_modules')) || folder.endsWith('node-gyp-bin')
   const kept = Object.entries(env).filter(([name]) => !own.test(name))
-  const folders = PATH.split(delimiter).filter(
-    folder => !folder.startsWith(join(ROOT, 'node_modules')) && !folder.endsWith('node-gyp-bin'),
+  return Object.fromEntries(
+    kept.map(([name, value]) => {
+      if (name.toUpperCase() !== 'PATH') return [name, value]
+      return [
+        name,
+        value
+          .split(delimiter)
+          .filter(folder => !isOwnFolder(folder))
+          .join(delimiter),
+      ]
+    }),
   )
-  return { ...Object.fromEntries(kept), PATH: folders.join(delimiter) }
 }

@@ -1,6 +1,12 @@
 const SIGNAL_NUMBER = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 type Signal = keyof typeof SIGNAL_NUMBER
 
+/**
+ * One wish to stop often arrives several times: a service manager signals the whole group, and npm's launcher passes its
+ * own copy on. Only what comes later than this is somebody who wants out now.
+ */
+const SAME_WISH_MS = 200
+
 export type Interruptions = {
   /** Aborted by the first signal, or by `interrupt()`. */
   readonly signal: AbortSignal
@@ -21,12 +27,14 @@ export type Interruptions = {
 export function takeInterruptions(): Interruptions {
   const controller = new AbortController()
   let first: Signal | undefined
+  let firstAtMs = 0
   let again: (() => void) | undefined
   const onSignal = (name: Signal): void => {
     if (first === undefined) {
       first = name
+      firstAtMs = performance.now()
       controller.abort(name)
-    } else again?.()
+    } else if (performance.now() - firstAtMs > SAME_WISH_MS) again?.()
   }
   const names = Object.keys(SIGNAL_NUMBER) as Signal[]
   for (const name of names) process.on(name, onSignal)

@@ -59,6 +59,8 @@ class LineBatches {
   #waiting: string[] = []
 
   constructor(stream: Writable) {
+    // A reader that has gone (`openwork-server | head`) ends the log, not the server.
+    stream.on('error', () => {})
     this.#writer = new BoundedWriter(stream, {
       maxBytes: MAX_WAITING_BYTES,
       dropped: count => `${count} batches of log lines were dropped: nobody reads them`,

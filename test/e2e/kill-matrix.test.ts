@@ -111,8 +111,9 @@ describe('a signal', () => {
     host.signal('SIGINT')
     await eventually('the server to be gone', () => !world.processes().some(({ command }) => command.includes(SERVER)))
     expect(isAlive(stubborn)).toBe(true)
-    host.signal('SIGINT')
+    const impatient = setInterval(() => host.signal('SIGINT'), 50)
     await host.exited
+    clearInterval(impatient)
 
     expect(world.processes()).toEqual([])
   })

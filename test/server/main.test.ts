@@ -280,3 +280,25 @@ test('it ends when the pipe of its parent closes, if told to watch it', async ()
   expect(await server.child.exited).toBe(0)
   expect(await server.stdout.all()).toContain('Stopping: the parent process is gone')
 })
+
+test('it outlives the reader of its log', async () => {
+  await using folder = await temporaryFolder()
+  const stderr = join(folder.path, 'stderr')
+  const script = `"$0" "$1" openwork-server --port 0 2>"$2" | { read -r line; echo "$line"; }; cat "$2"`
+  await using shell = Bun.spawn(['sh', '-c', script, process.execPath, PROGRAM, stderr], {
+    env: {
+      PATH: process.env.PATH,
+      OPENWORK_SERVER_CONFIG: join(folder.path, 'server.json'),
+      OPENWORK_HOST_TOKEN: HOST_TOKEN,
+      OPENWORK_PARENT_WATCH: 'stdin',
+    },
+    stdin: 'pipe',
+    stdout: 'pipe',
+  })
+  const stdout = lines(shell.stdout)
+  const url = await stdout.match(LISTENING)
+  for (let n = 0; n < 3; n += 1) expect((await fetch(`${url}/health`)).status).toBe(200)
+  await shell.stdin.end()
+  expect(await shell.exited).toBe(0)
+  expect(await stdout.all()).toBe(`OpenWork server listening on ${url}\n`) // and nothing on stderr
+})
