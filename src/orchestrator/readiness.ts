@@ -82,8 +82,9 @@ export function readinessText({ options, host, credentialsFile }: Readiness): st
     row('Host token', WITHHELD),
     row('opencode auth', WITHHELD),
     '',
-    'Secrets are not shown here. `--json` prints them when you need them; the client and host token',
-    `are also kept in ${credentialsFile} (readable by you only).`,
+    'Secrets are not shown here: `--json` prints them when you need them. The client and host token are also kept,',
+    'readable by you only, in',
+    `  ${credentialsFile}`,
     'Stop with Ctrl-C.',
     '',
   ].join('\n')
