@@ -4,7 +4,7 @@ import type { Log } from '../shared/log.ts'
 import { VERSION } from '../shared/version.ts'
 import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
-import { openRunRecord, type RunRecord } from '../supervisor/run-record.ts'
+import { listRuns, openRunRecord, type RunRecord } from '../supervisor/run-record.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
 import { checkDataDir, dataLayout, ensureDataDir, writeFailure } from './data-dir.ts'
@@ -13,6 +13,7 @@ import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
 import { type HostFacts, type HostPlan, planHost, secretsOf } from './plan.ts'
 import { findPort, isFree, requirePort } from './ports.ts'
+import { revokeLeftOwnerTokens } from './verify.ts'
 import { ensureWorkspace, findWorkspace } from './workspace.ts'
 
 export type StartDeps = {
@@ -95,6 +96,7 @@ async function startPlanned(
     for (const secret of secretsOf(plan)) deps.log.redactor.add(secret)
     try {
       const host = await startHost(plan, { ...deps, record, version: VERSION })
+      await revokeOldOwners(plan, facts.layout.runs, deps.log)
       return { ...host, stop: () => host.stop().finally(() => record.close()) }
     } catch (error) {
       await record.close()
@@ -110,6 +112,16 @@ async function openRecord(runs: string, runId: string): Promise<RunRecord> {
     return await openRunRecord(runs, { runId })
   } catch (error) {
     throw writeFailure(runs, error)
+  }
+}
+
+/** The host is up: what goes wrong here is no reason to end it. */
+async function revokeOldOwners(plan: HostPlan, runs: string, log: Log): Promise<void> {
+  try {
+    const living = (await listRuns(runs)).filter(({ alive }) => alive)
+    await revokeLeftOwnerTokens(plan, new Set(living.map(({ runId }) => runId)))
+  } catch (error) {
+    log.warn('owner tokens of earlier runs could not be taken back', { reason: String(error) })
   }
 }
 

@@ -3,8 +3,8 @@ import { OpenworkError } from '../shared/errors.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import type { HostPlan } from './plan.ts'
 
-/** Label of the owner tokens that starts make; the server keeps one per label. */
-const ownerLabel = (runId: string): string => `openwork start ${runId}`
+/** Owner tokens that starts make are labelled with this and their run id. */
+const OWNER_LABEL = 'openwork start '
 
 export type OwnerToken = { id: string; token: Secret }
 
@@ -19,7 +19,7 @@ export async function verifyServer(plan: HostPlan, expectedVersion: string): Pro
   const [health, workspaces, owner] = await Promise.all([
     client.health(),
     client.workspaces(),
-    host.createToken({ scope: 'owner', label: ownerLabel(plan.runId) }),
+    host.createToken({ scope: 'owner', label: `${OWNER_LABEL}${plan.runId}` }),
   ])
   expectSame('version', expectedVersion, health.version)
   const ours = workspaces.items.find(({ path }) => path === plan.workspace)
@@ -34,7 +34,17 @@ export async function verifyServer(plan: HostPlan, expectedVersion: string): Pro
   return { id: owner.id, token: secret(owner.token) }
 }
 
-/** Takes the owner token of a run back. The server may already be gone; then the next start replaces it. */
+/** Takes back the owner tokens of earlier runs that could not do so themselves, because they were killed. */
+export async function revokeLeftOwnerTokens({ server }: HostPlan, livingRunIds: ReadonlySet<string>): Promise<void> {
+  const host = openworkClient({ baseUrl: server.baseUrl, hostToken: server.hostToken, timeoutMs: 5_000 })
+  const tokens = await host.listTokens()
+  const isLeft = (label = ''): boolean =>
+    label.startsWith(OWNER_LABEL) && !livingRunIds.has(label.slice(OWNER_LABEL.length))
+  for (const { id } of tokens.filter(({ scope, label }) => scope === 'owner' && isLeft(label)))
+    await host.revokeToken(id)
+}
+
+/** Takes the owner token of a run back. The server may already be gone; then a later start does it. */
 export async function revokeOwnerToken(plan: HostPlan, owner: OwnerToken): Promise<void> {
   const { baseUrl, hostToken } = plan.server
   try {

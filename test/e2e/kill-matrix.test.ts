@@ -183,6 +183,8 @@ describe('SIGKILL of the orchestrator', () => {
     expect(left.length).toBeGreaterThanOrEqual(4)
     expect(left.filter(({ pid }) => isAlive(pid))).toEqual([])
     expect(readdirSync(join(world.dataDir, 'runs'))).toHaveLength(1)
+    const old = { authorization: `Bearer ${host.document.openwork.ownerToken}` }
+    expect((await next.request('/whoami', { headers: old })).status).toBe(401)
     await next.stop()
     expect(world.processes()).toEqual([])
   })
