@@ -1,5 +1,5 @@
 import type { FailureBody } from '../api/failure.ts'
-import { FAILURES, OpenworkError } from '../shared/errors.ts'
+import { OpenworkError } from '../shared/errors.ts'
 
 /** An answer for something thrown. Anything but an `OpenworkError` is a bug: the caller logs it, clients learn nothing. */
 export function failureResponse(error: unknown): Response {
@@ -14,5 +14,5 @@ export function failureResponse(error: unknown): Response {
   }
   const retryAfterMs = error.details?.retryAfterMs
   const headers = typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}
-  return Response.json(body, { status: FAILURES[error.code].status, headers })
+  return Response.json(body, { status: error.status, headers })
 }

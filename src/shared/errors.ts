@@ -66,6 +66,13 @@ export const FAILURES = {
   opencode_unreachable: { exitCode: 1, status: 503 },
   opencode_invalid_answer: { exitCode: 1, status: 502 },
   opencodeRouter_unconfigured: { exitCode: 1, status: 404 },
+  opencodeRouter_unreachable: { exitCode: 1, status: 503 },
+  opencode_reload_failed: { exitCode: 1, status: 502 },
+  // the runtime behind a server: what its orchestrator can change
+  runtime_upgrade_unavailable: { exitCode: 1, status: 501 },
+  runtime_upgrade_failed: { exitCode: 1, status: 502 },
+  invalid_services: { exitCode: 2, status: 400 },
+  upgrade_in_progress: { exitCode: 1, status: 409 },
 
   // clients of an HTTP surface: what became of a request
   server_unreachable: { exitCode: 1, status: 503 },
@@ -86,6 +93,8 @@ export class OpenworkError extends Error {
   readonly code: FailureCode
   /** What a command ends with: that of the code, or the one of the child whose failure this is. */
   readonly exitCode: number
+  /** What an HTTP answer carries: that of the code, or the one of the upstream answer that is passed on. */
+  readonly status: number
   /** What to do next, in one sentence; a command where there is one. */
   readonly hint: string | undefined
   /** Structured facts for machines: an HTTP body's `details`, a log record's attributes. */
@@ -94,11 +103,18 @@ export class OpenworkError extends Error {
   constructor(
     code: FailureCode,
     message: string,
-    options: { hint?: string; cause?: unknown; details?: Record<string, unknown>; exitCode?: number } = {},
+    options: {
+      hint?: string
+      cause?: unknown
+      details?: Record<string, unknown>
+      exitCode?: number
+      status?: number
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
     this.exitCode = options.exitCode ?? FAILURES[code].exitCode
+    this.status = options.status ?? FAILURES[code].status
     this.hint = options.hint
     this.details = options.details
   }
