@@ -61,6 +61,9 @@ export const FAILURES = {
   token_not_found: { exitCode: 1, status: 404 },
   token_limit_reached: { exitCode: 1, status: 409 },
   token_store_unusable: { exitCode: 3, status: 500 },
+  // pairing: one code for what is wrong, used or expired, so that a guess learns nothing
+  pairing_not_found: { exitCode: 1, status: 404 },
+  pairing_limit_reached: { exitCode: 1, status: 409 },
   invalid_jsonc: { exitCode: 1, status: 422 },
   opencode_unconfigured: { exitCode: 1, status: 400 },
   opencode_unreachable: { exitCode: 1, status: 503 },
@@ -68,6 +71,13 @@ export const FAILURES = {
   opencodeRouter_unconfigured: { exitCode: 1, status: 404 },
   opencodeRouter_unreachable: { exitCode: 1, status: 503 },
   opencode_reload_failed: { exitCode: 1, status: 502 },
+  // the files of a workspace
+  file_session_not_found: { exitCode: 1, status: 404 },
+  file_not_found: { exitCode: 1, status: 404 },
+  file_too_large: { exitCode: 1, status: 413 },
+  conflict: { exitCode: 1, status: 409 },
+  read_failed: { exitCode: 1, status: 500 },
+  write_failed: { exitCode: 1, status: 500 },
   // the runtime behind a server: what its orchestrator can change
   runtime_upgrade_unavailable: { exitCode: 1, status: 501 },
   runtime_upgrade_failed: { exitCode: 1, status: 502 },
