@@ -1,3 +1,4 @@
+import { FAILURES } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { defined, ownProgramEnvironment, resourceAttributes } from './child-environment.ts'
@@ -20,6 +21,8 @@ export type OpenworkServerInput = {
   /** Names beside the address literals under which clients may reach it. */
   allowedHosts: readonly string[]
   opencode: { baseUrl: string; username: Secret; password: Secret }
+  /** Where it asks what runs on this host and has it renewed. */
+  control: { baseUrl: string; token: Secret }
   env: Readonly<Record<string, string | undefined>>
   /** Folder of this workspace's server state: issued tokens, audit. */
   stateDir: string
@@ -72,6 +75,8 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     OPENWORK_OPENCODE_DIRECTORY: input.workspace,
     OPENWORK_OPENCODE_USERNAME: input.opencode.username,
     OPENWORK_OPENCODE_PASSWORD: input.opencode.password,
+    OPENWORK_CONTROL_BASE_URL: input.control.baseUrl,
+    OPENWORK_CONTROL_TOKEN: input.control.token,
   }),
   parentWatch: 'pipe',
   ready: {
@@ -84,7 +89,14 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     afterLine: /listening/i,
   },
   watch: { everyMs: 5_000, failures: 3, restartAfterMs: 15_000 },
-  restart: { when: 'always', backoffMs: [100, 30_000], resetAfterMs: 10_000, maxCrashes: 5, windowMs: 120_000 },
+  restart: {
+    when: 'always',
+    backoffMs: [100, 30_000],
+    resetAfterMs: 10_000,
+    maxCrashes: 5,
+    windowMs: 120_000,
+    hopelessExitCodes: [FAILURES.invalid_config.exitCode, FAILURES.port_in_use.exitCode],
+  },
   stop: { signal: 'SIGTERM', graceMs: 3_000 },
   // Not for readiness: it answers "opencode is starting" on its own, and both come up side by side.
   needs: [{ service: OPENCODE, reached: 'starting' }],

@@ -36,9 +36,11 @@ export type RestartPolicy = {
   backoffMs: readonly [first: number, cap: number]
   /** Ready for so long: earlier crashes are forgotten. */
   resetAfterMs: number
-  /** More crashes than this within `windowMs`: gave up. */
+  /** More crashes than this within `windowMs`, or in a row without being stable between them: gave up. */
   maxCrashes: number
   windowMs: number
+  /** Exit codes with which the program says, before it was ever ready, that another try would end the same way. */
+  hopelessExitCodes?: readonly number[]
 }
 
 export type Need = {

@@ -14,7 +14,7 @@ export type Machine = {
   /** `ending`: the main process is gone, the rest of its group is being cleared away. */
   readonly process: 'none' | 'running' | 'ending'
   /** What follows when the process has ended; `judge` looks at how it ended. */
-  readonly after: 'judge' | 'restart' | 'crash' | 'exit'
+  readonly after: 'judge' | 'restart' | 'crash' | 'give-up' | 'exit'
   /** Set by a stop, never cleared: from here on nothing is spawned. */
   readonly final: boolean
   /** End of the grace period, while stopping. */
@@ -23,6 +23,8 @@ export type Machine = {
   readonly crashesMs: readonly number[]
   /** Crashes since it last was stable: the exponent of the back-off. */
   readonly streak: number
+  /** Some run of it became ready: what ails it now may pass. */
+  readonly wasReady: boolean
   /** Failed watch tries in a row. */
   readonly failures: number
   readonly restarts: number
@@ -77,6 +79,7 @@ export const initialMachine = (policy: Policy): Machine => ({
   graceEndsMs: 0,
   crashesMs: [],
   streak: 0,
+  wasReady: false,
   failures: 0,
   restarts: 0,
   exit: undefined,
@@ -156,7 +159,7 @@ function becomeReady(machine: Machine): Step {
   return enter(
     machine,
     'ready',
-    { failures: 0, reason: undefined },
+    { failures: 0, reason: undefined, wasReady: true },
     { type: 'clear-timer', timer: machine.state === 'unhealthy' ? 'unhealthy' : 'ready-limit' },
     { type: 'start-timer', run, timer: 'stable', afterMs: policy.restart.resetAfterMs },
     policy.watch ? { type: 'start-probing', run, purpose: 'watch' } : { type: 'stop-probing' },
@@ -190,7 +193,8 @@ function timerFired(machine: Machine, timer: TimerName, nowMs: number): Step {
   switch (timer) {
     case 'ready-limit':
       if (state !== 'starting' || policy.ready.kind !== 'http') return unchanged(machine)
-      return end(machine, 'crash', `not ready within ${policy.ready.withinMs} ms`, nowMs)
+      // The limit is a promise to whoever waits for a first start; later the same program is worth further tries.
+      return end(machine, machine.wasReady ? 'crash' : 'give-up', `not ready within ${policy.ready.withinMs} ms`, nowMs)
     case 'stable':
       return state === 'ready' ? change(machine, { streak: 0, crashesMs: [] }) : unchanged(machine)
     case 'unhealthy':
@@ -248,22 +252,30 @@ function swept(machine: Machine, random: number, nowMs: number): Step {
       return respawn(idle)
     case 'crash':
       return crash(idle, machine.reason ?? describeExit(machine.exit), random, nowMs)
+    case 'give-up':
+      return enter(idle, 'gave-up', { reason: machine.reason })
     case 'judge': {
       const reason = describeExit(machine.exit)
+      if (isHopeless(machine)) return enter(idle, 'gave-up', { reason })
       const fine = machine.exit?.code === 0 && machine.policy.restart.when !== 'always'
       return fine ? enter(idle, 'exited', { reason }) : crash(idle, reason, random, nowMs)
     }
   }
 }
 
+/** It said itself, before it ever was ready, that trying again is useless. */
+const isHopeless = ({ wasReady, exit, policy }: Machine): boolean =>
+  !wasReady && exit?.code != null && (policy.restart.hopelessExitCodes?.includes(exit.code) ?? false)
+
 /** It failed and nothing of it runs any more: try again after a pause, or give up. */
 function crash(machine: Machine, reason: string, random: number, nowMs: number): Step {
   const { when, backoffMs, maxCrashes, windowMs } = machine.policy.restart
   if (when === 'never') return enter(machine, 'gave-up', { reason })
   const crashesMs = [...machine.crashesMs.filter(atMs => atMs > nowMs - windowMs), nowMs]
-  if (crashesMs.length > maxCrashes) {
-    const summary = `${reason}; crash ${crashesMs.length} within ${windowMs} ms, ${maxCrashes} are allowed`
-    return enter(machine, 'gave-up', { crashesMs, reason: summary })
+  // The row counts as well as the window: tries that each take long would never be too many within it.
+  if (crashesMs.length > maxCrashes || machine.streak >= maxCrashes) {
+    const crashes = Math.max(crashesMs.length, machine.streak + 1)
+    return enter(machine, 'gave-up', { crashesMs, reason: `${reason}; ${crashes} crashes, ${maxCrashes} are allowed` })
   }
   const [first, cap] = backoffMs
   const fullMs = Math.min(cap, first * 2 ** machine.streak)

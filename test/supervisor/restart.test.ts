@@ -44,7 +44,7 @@ test('a service that crashes again and again is given up with the last of its ou
   const { state, restarts, exit, reason, lastLines } = await it.run.reaches('broken', 'gave-up')
 
   expect({ state, restarts, exit }).toEqual({ state: 'gave-up', restarts: 2, exit: { code: 3, signal: null } })
-  expect(reason).toBe('exited with code 3; crash 3 within 60000 ms, 2 are allowed')
+  expect(reason).toBe('exited with code 3; 3 crashes, 2 are allowed')
   expect(lastLines.slice(-2).sort()).toEqual(['no such table: users', 'opening the store'])
   expect(await it.run.reaches('broken', 'ready').catch(error => error)).toMatchObject({
     code: 'service_gave_up',

@@ -74,9 +74,22 @@ describe('starting', () => {
     expect(states).toEqual(['starting', 'ready'])
   })
 
-  test('one that does not become ready in time is ended and started again', () => {
+  test('one that does not become ready in time, ever, is ended and given up, however long the limit is', () => {
     const { states, effects, machine } = play(
-      initialMachine(policy()),
+      initialMachine(policy({ ready: { ...policy().ready, withinMs: 600_000 } as ServiceSpec['ready'] })),
+      START,
+      spawned(1),
+      timer(1, 'ready-limit'),
+      ...ends(1, 0),
+    )
+    expect(states).toEqual(['starting', 'stopping', 'gave-up'])
+    expect(effects).toContainEqual({ type: 'signal', signal: 'SIGTERM' })
+    expect(machine.reason).toBe('not ready within 600000 ms')
+  })
+
+  test('one that was ready before is started again when it is not in time', () => {
+    const { states, effects, machine } = play(
+      { ...initialMachine(policy()), wasReady: true },
       START,
       spawned(1),
       timer(1, 'ready-limit'),
@@ -145,8 +158,20 @@ describe('an end nobody asked for', () => {
     expect(machine).toMatchObject({
       state: 'gave-up',
       exit: { code: null, signal: 'SIGSEGV' },
-      reason: 'ended by SIGSEGV; crash 3 within 60000 ms, 2 are allowed',
+      reason: 'ended by SIGSEGV; 3 crashes, 2 are allowed',
     })
+  })
+
+  test('crashes in a row count however far apart they are', () => {
+    const { machine } = play({ ...ready({}, { maxCrashes: 2 }), streak: 2, crashesMs: [] }, ...ends(1, 1))
+    expect(machine).toMatchObject({ state: 'gave-up', reason: 'exited with code 1; 3 crashes, 2 are allowed' })
+  })
+
+  test('an exit code that says "do not try again" is believed before the first readiness, not after', () => {
+    const hopeless = { hopelessExitCodes: [2] }
+    const first = play(initialMachine(policy({}, hopeless)), START, spawned(1), ...ends(1, 2))
+    expect(first.machine).toMatchObject({ state: 'gave-up', reason: 'exited with code 2' })
+    expect(play(ready({}, hopeless), ...ends(1, 2)).machine.state).toBe('backing-off')
   })
 
   test('crashes outside the window do not count', () => {
