@@ -4,15 +4,21 @@ import { hostLauncher } from '../supervisor/host-launcher.ts'
 import type { RunRecord } from '../supervisor/run-record.ts'
 import type { StateEvent, SupervisorEvent } from '../supervisor/service.ts'
 import { supervise } from '../supervisor/supervisor.ts'
+import type { ControlServer } from './control-server.ts'
 import type { HostInfo } from './host-info.ts'
 import { logEvent } from './log-events.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
+import { Runtime, type RuntimeProgram } from './runtime.ts'
 import { type OwnerToken, revokeOwnerToken, verifyServer } from './verify.ts'
 
 export type HostDeps = {
   log: Log
   /** Where this run is written down. The caller closes it after `stop()`, or after a failed start. */
   record: RunRecord
+  /** Listening already. The caller stops it after `stop()`, or after a failed start. */
+  control: ControlServer
+  /** Where the programs of the plan came from. */
+  programs: readonly RuntimeProgram[]
   /** Version that the started server must report. */
   version: string
   /** Aborted: the start is given up and everything taken down. */
@@ -36,7 +42,8 @@ export type Host = {
  * when `signal` is aborted, everything is taken down again before the error is thrown.
  * @throws OpenworkError service_gave_up, server_verification_failed, interrupted
  */
-export async function startHost(plan: HostPlan, { log, record, version, signal, onKillable }: HostDeps): Promise<Host> {
+export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
+  const { log, record, version, signal, onKillable } = deps
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
   let lost: OpenworkError | undefined
@@ -51,6 +58,8 @@ export async function startHost(plan: HostPlan, { log, record, version, signal, 
     },
   })
   onKillable(() => supervisor.kill())
+  const { workspace } = plan
+  deps.control.serve(new Runtime({ supervisor, programs: deps.programs, version, startedAtMs, workspace, log }), log)
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))

@@ -26,6 +26,8 @@ export type HostFacts = {
   credentials: Credentials
   opencodeCredentials: { username: Secret; password: Secret }
   connect: ConnectAddress
+  /** Where openwork-server reaches us. */
+  control: { baseUrl: string; token: Secret }
   /** Path of the file in which this run is written down. */
   runRecord: string
 }
@@ -107,6 +109,7 @@ const serverSpec = (
     cors: options.server.cors,
     allowedHosts: options.server.remoteAccess ? [connectHost] : [],
     opencode,
+    control: facts.control,
     env: facts.env,
     stateDir: facts.layout.serverState,
     tokenStore: facts.layout.tokenStore,

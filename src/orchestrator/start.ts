@@ -6,6 +6,7 @@ import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { listRuns, openRunRecord, type RunRecord } from '../supervisor/run-record.ts'
 import { findConnectAddress } from './connect-address.ts'
+import { ControlServer } from './control-server.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
 import { checkDataDir, dataLayout, ensureDataDir, writeFailure } from './data-dir.ts'
 import { type Host, startHost } from './host.ts'
@@ -13,6 +14,7 @@ import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
 import { type HostFacts, type HostPlan, planHost, secretsOf } from './plan.ts'
 import { findPort, isFree, requirePort } from './ports.ts'
+import type { RuntimeProgram } from './runtime.ts'
 import { revokeLeftOwnerTokens } from './verify.ts'
 import { ensureWorkspace, findWorkspace } from './workspace.ts'
 
@@ -59,7 +61,7 @@ export async function start(options: StartOptions, deps: StartDeps): Promise<Sta
     dataDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_DATA_DIR,
   })
   const credentials = await ensureCredentials(layout.credentials, options.server)
-  const facts: Omit<HostFacts, 'ports' | 'runRecord'> = {
+  const facts: Omit<HostFacts, FactsOfAttempt> = {
     ...deps,
     layout,
     workspace: workspace.path,
@@ -69,7 +71,7 @@ export async function start(options: StartOptions, deps: StartDeps): Promise<Sta
     opencodeCredentials: newOpencodeCredentials(),
     connect: connectAddress(options, log),
   }
-  const host = await startPlanned(options, facts, ports, deps)
+  const host = await startPlanned(options, facts, ports, { ...deps, programs: programsOf(opencode, deps.self) })
   return { host, opencode, serverPath: deps.self.execPath, credentialsFile: layout.credentials }
 }
 
@@ -82,23 +84,52 @@ async function cleanUp(runs: string, log: Log): Promise<void> {
 
 type Ports = HostFacts['ports']
 
+/** What each attempt to start has of its own. */
+type FactsOfAttempt = 'ports' | 'runRecord' | 'control'
+
+const programsOf = (opencode: FoundOpencode, self: Self): RuntimeProgram[] => [
+  {
+    name: 'opencode',
+    source: opencode.source,
+    path: opencode.path,
+    targetVersion: opencode.expectedVersion,
+    actualVersion: opencode.actualVersion,
+  },
+  {
+    name: 'openwork-server',
+    source: 'bundled',
+    path: self.execPath,
+    targetVersion: VERSION,
+    actualVersion: VERSION,
+  },
+]
+
 /** Starts the plan; when another program took one of its free ports in the meantime, again with others. */
 async function startPlanned(
   options: StartOptions,
-  facts: Omit<HostFacts, 'ports' | 'runRecord'>,
+  facts: Omit<HostFacts, FactsOfAttempt>,
   first: Ports,
-  deps: StartDeps,
+  deps: StartDeps & { programs: readonly RuntimeProgram[] },
 ): Promise<Host> {
   let ports = first
   for (let attempt = 1; ; attempt++) {
     const record = await openRecord(facts.layout.runs, options.runId)
-    const plan = planHost(options, { ...facts, ports, runRecord: record.path })
-    for (const secret of secretsOf(plan)) deps.log.redactor.add(secret)
+    const control = new ControlServer()
+    const plan = planHost(options, { ...facts, ports, control, runRecord: record.path })
+    for (const secret of [...secretsOf(plan), control.token]) deps.log.redactor.add(secret)
     try {
-      const host = await startHost(plan, { ...deps, record, version: VERSION })
+      const host = await startHost(plan, { ...deps, record, control, version: VERSION })
       await revokeOldOwners(plan, facts.layout.runs, deps.log)
-      return { ...host, stop: () => host.stop().finally(() => record.close()) }
+      return {
+        ...host,
+        stop: async () => {
+          // First: nothing may be restarted any more.
+          await control.stop()
+          await host.stop().finally(() => record.close())
+        },
+      }
     } catch (error) {
+      await control.stop()
       await record.close()
       if (attempt === PORT_ATTEMPTS || !(await lostItsPort(error, plan, options))) throw error
       deps.log.warn('another program took a port in the meantime, trying others', { ...ports })
