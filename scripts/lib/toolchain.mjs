@@ -50,8 +50,11 @@ const INSTALL_FLAGS = [
   '--loglevel=error',
 ]
 
-/** Installs what is missing. Prints one line when there is something to do; ends the process when it fails. */
-export function ensureInstalled() {
+/**
+ * Installs what is missing. Prints one line when there is something to do; when it fails, ends the process after calling
+ * `onFailure`.
+ */
+export function ensureInstalled({ onFailure = () => {} } = {}) {
   if (isInstalled()) return
   console.error('Installing dependencies (npm install) …')
   const [program, args] = npmCommand()
@@ -60,10 +63,15 @@ export function ensureInstalled() {
     stdio: ['ignore', 2, 2],
     shell: program === 'npm' && process.platform === 'win32', // npm is npm.cmd there
   })
-  if (result.status === 0) return
+  if (result.status === 0 && findBun()) return
   if (result.error) console.error(result.error.message)
-  console.error('Installing dependencies failed. Run `npm install` in this folder to see why.')
-  process.exit(result.status ?? 1)
+  console.error(
+    result.status === 0
+      ? `Bun has no binary for ${process.platform}-${process.arch} among the dependencies.`
+      : 'Installing dependencies failed. Run `npm install` in this folder to see why.',
+  )
+  onFailure()
+  process.exit(result.status || 1)
 }
 
 /** npm as a program and its first arguments: the very npm that runs us, when it is npm. */
@@ -110,12 +118,8 @@ function onNpmGone(then) {
   return watch
 }
 
-export function bun() {
-  const path = findBun()
-  if (path) return path
-  console.error(`Bun has no binary for ${process.platform}-${process.arch} among the dependencies.`)
-  process.exit(1)
-}
+/** Bun as a program, once `ensureInstalled` has returned. */
+export const bun = findBun
 
 /**
  * Flags for Bun to run our sources in a folder that is not ours. Without them it would take variables from the folder's

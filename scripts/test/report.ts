@@ -1,6 +1,8 @@
-export type Totals = { passed: number; failed: number; skipped: number }
-
-export type Report = Totals & {
+export type Report = {
+  passed: number
+  failed: number
+  /** `file: name` of each test that was skipped or is still to be written. */
+  skipped: string[]
   /** Files that were to run and are not in the report: Bun leaves out one that fails to load. */
   unreported: string[]
 }
@@ -18,8 +20,24 @@ export function readReport(
   const reported = new Set([...(xml ?? '').matchAll(/<testsuite [^>]*\bfile="([^"]*)"/g)].map(([, file]) => file))
   const unreported = run.files.filter(file => !reported.has(file))
 
-  const skipped = count('skipped')
   const failures = count('failures') + unreported.length
   const failed = failures === 0 && run.exitCode !== 0 ? 1 : failures
-  return { passed: count('tests') - count('failures') - skipped, failed, skipped, unreported }
+  return {
+    passed: count('tests') - count('failures') - count('skipped'),
+    failed,
+    skipped: skips(xml ?? ''),
+    unreported,
+  }
+}
+
+function skips(xml: string): string[] {
+  const cases = xml.matchAll(/<testcase ([^>]*)>\s*<skipped/g)
+  return [...cases].map(([, attributes = '']) => `${attribute(attributes, 'file')}: ${attribute(attributes, 'name')}`)
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+
+function attribute(attributes: string, name: string): string {
+  const value = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? ''
+  return value.replace(/&(\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity)
 }

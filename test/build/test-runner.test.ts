@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { awaitLeftovers, findLeftovers } from '../../scripts/test/leftovers.ts'
 import { readReport } from '../../scripts/test/report.ts'
 
@@ -28,13 +28,18 @@ async function reportOf(contents: Record<string, string>) {
 }
 
 describe('the totals of a test run', () => {
-  test('count what passed, failed and was skipped, over all files', async () => {
+  test('count what passed and failed, and name what was skipped, over all files', async () => {
     const report = await reportOf({
-      'one.test.ts': `test('a', () => { expect(1).toBe(1) }); test.skip('b', () => {}); test('c', () => { expect(1).toBe(2) })`,
+      'one.test.ts': `test('a', () => { expect(1).toBe(1) }); test.skip('b & "c" <d>', () => {}); test('c', () => { expect(1).toBe(2) })`,
       'two.test.ts': `test('d', () => { expect(1).toBe(1) }); test.todo('e')`,
     })
 
-    expect(report).toEqual({ passed: 2, failed: 1, skipped: 2, unreported: [] })
+    expect(report).toEqual({
+      passed: 2,
+      failed: 1,
+      skipped: ['one.test.ts: b & "c" <d>', 'two.test.ts: e'],
+      unreported: [],
+    })
   })
 
   test('count a file that does not load as a failure, and name it', async () => {
@@ -43,7 +48,7 @@ describe('the totals of a test run', () => {
       'unloadable.test.ts': `import './no-such-file.ts'; test('b', () => { expect(1).toBe(1) })`,
     })
 
-    expect(report).toEqual({ passed: 1, failed: 1, skipped: 0, unreported: ['unloadable.test.ts'] })
+    expect(report).toEqual({ passed: 1, failed: 1, skipped: [], unreported: ['unloadable.test.ts'] })
   })
 
   test('count every file of a run that crashed before it could report', async () => {
@@ -52,7 +57,7 @@ describe('the totals of a test run', () => {
       'after.test.ts': `test('b', () => { expect(1).toBe(1) })`,
     })
 
-    expect(report).toEqual({ passed: 0, failed: 2, skipped: 0, unreported: ['crash.test.ts', 'after.test.ts'] })
+    expect(report).toEqual({ passed: 0, failed: 2, skipped: [], unreported: ['crash.test.ts', 'after.test.ts'] })
   })
 
   test('count a run that failed outside of any test', () => {
@@ -62,6 +67,25 @@ describe('the totals of a test run', () => {
     expect(readReport(xml, { files: ['x.test.ts'], exitCode: 1 })).toMatchObject({ passed: 1, failed: 1 })
     expect(readReport(xml, { files: ['x.test.ts'], exitCode: 0 })).toMatchObject({ passed: 1, failed: 0 })
   })
+})
+
+describe('npm test', () => {
+  test('ends with totals and fails when its dependencies cannot be installed', async () => {
+    const root = resolve(import.meta.dir, '..', '..')
+    const checkout = await mkdtemp(join(folder, 'checkout-'))
+    await cp(join(root, 'scripts'), join(checkout, 'scripts'), { recursive: true })
+    await cp(join(root, '.ci'), join(checkout, '.ci'), { recursive: true })
+    for (const file of ['package.json', 'package-lock.json']) await cp(join(root, file), join(checkout, file))
+    const { PATH = '' } = process.env
+    // An empty cache and no network: the very install fails, in npm's own words.
+    const env = { PATH, HOME: checkout, npm_config_offline: 'true', npm_config_cache: join(checkout, 'cache') }
+
+    const ran = Bun.spawnSync(['bash', join(checkout, '.ci', 'run')], { env, timeout: 60_000 })
+
+    expect(ran.stdout.toString().trim().split('\n').at(-1)).toBe('0 passed, 1 failed')
+    expect(ran.stderr.toString()).toContain('Installing dependencies failed')
+    expect(ran.exitCode).not.toBe(0)
+  }, 60_000)
 })
 
 describe.skipIf(process.platform !== 'linux')('processes that tests left', () => {
