@@ -25,6 +25,8 @@ export function openLogs(settings: ServerSettings, streams: { stdout: Writable; 
   const redactor = new Redactor()
   for (const { value, source } of [settings.clientToken, settings.hostToken])
     if (source !== 'generated') redactor.add(value)
+  if (settings.control) redactor.add(settings.control.token)
+  if (settings.opencode.password) redactor.add(settings.opencode.password)
   for (const { opencode, openworkToken } of settings.workspaces)
     for (const value of [opencode?.password, openworkToken]) if (value) redactor.add(value)
 

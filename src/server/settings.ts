@@ -9,7 +9,7 @@ import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { type ConfigFile, readConfigFile, type WorkspaceEntry } from './config-file.ts'
 import { type ParsedFlags, VALUE_FLAGS, type ValueFlag } from './flags.ts'
-import { planWorkspaces } from './workspaces.ts'
+import { type OpencodeDefaults, planWorkspaces } from './workspaces.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -25,6 +25,12 @@ export type ServerSettings = {
   approval: { mode: 'manual' | 'auto'; timeoutMs: number }
   workspaces: readonly Workspace[]
   authorizedRoots: readonly string[]
+  /** What a workspace that is added later has of its opencode. */
+  opencode: OpencodeDefaults
+  /** Port of opencode-router on this machine. */
+  routerPort: number | undefined
+  /** Where the orchestrator that runs us is asked about the runtime. */
+  control: { baseUrl: string; token: Secret } | undefined
   corsOrigins: readonly string[]
   allowedHosts: readonly string[]
   readOnly: boolean
@@ -35,6 +41,8 @@ export type ServerSettings = {
   /** OpenTelemetry resource attributes of the log records. */
   resource: Readonly<Record<string, string>>
   tokenStorePath: string
+  /** Root of what the server keeps itself: the audit log. */
+  dataDir: string
   sandbox: { enabled: boolean; backend: 'none' | 'docker' | 'container' }
   browser: 'sandbox-headless' | 'host-interactive' | 'client-interactive' | undefined
   inboxMaxBytes: number
@@ -51,7 +59,8 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
   const given = new Given(flags, env)
   const configPath = resolve(cwd, given.text('config') ?? join(homedir(), '.config', 'openwork', 'server.json'))
   const file = (await readConfigFile(configPath)) ?? {}
-  const workspaces = workspacesOf(given, file, { cwd, configDir: dirname(configPath) })
+  const opencode = opencodeOf(given, file)
+  const workspaces = workspacesOf(given, file, { cwd, configDir: dirname(configPath), opencode })
   return {
     configPath,
     host: given.text('host') ?? (file.host?.trim() || '127.0.0.1'),
@@ -64,6 +73,9 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     },
     workspaces,
     authorizedRoots: rootsOf(file, dirname(configPath), workspaces),
+    opencode,
+    routerPort: routerPortOf(env),
+    control: controlOf(env),
     // Browsers send origins without the slash that people copy along.
     corsOrigins: (given.list('cors') ?? file.corsOrigins ?? []).map(origin => origin.trim().replace(/\/$/, '')),
     allowedHosts: given.list('allowed-hosts') ?? file.allowedHosts ?? [],
@@ -74,6 +86,7 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     runId: env.OPENWORK_RUN_ID?.trim() || randomUUID(),
     resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
     tokenStorePath: resolve(cwd, env.OPENWORK_TOKEN_STORE?.trim() || join(dirname(configPath), 'tokens.json')),
+    dataDir: dataDirOf(env, cwd),
     sandbox: sandboxOf(env),
     browser: browserOf(env.OPENWORK_BROWSER_PROVIDER),
     inboxMaxBytes: inboxLimitOf(env.OPENWORK_INBOX_MAX_BYTES),
@@ -142,18 +155,26 @@ class Given {
   }
 }
 
-function workspacesOf(given: Given, file: ConfigFile, at: { cwd: string; configDir: string }): Workspace[] {
-  const defaults = {
+function opencodeOf(given: Given, file: ConfigFile): OpencodeDefaults {
+  const opencode = {
     baseUrl: given.text('opencode-base-url') ?? file.opencodeBaseUrl,
     directory: given.text('opencode-directory') ?? file.opencodeDirectory,
     username: given.text('opencode-username') ?? file.opencodeUsername,
     password: given.text('opencode-password') ?? file.opencodePassword,
   }
-  if (defaults.baseUrl !== undefined && !isHttpUrl(defaults.baseUrl))
-    throw invalidValue('opencode base URL', defaults.baseUrl, 'an http or https URL')
+  if (opencode.baseUrl !== undefined && !isHttpUrl(opencode.baseUrl))
+    throw invalidValue('opencode base URL', opencode.baseUrl, 'an http or https URL')
+  return opencode
+}
+
+function workspacesOf(
+  given: Given,
+  file: ConfigFile,
+  at: { cwd: string; configDir: string; opencode: OpencodeDefaults },
+): Workspace[] {
   const paths = given.workspacePaths()
   const entries: readonly WorkspaceEntry[] = paths?.map(path => ({ path })) ?? file.workspaces ?? []
-  return planWorkspaces(entries, paths ? at.cwd : at.configDir, defaults)
+  return planWorkspaces(entries, paths ? at.cwd : at.configDir, at.opencode)
 }
 
 function rootsOf(file: ConfigFile, configDir: string, workspaces: readonly Workspace[]): string[] {
@@ -166,10 +187,33 @@ function logFormatOf(given: Given, file: ConfigFile): LogFormat {
   return format === 'json' ? 'json' : 'pretty'
 }
 
+function dataDirOf(env: Environment, cwd: string): string {
+  const given = env.OPENWORK_DATA_DIR?.trim() || '~/.openwork/openwork-server'
+  return given.startsWith('~/') ? join(homedir(), given.slice(2)) : resolve(cwd, given)
+}
+
 function sandboxOf(env: Environment): ServerSettings['sandbox'] {
   const named = env.OPENWORK_SANDBOX_BACKEND?.trim().toLowerCase()
   const backend = named === 'docker' || named === 'container' ? named : 'none'
   return { enabled: isOn(env.OPENWORK_SANDBOX_ENABLED) ?? backend !== 'none', backend }
+}
+
+/** Undefined when unset or 0: not configured. */
+function routerPortOf(env: Environment): number | undefined {
+  const text = env.OPENCODE_ROUTER_HEALTH_PORT?.trim()
+  if (!text || /^0+$/.test(text)) return undefined
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw invalidValue('OPENCODE_ROUTER_HEALTH_PORT', text, 'a whole number from 0 to 65535')
+}
+
+/** Both variables, or there is no orchestrator to ask. */
+function controlOf(env: Environment): ServerSettings['control'] {
+  const baseUrl = env.OPENWORK_CONTROL_BASE_URL?.trim()
+  const token = env.OPENWORK_CONTROL_TOKEN?.trim()
+  if (!baseUrl || !token) return undefined
+  if (!isHttpUrl(baseUrl)) throw invalidValue('OPENWORK_CONTROL_BASE_URL', baseUrl, 'an http or https URL')
+  return { baseUrl, token: secret(token) }
 }
 
 function inboxLimitOf(text: string | undefined): number {

@@ -181,3 +181,19 @@ test('an empty settings file and keys of other programs are no error', async () 
   expect((await settle({ file: '' })).port).toBe(8787)
   expect((await settle({ file: { port: 9, somethingElse: true } })).port).toBe(9)
 })
+
+test('the router and the orchestrator are known when their variables say so', async () => {
+  const control = { OPENWORK_CONTROL_BASE_URL: 'http://127.0.0.1:9', OPENWORK_CONTROL_TOKEN: 'control-token' }
+  expect(await settle({ env: { ...control, OPENCODE_ROUTER_HEALTH_PORT: '3005' } })).toMatchObject({
+    routerPort: 3005,
+    control: { baseUrl: 'http://127.0.0.1:9' },
+  })
+  const half = { OPENWORK_CONTROL_BASE_URL: 'http://127.0.0.1:9', OPENCODE_ROUTER_HEALTH_PORT: '0' }
+  expect(await settle({ env: half })).toMatchObject({ routerPort: undefined, control: undefined })
+  for (const env of [
+    { OPENCODE_ROUTER_HEALTH_PORT: '65536' },
+    { OPENCODE_ROUTER_HEALTH_PORT: 'abc' },
+    { ...control, OPENWORK_CONTROL_BASE_URL: 'ftp://127.0.0.1' },
+  ])
+    expect(await failure({ env })).toMatchObject({ code: 'invalid_value' })
+})
