@@ -4,6 +4,15 @@ import { fetchRoute } from '../shared/loopback.ts'
 import { reveal, type Secret } from '../shared/secret.ts'
 import { type FailureBody, failureBody } from './failure.ts'
 import { type Health, health } from './health.ts'
+import {
+  type OpenedPairing,
+  openedPairing,
+  type PairingClaim,
+  type PairingInfo,
+  type PairingRequest,
+  pairingCancelled,
+  pairingList,
+} from './pairings.ts'
 import { type Status, status } from './status.ts'
 import { type IssuedToken, issuedToken, type TokenInfo, type TokenRequest, tokenList, tokenRevoked } from './tokens.ts'
 import { type Actor, whoami } from './whoami.ts'
@@ -34,6 +43,13 @@ export type OpenworkClient = {
   listTokens(): Promise<TokenInfo[]>
   createToken(request: TokenRequest): Promise<IssuedToken>
   revokeToken(id: string): Promise<void>
+  /** The same token with another secret. */
+  rotateToken(id: string): Promise<IssuedToken>
+  openPairing(request: Partial<PairingRequest>): Promise<OpenedPairing>
+  listPairings(): Promise<PairingInfo[]>
+  cancelPairing(id: string): Promise<void>
+  /** Needs no credential but the code. */
+  claimPairing(claim: PairingClaim): Promise<IssuedToken>
 }
 
 export function openworkClient(options: OpenworkClientOptions): OpenworkClient {
@@ -52,6 +68,13 @@ export function openworkClient(options: OpenworkClientOptions): OpenworkClient {
     revokeToken: async id => {
       await call('DELETE', `/tokens/${encodeURIComponent(id)}`, tokenRevoked)
     },
+    rotateToken: id => call('POST', `/tokens/${encodeURIComponent(id)}/rotate`, issuedToken),
+    openPairing: body => call('POST', '/pairings', openedPairing, body),
+    listPairings: async () => (await call('GET', '/pairings', pairingList)).items,
+    cancelPairing: async id => {
+      await call('DELETE', `/pairings/${encodeURIComponent(id)}`, pairingCancelled)
+    },
+    claimPairing: body => call('POST', '/pairings/claim', issuedToken, body),
   }
 }
 

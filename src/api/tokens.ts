@@ -5,9 +5,26 @@ export const SCOPES = ['viewer', 'collaborator', 'owner'] as const
 export const scope = z.enum(SCOPES)
 export type Scope = z.infer<typeof scope>
 
+/** How a token came about: asked for by the host, or by a device that had a pairing code. */
+export const TOKEN_KINDS = ['issued', 'device'] as const
+const tokenKind = z.enum(TOKEN_KINDS)
+
+/** Ten years: a token that is to live longer has no deadline. */
+const MAX_TOKEN_SECONDS = 10 * 366 * 24 * 60 * 60
+export const tokenLifetime = z.number().int().min(1).max(MAX_TOKEN_SECONDS)
+
+/** A name people recognise something by. It is shown in terminals: nothing in it may move the cursor or turn the text. */
+export const label = z
+  .string()
+  .trim()
+  .max(80)
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u, 'Control characters are not allowed')
+
 export const tokenRequest = z.object({
   scope,
-  label: z.string().trim().max(80).optional(),
+  label: label.optional(),
+  /** From now; without it the token is valid until it is revoked. */
+  expiresInSeconds: tokenLifetime.optional(),
 })
 export type TokenRequest = z.infer<typeof tokenRequest>
 
@@ -17,6 +34,11 @@ export const tokenInfo = z.object({
   scope,
   createdAt: z.number(),
   label: z.string().optional(),
+  /** Servers of an earlier version do not say: they issue only one kind. */
+  kind: tokenKind.default('issued'),
+  /** To the minute; absent when it was never used. */
+  lastSeenAt: z.number().optional(),
+  expiresAt: z.number().optional(),
 })
 export type TokenInfo = z.infer<typeof tokenInfo>
 

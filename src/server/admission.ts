@@ -2,7 +2,7 @@ import { SCOPES, type Scope } from '../api/tokens.ts'
 import type { Actor } from '../api/whoami.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { OpenworkError } from '../shared/errors.ts'
-import type { Attempts } from './attempts.ts'
+import type { Attempts, From } from './attempts.ts'
 import { type KnownSecret, sha256Hex } from './digest.ts'
 import type { TokenStore } from './token-store.ts'
 
@@ -19,10 +19,12 @@ export type Access = {
 export type Caller = {
   scope: Scope
   actor: Actor
+  /** Whatever they say of themselves. */
+  from: From
 }
 
 /** What routes without authentication get. */
-const NOBODY: Caller = { scope: 'viewer', actor: { type: 'remote' } }
+const NOBODY = { scope: 'viewer', actor: { type: 'remote' } } as const
 
 type Admission = {
   clientToken: KnownSecret
@@ -37,15 +39,15 @@ type Admission = {
  * A wrong host token is no failure as long as the bearer token is right.
  */
 export function admit(access: Access, exchange: Exchange, by: Admission): Caller | Promise<Caller> {
-  if (access.auth === 'none') return NOBODY
+  if (access.auth === 'none') return { ...NOBODY, from: exchange }
   exchange.auth = access.auth
   const presented = presentedBy(exchange)
   if (!presented) throw unauthorized(access)
-  by.attempts.check(exchange, presented.key, Date.now())
+  by.attempts.check(exchange, presented.key, performance.now())
   const scope = scopeOf(presented, by)
   const judge = (scope: Scope | 'host' | undefined): Caller => {
-    if (!scope) by.attempts.failed(exchange, Date.now())
-    else by.attempts.succeeded(exchange, presented.key, Date.now())
+    if (!scope) by.attempts.failed(exchange, performance.now())
+    else by.attempts.succeeded(exchange, presented.key, performance.now())
     const caller = scope && callerOf(scope, presented, exchange)
     if (!caller || (access.auth === 'host' && caller.scope !== 'owner')) throw unauthorized(access)
     if (caller.actor.type === 'host') exchange.auth = 'host'
@@ -103,6 +105,7 @@ function callerOf(identity: Scope | 'host', { hostHash, bearerHash }: Presented,
       tokenHash: isHost ? hostHash : bearerHash,
       scope,
     },
+    from: exchange,
   }
 }
 

@@ -6,13 +6,15 @@ const FIRST_PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 60_000
 /** Failures are forgotten this long after the last pause ended. */
 const FORGET_MS = 5 * 60_000
-/** Addresses remembered, and credentials, and addresses of one credential; the oldest go first. */
-const MAX_REMEMBERED = 10_000
+/** What is remembered at most, so that a flood costs some 10 MB and no more; the oldest go first. */
+const MAX_FAILING_ADDRESSES = 10_000
+const MAX_CREDENTIALS = 2_000
+const MAX_ADDRESSES_OF_A_CREDENTIAL = 32
 /** Where a credential works from is noted no more often: asking for the address is a tenth of a small request's cost. */
 const NOTE_EVERY_MS = 1_000
 
 /** Where a request comes from. */
-type From = { readonly address: string }
+export type From = { readonly address: string }
 
 type Failures = { count: number; untilMs: number }
 type Successes = { notedMs: number; addresses: Set<string> }
@@ -21,6 +23,7 @@ type Successes = { notedMs: number; addresses: Set<string> }
  * Slows down guessing. After ten wrong credentials in a row an address must pause, twice as long each time, up to a
  * minute. A credential that has worked from that address before is let through meanwhile: one client with an old token
  * must not shut out the others behind the same address. A new one, even a right one, is not: that would tell a guess.
+ * Times are of a clock that is never set (`performance.now()`): no step of it ends or prolongs a pause.
  */
 export class Attempts {
   readonly #failures = new Map<string, Failures>()
@@ -43,7 +46,9 @@ export class Attempts {
     const count = last && nowMs < last.untilMs + FORGET_MS ? last.count + 1 : 1
     const beyond = count - FREE_FAILURES
     const pauseMs = beyond > 0 ? Math.min(FIRST_PAUSE_MS * 2 ** (beyond - 1), MAX_PAUSE_MS) : 0
-    makeRoom(this.#failures)
+    // Behind the others: whoever goes on failing is not the one forgotten first.
+    this.#failures.delete(address)
+    makeRoom(this.#failures, MAX_FAILING_ADDRESSES)
     this.#failures.set(address, { count, untilMs: nowMs + pauseMs })
   }
 
@@ -51,9 +56,12 @@ export class Attempts {
     const known = this.#successes.get(credential)
     if (known && nowMs - known.notedMs < NOTE_EVERY_MS) return
     const addresses = known?.addresses ?? new Set()
-    makeRoom(addresses)
-    addresses.add(group(from.address))
-    makeRoom(this.#successes)
+    const address = group(from.address)
+    addresses.delete(address)
+    makeRoom(addresses, MAX_ADDRESSES_OF_A_CREDENTIAL)
+    addresses.add(address)
+    this.#successes.delete(credential)
+    makeRoom(this.#successes, MAX_CREDENTIALS)
     this.#successes.set(credential, { notedMs: nowMs, addresses })
   }
 }
@@ -68,8 +76,8 @@ function group(address: string): string {
   return [...first, ...middle, ...last].slice(0, 4).join(':')
 }
 
-function makeRoom(entries: Map<string, unknown> | Set<string>): void {
-  if (entries.size < MAX_REMEMBERED) return
+function makeRoom(entries: Map<string, unknown> | Set<string>, max: number): void {
+  if (entries.size < max) return
   const [oldest] = entries.keys()
   if (oldest !== undefined) entries.delete(oldest)
 }

@@ -13,6 +13,7 @@ import { Attempts } from './attempts.ts'
 import { KnownSecret } from './digest.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
+import { Pairings } from './pairings.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
@@ -59,7 +60,14 @@ export async function listen(
   }
   const fetch = httpApp({
     routes: SERVER_ROUTES,
-    services: { settings, workspaces, tokens, opencode: new OpencodeProxy(workspaces, streams), startedMs },
+    services: {
+      settings,
+      workspaces,
+      tokens,
+      pairings: new Pairings(tokens),
+      opencode: new OpencodeProxy(workspaces, streams),
+      startedMs,
+    },
     admit: (access, exchange) => admit(access, exchange, admission),
     checkHost: hostCheck({ bind: settings.host, allowedHosts: settings.allowedHosts, machineName: hostname() }),
     cors: new Cors(settings.corsOrigins),
@@ -70,7 +78,7 @@ export async function listen(
   let stopped: Promise<void> | undefined
   return {
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
-    stop: () => (stopped ??= drain(server, streams)),
+    stop: () => (stopped ??= drain(server, streams).then(() => tokens.close())),
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Route, routesOf, type StreamRoute } from '../http/route.ts'
 import type { Access, Caller } from './admission.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
+import type { Pairings } from './pairings.ts'
 import type { ServerSettings } from './settings.ts'
 import type { TokenStore } from './token-store.ts'
 import type { Workspaces } from './workspaces.ts'
@@ -10,6 +11,7 @@ export type Services = {
   settings: ServerSettings
   workspaces: Workspaces
   tokens: TokenStore
+  pairings: Pairings
   opencode: OpencodeProxy
   /** `performance.now()` at the start. */
   startedMs: number

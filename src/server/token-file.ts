@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { scope } from '../api/tokens.ts'
+import { scope, TOKEN_KINDS } from '../api/tokens.ts'
 import { systemCode } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 
@@ -13,6 +13,12 @@ const tokenRecord = z.object({
   scope,
   createdAt: z.number(),
   label: z.string().optional(),
+  /** Absent in files of earlier versions. */
+  kind: z.enum(TOKEN_KINDS).default('issued'),
+  /** When it was last used, to the minute. */
+  lastSeenAt: z.number().optional(),
+  /** From then on it is refused. */
+  expiresAt: z.number().optional(),
   /** The server process that issued it, so that a later one can tell whether it still runs. */
   issuer: z.object({ host: z.string(), pid: z.number().int().positive() }).optional(),
 })

@@ -4,6 +4,7 @@ import type { IssuedToken, TokenInfo, TokenRequest } from '../api/tokens.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { sha256Hex } from './digest.ts'
+import { laterOf, Sightings } from './sightings.ts'
 import {
   ensureTokenFolder,
   type FileStamp,
@@ -22,6 +23,13 @@ const RECHECK_MS = 500
 /** The lock of a server that was killed is taken over after this; waiting for a lock (some 7 s) outlasts it. */
 const LOCK_STALE_MS = 3_000
 
+/** An expired token is refused at once and forgotten after this: a clock that was wrong for a moment costs no token. */
+const EXPIRED_KEPT_MS = 24 * 60 * 60_000
+
+/** Uses of tokens are written down no more often: they are for people to read. */
+const SEEN_WRITE_EVERY_MS = 60_000
+const CLOSE_MS = 300
+
 /** Issued tokens, in a file that several servers may share. */
 export class TokenStore {
   readonly #path: string
@@ -31,6 +39,7 @@ export class TokenStore {
   #checkedMs = 0
   #refreshing: Promise<void> | undefined
   #lastWrite: Promise<unknown> = Promise.resolve()
+  readonly #sightings = new Sightings(SEEN_WRITE_EVERY_MS, seen => this.#writeSightings(seen))
 
   private constructor(path: string, log: Log) {
     this.#path = path
@@ -44,16 +53,23 @@ export class TokenStore {
     return store
   }
 
-  /** The record of a token by the SHA-256 of it, hexadecimal. */
+  /** The record of a valid token by the SHA-256 of it, hexadecimal. Counts as a use of it. */
   async find(hash: string): Promise<TokenRecord | undefined> {
     if (Date.now() - this.#checkedMs > RECHECK_MS) await this.#refresh()
-    return this.#byHash.get(hash)
+    const record = this.#byHash.get(hash)
+    const nowMs = Date.now()
+    if (!record || isExpired(record, nowMs)) return undefined
+    this.#sightings.note(record, nowMs)
+    return record
   }
 
-  /** Newest first. */
+  /** The valid ones, newest first. */
   async list(): Promise<TokenInfo[]> {
     await this.#refresh()
-    return [...this.#byHash.values()].map(tokenInfoOf)
+    const nowMs = Date.now()
+    return [...this.#byHash.values()]
+      .filter(record => !isExpired(record, nowMs))
+      .map(record => tokenInfoOf(this.#sightings.latest(record)))
   }
 
   /**
@@ -61,23 +77,35 @@ export class TokenStore {
    * asks for one at every start, and nobody else would ever remove them. Throws `token_limit_reached` or
    * `token_store_unusable`.
    */
-  issue({ scope, label }: TokenRequest): Promise<IssuedToken> {
+  issue({ scope, label, expiresInSeconds }: TokenRequest): Promise<IssuedToken> {
+    return this.#add({
+      scope,
+      label,
+      kind: 'issued',
+      expiresInSeconds,
+      issuer: { host: hostname(), pid: process.pid },
+    })
+  }
+
+  /** The token of a device that was paired. It stays until it is revoked or expires. Throws as `issue` does. */
+  issueToDevice({ scope, label, expiresInSeconds }: TokenRequest): Promise<IssuedToken> {
+    return this.#add({ scope, label, kind: 'device', expiresInSeconds, issuer: undefined })
+  }
+
+  /**
+   * Another secret for the same record; the one before is refused from now on. A deadline stays. Throws
+   * `token_not_found` or `token_store_unusable`.
+   */
+  rotate(id: string): Promise<IssuedToken> {
     return this.#change(records => {
-      const kept = scope === 'owner' && label ? records.filter(record => !isLeftBehind(record, label)) : records
-      if (kept.length >= MAX_TOKENS)
-        throw new OpenworkError('token_limit_reached', `There are ${kept.length} tokens already`, {
-          hint: 'Revoke some that are not in use',
-        })
-      const token = `owt_${randomUUID().replaceAll('-', '')}`
-      const record: TokenRecord = {
-        id: randomUUID(),
-        hash: sha256Hex(token),
-        scope,
-        createdAt: Date.now(),
-        ...(label && { label }),
-        issuer: { host: hostname(), pid: process.pid },
+      const found = records.find(record => record.id === id && !isExpired(record, Date.now()))
+      if (!found) throw noToken(id)
+      const token = newToken()
+      const rotated = { ...found, hash: sha256Hex(token) }
+      return {
+        records: records.map(record => (record === found ? rotated : record)),
+        result: { ...tokenInfoOf(this.#sightings.latest(rotated)), token },
       }
-      return { records: [record, ...kept], result: { ...tokenInfoOf(record), token } }
     })
   }
 
@@ -85,9 +113,45 @@ export class TokenStore {
   revoke(id: string): Promise<void> {
     return this.#change(records => {
       const kept = records.filter(record => record.id !== id)
-      if (kept.length === records.length) throw new OpenworkError('token_not_found', `No token has the id "${id}"`)
+      if (kept.length === records.length) throw noToken(id)
       return { records: kept, result: undefined }
     })
+  }
+
+  /** Writes down what was not yet: when tokens were used. Waits for it 300 ms at most, and never rejects. */
+  close(): Promise<void> {
+    return Promise.race([this.#sightings.close(), Bun.sleep(CLOSE_MS)])
+  }
+
+  #add({ scope, label, kind, expiresInSeconds, issuer }: NewToken): Promise<IssuedToken> {
+    return this.#change(records => {
+      const takesPlace = kind === 'issued' && scope === 'owner' && label
+      const kept = takesPlace ? records.filter(record => !isLeftBehind(record, label)) : records
+      if (kept.length >= MAX_TOKENS)
+        throw new OpenworkError('token_limit_reached', `There are ${kept.length} tokens already`, {
+          hint: 'Revoke some that are not in use',
+        })
+      const token = newToken()
+      const createdAt = Date.now()
+      const record: TokenRecord = {
+        id: randomUUID(),
+        hash: sha256Hex(token),
+        scope,
+        createdAt,
+        ...(label && { label }),
+        kind,
+        ...(expiresInSeconds !== undefined && { expiresAt: createdAt + expiresInSeconds * 1000 }),
+        ...(issuer && { issuer }),
+      }
+      return { records: [record, ...kept], result: { ...tokenInfoOf(record), token } }
+    })
+  }
+
+  async #writeSightings(seenAt: ReadonlyMap<string, number>): Promise<void> {
+    await this.#change(records => ({
+      records: records.map(record => ({ ...record, ...laterOf(record.lastSeenAt, seenAt.get(record.id)) })),
+      result: undefined,
+    })).catch(error => this.#log.warn(`Cannot note when tokens were used: ${String(error)}`))
   }
 
   /** One change after the other, each on the file as it is then: other servers change it too. */
@@ -96,8 +160,10 @@ export class TokenStore {
   ): Promise<Result> {
     const change = this.#lastWrite.then(() =>
       this.#locked(async () => {
-        const { records, result } = plan(await readTokenFile(this.#path, this.#log))
-        await writeTokenFile(this.#path, records, Date.now())
+        const nowMs = Date.now()
+        const stored = await readTokenFile(this.#path, this.#log)
+        const { records, result } = plan(stored.filter(record => !isExpired(record, nowMs - EXPIRED_KEPT_MS)))
+        await writeTokenFile(this.#path, records, nowMs)
         await this.#load()
         return result
       }),
@@ -149,11 +215,26 @@ export class TokenStore {
   }
 }
 
-const tokenInfoOf = ({ id, scope, createdAt, label }: TokenRecord): TokenInfo => ({
+type NewToken = Pick<TokenRecord, 'scope' | 'kind'> & {
+  label: string | undefined
+  expiresInSeconds: number | undefined
+  issuer: TokenRecord['issuer']
+}
+
+const newToken = (): string => `owt_${randomUUID().replaceAll('-', '')}`
+
+const noToken = (id: string): OpenworkError => new OpenworkError('token_not_found', `No token has the id "${id}"`)
+
+const isExpired = ({ expiresAt }: TokenRecord, nowMs: number): boolean => expiresAt !== undefined && nowMs >= expiresAt
+
+const tokenInfoOf = ({ id, scope, createdAt, label, kind, lastSeenAt, expiresAt }: TokenRecord): TokenInfo => ({
   id,
   scope,
   createdAt,
   ...(label && { label }),
+  kind,
+  ...(lastSeenAt !== undefined && { lastSeenAt }),
+  ...(expiresAt !== undefined && { expiresAt }),
 })
 
 /** An owner token of that label, issued on this machine by a process that no longer runs. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, setSystemTime, test } from 'bun:test'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
@@ -169,4 +169,84 @@ test('a store that cannot be written is a failure with a code, not a crash', asy
   await using server = await startServer({ folder: folder.path })
   const response = await server.post('/tokens', asHost, { scope: 'viewer' })
   expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([500, 'token_store_unusable'])
+})
+
+const readTokens = async (path: string): Promise<{ id: string; lastSeenAt?: number }[]> =>
+  JSON.parse(await readFile(path, 'utf8')).tokens
+
+test('a rotated token keeps its record and gets another secret; the one before is refused at once', async () => {
+  await using server = await startServer()
+  const response = await server.post('/tokens', asHost, { scope: 'viewer', label: 'wall', expiresInSeconds: 600 })
+  const before = issuedToken.parse(await response.json())
+  const rotation = await server.post(`/tokens/${before.id}/rotate`, asHost)
+  expect(rotation.status).toBe(200)
+  const after = issuedToken.parse(await rotation.json())
+  expect(after).toEqual({ ...before, token: after.token })
+  expect(after.token).not.toBe(before.token)
+  const statusWith = async (token: string): Promise<number> =>
+    (await server.call('/whoami', { headers: { authorization: `Bearer ${token}` } })).status
+  expect([await statusWith(before.token), await statusWith(after.token)]).toEqual([401, 200])
+  const unknown = await server.json('/tokens/none/rotate', { method: 'POST', headers: asHost })
+  expect(unknown).toMatchObject({ status: 404, body: { code: 'token_not_found' } })
+})
+
+test('a token is refused from its deadline on, listed no more, and forgotten a day later', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'tokens.json')
+  const store = await TokenStore.open(path, listeningLog().log)
+  const startMs = Date.now()
+  try {
+    setSystemTime(startMs)
+    const { id, token, expiresAt } = await store.issue({ scope: 'viewer', expiresInSeconds: 60 })
+    const hash = Bun.SHA256.hash(token, 'hex')
+    expect(expiresAt).toBe(startMs + 60_000)
+    setSystemTime(startMs + 59_999)
+    expect(await store.find(hash)).toMatchObject({ id })
+    setSystemTime(startMs + 60_000)
+    expect(await store.find(hash)).toBeUndefined()
+    expect(await store.list()).toEqual([])
+    await expect(store.rotate(id)).rejects.toMatchObject({ code: 'token_not_found' })
+    await store.issue({ scope: 'viewer' })
+    expect((await readTokens(path)).map(record => record.id)).toContain(id)
+    setSystemTime(startMs + 60_000 + 24 * 60 * 60_000)
+    await store.issue({ scope: 'viewer' })
+    expect((await readTokens(path)).map(record => record.id)).not.toContain(id)
+  } finally {
+    setSystemTime()
+  }
+})
+
+test('tokens of an earlier version’s file stay valid', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'tokens.json')
+  await writeFile(path, JSON.stringify({ schemaVersion: 1, updatedAt: 1, tokens: [record('old', { label: 'a\nb' })] }))
+  const store = await TokenStore.open(path, listeningLog().log)
+  expect(await store.find(Bun.SHA256.hash('old', 'hex'))).toMatchObject({ id: 'old' })
+  expect(await store.list()).toMatchObject([{ id: 'old', kind: 'issued', label: 'a\nb' }])
+})
+
+test('when a token was used is known at once, and written when the server stops, not by requests', async () => {
+  await using folder = await temporaryFolder()
+  const env = { OPENWORK_TOKEN_STORE: join(folder.path, 'tokens.json') }
+  await using server = await startServer({ env })
+  const headers = await server.tokenOf('viewer')
+  const items = async () => tokenList.parse((await server.json('/tokens', { headers: asHost })).body).items
+  expect((await items())[0]?.lastSeenAt).toBeUndefined()
+  const fromMs = Date.now()
+  const before = await stat(env.OPENWORK_TOKEN_STORE)
+  for (let n = 0; n < 50; n++) expect((await server.call('/whoami', { headers })).status).toBe(200)
+  expect((await items())[0]?.lastSeenAt).toBeGreaterThanOrEqual(fromMs)
+  expect((await stat(env.OPENWORK_TOKEN_STORE)).ino).toBe(before.ino)
+  await server.stop()
+  expect((await readTokens(env.OPENWORK_TOKEN_STORE))[0]?.lastSeenAt).toBeGreaterThanOrEqual(fromMs)
+  expect((await stat(env.OPENWORK_TOKEN_STORE)).mode & 0o777).toBe(0o600)
+})
+
+test('a paired device’s owner token is not taken for one a dead start left', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'tokens.json')
+  const store = await TokenStore.open(path, listeningLog().log)
+  const device = await store.issueToDevice({ scope: 'owner', label: 'host' })
+  const { id } = await store.issue({ scope: 'owner', label: 'host' })
+  expect((await store.list()).map(item => item.id)).toEqual([id, device.id])
 })

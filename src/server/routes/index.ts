@@ -5,8 +5,9 @@ import { readConfig } from './config.ts'
 import { health } from './health.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
+import { cancelPairing, claimPairing, listPairings, openPairing } from './pairings.ts'
 import { mountedStatus, status } from './status.ts'
-import { createToken, listTokens, revokeToken } from './tokens.ts'
+import { createToken, listTokens, revokeToken, rotateToken } from './tokens.ts'
 import { whoami } from './whoami.ts'
 import { activateWorkspace, listWorkspaces, mountedWorkspaces } from './workspaces.ts'
 
@@ -42,6 +43,11 @@ export const SERVER_ROUTES: readonly (ServerRoute | ServerStreamRoute)[] = [
   listTokens,
   createToken,
   revokeToken,
+  rotateToken,
+  listPairings,
+  openPairing,
+  cancelPairing,
+  claimPairing,
   ...[readConfig].flatMap(route => [route, underOwnMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,

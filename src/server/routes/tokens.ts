@@ -37,3 +37,13 @@ export const revokeToken = route({
     return { ok: true }
   },
 })
+
+export const rotateToken = route({
+  method: 'POST',
+  path: '/tokens/:id/rotate',
+  summary: 'Give an issued token another secret; the one before is refused from now on',
+  access: { auth: 'host' },
+  reply: ok(issuedToken),
+  fails: ['token_not_found', 'token_store_unusable'],
+  handle: ({ params: { id } }, { tokens }) => tokens.rotate(id),
+})

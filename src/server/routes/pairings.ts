@@ -1,0 +1,58 @@
+import { openedPairing, pairingCancelled, pairingClaim, pairingList, pairingRequest } from '../../api/pairings.ts'
+import { issuedToken } from '../../api/tokens.ts'
+import { created, ok } from '../../http/route.ts'
+import { route } from '../services.ts'
+
+export const listPairings = route({
+  method: 'GET',
+  path: '/pairings',
+  summary: 'The open pairings and those claimed lately, oldest first, without their codes',
+  access: { auth: 'host' },
+  reply: ok(pairingList),
+  fails: [],
+  handle: (_call, { pairings }) => ({ items: pairings.list(performance.now()) }),
+})
+
+/** Allowed in read-only mode, as issuing a token is. */
+export const openPairing = route({
+  method: 'POST',
+  path: '/pairings',
+  summary: 'Make a single-use code that a device exchanges for a token of its own',
+  access: { auth: 'host' },
+  body: pairingRequest,
+  bodyCodes: { scope: 'invalid_scope' },
+  reply: created(openedPairing),
+  fails: ['invalid_json', 'invalid_payload', 'invalid_scope', 'pairing_limit_reached'],
+  handle: ({ body }, { pairings }) => pairings.open(body, performance.now()),
+})
+
+export const cancelPairing = route({
+  method: 'DELETE',
+  path: '/pairings/:id',
+  summary: 'Cancel an open pairing: its code is refused from now on',
+  access: { auth: 'host' },
+  reply: ok(pairingCancelled),
+  fails: ['pairing_not_found'],
+  handle: ({ params: { id } }, { pairings }) => {
+    pairings.cancel(id, performance.now())
+    return { ok: true as const }
+  },
+})
+
+export const claimPairing = route({
+  method: 'POST',
+  path: '/pairings/claim',
+  summary: 'Exchange a pairing code for a device token; needs no other credential',
+  access: { auth: 'none' },
+  body: pairingClaim,
+  reply: created(issuedToken),
+  fails: [
+    'invalid_json',
+    'invalid_payload',
+    'too_many_attempts',
+    'pairing_not_found',
+    'token_limit_reached',
+    'token_store_unusable',
+  ],
+  handle: ({ body, caller }, { pairings }) => pairings.claim(body, caller.from, performance.now()),
+})
