@@ -17,7 +17,7 @@ export const FAILURES = {
   // a host: its workspace, folders, ports and services
   workspace_not_found: { exitCode: 3, status: 404 },
   workspace_not_a_folder: { exitCode: 3, status: 400 },
-  workspace_unreadable: { exitCode: 3, status: 403 },
+  workspace_unusable: { exitCode: 3, status: 403 },
   data_dir_unusable: { exitCode: 3, status: 500 },
   disk_full: { exitCode: 3, status: 507 },
   port_in_use: { exitCode: 3, status: 409 },
@@ -25,8 +25,8 @@ export const FAILURES = {
   address_not_available: { exitCode: 3, status: 400 },
   server_verification_failed: { exitCode: 5, status: 502 },
   check_failed: { exitCode: 1, status: 500 },
+  several_running_hosts: { exitCode: 2, status: 409 },
   no_running_host: { exitCode: 1, status: 404 },
-  service_down: { exitCode: 1, status: 503 },
   interrupted: { exitCode: 130, status: 503 },
 
   // sidecars: where binaries come from
@@ -78,11 +78,21 @@ export const FAILURES = {
   conflict: { exitCode: 1, status: 409 },
   read_failed: { exitCode: 1, status: 500 },
   write_failed: { exitCode: 1, status: 500 },
+  operation_failed: { exitCode: 1, status: 500 },
+  invalid_operation: { exitCode: 2, status: 400 },
+  batch_too_large: { exitCode: 1, status: 413 },
   // the runtime behind a server: what its orchestrator can change
   runtime_upgrade_unavailable: { exitCode: 1, status: 501 },
   runtime_upgrade_failed: { exitCode: 1, status: 502 },
   invalid_services: { exitCode: 2, status: 400 },
   upgrade_in_progress: { exitCode: 1, status: 409 },
+
+  // approvals
+  write_denied: { exitCode: 1, status: 403 },
+  approval_not_found: { exitCode: 1, status: 404 },
+  too_many_approvals: { exitCode: 1, status: 429 },
+  // nginx's status for it; nobody reads the answer
+  requester_gone: { exitCode: 1, status: 499 },
 
   // clients of an HTTP surface: what became of a request
   server_unreachable: { exitCode: 1, status: 503 },
