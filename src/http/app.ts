@@ -2,19 +2,24 @@ import { type Context, Hono } from 'hono'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Cors } from './cors.ts'
+import { eventStream } from './event-stream.ts'
 import { type ConnectionInfo, decodePath, Exchange } from './exchange.ts'
 import { failureResponse } from './failures.ts'
 import { checkAnnouncedLength, MAX_BODY_BYTES, readJsonBody } from './json-body.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { RequestLog } from './request-log.ts'
-import type { Route, StreamRoute } from './route.ts'
+import type { AnyRoute, BytesRoute, EventRoute, Route, StreamRoute } from './route.ts'
+import { validateQuery } from './validate.ts'
 
 export type AppOptions<Access, Caller, Services> = {
-  routes: readonly (Route<Access, Caller, Services> | StreamRoute<Access, Caller, Services>)[]
+  routes: readonly AnyRoute<Access, Caller, Services>[]
   services: Services
   /** Who calls, if they may. Throws the failure otherwise, and names the kind of caller in `exchange.auth`. */
   admit(access: Access, exchange: Exchange): Eventual<Caller>
   checkHost(exchange: Exchange): void
   cors: Cors
+  /** Where open event streams are noted. */
+  streams: OpenStreams
   requestLog: RequestLog | undefined
   /** Where bugs go, with their stack. */
   errorLog: Log
@@ -82,24 +87,117 @@ function mountRoutes<Access, Caller, Services>(options: AppOptions<Access, Calle
     throw new OpenworkError('not_found', 'No such route')
   })
   for (const route of options.routes) {
-    if (route.kind === 'json') router.on(route.method, route.path, context => answerJson(route, context, options))
-    else router.all(route.path, context => answerStream(route, context, options))
+    if (route.kind === 'stream') router.all(route.path, context => answerStream(route, context, options))
+    else router.on(route.method, route.path, context => answerEndpoint(route, context, options))
   }
   return router
 }
 
-function answerJson<Access, Caller, Services>(
-  route: Route<Access, Caller, Services>,
+type Endpoint<Access, Caller, Services> = Exclude<AnyRoute<Access, Caller, Services>, { kind: 'stream' }>
+
+function answerEndpoint<Access, Caller, Services>(
+  route: Endpoint<Access, Caller, Services>,
   context: Context<Env>,
-  { admit, services }: AppOptions<Access, Caller, Services>,
+  options: AppOptions<Access, Caller, Services>,
 ): Eventual<Response> {
   const { exchange } = context.env
-  const reply = (result: unknown): Response => Response.json(result, { status: route.reply.status })
-  return eventually(admit(route.access, exchange), caller => {
-    const body = route.body && readJsonBody(exchange.request, route.body, route.bodyCodes)
-    const result = eventually(body, body => route.handle({ params: context.req.param(), body, caller }, services))
-    return eventually(result, reply)
+  return eventually(options.admit(route.access, exchange), caller => {
+    const params = context.req.param()
+    const query = route.query && validateQuery(exchange.search, route.query)
+    const admitted = { exchange, params, query, caller }
+    switch (route.kind) {
+      case 'json':
+        return answerJson(route, admitted, options)
+      case 'events':
+        return answerEvents(route, admitted, options)
+      case 'bytes':
+        return answerBytes(route, admitted, options)
+    }
   })
+}
+
+/** A request that may be answered. */
+type Admitted<Caller> = { exchange: Exchange; params: Record<string, string>; query: unknown; caller: Caller }
+
+function answerJson<Access, Caller, Services>(
+  route: Route<Access, Caller, Services>,
+  { exchange, params, query, caller }: Admitted<Caller>,
+  { services }: AppOptions<Access, Caller, Services>,
+): Eventual<Response> {
+  const { body: schema, bodyCodes: codes, maxBodyBytes: maxBytes } = route
+  const body = schema && readJsonBody(exchange.request, schema, { codes, ...(maxBytes && { maxBytes }) })
+  const result = eventually(body, body =>
+    route.handle(
+      {
+        params,
+        query,
+        body,
+        caller,
+        // Asked for by few, and not free.
+        get signal() {
+          return exchange.request.signal
+        },
+        keepOpen: () => exchange.keepOpen(),
+      },
+      services,
+    ),
+  )
+  return eventually(result, result => Response.json(result, { status: route.reply.status }))
+}
+
+async function answerEvents<Access, Caller, Services>(
+  route: EventRoute<Access, Caller, Services>,
+  { exchange, params, query, caller }: Admitted<Caller>,
+  { services, streams, errorLog }: AppOptions<Access, Caller, Services>,
+): Promise<Response> {
+  const lastEventId = exchange.header('last-event-id') ?? undefined
+  const ended = new AbortController()
+  const events = await route.handle({ params, query, caller, lastEventId, signal: ended.signal }, services)
+  if (exchange.request.method === 'HEAD') {
+    ended.abort()
+    return new Response(null, { headers: EVENT_STREAM_HEADERS })
+  }
+  exchange.keepOpen()
+  const stream = eventStream(events[Symbol.asyncIterator](), {
+    onEnd(reason) {
+      ended.abort()
+      forget()
+      // Nothing is sent to whom does not read, so nothing tells that the other end is gone.
+      if (reason === 'stalled') exchange.cutOff()
+    },
+    onBug: error => reportBug(errorLog, exchange, error),
+  })
+  const forget = streams.add(stream.end)
+  return new Response(stream.body, { headers: EVENT_STREAM_HEADERS })
+}
+
+const EVENT_STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // nginx would hold events back until it has a page of them.
+  'x-accel-buffering': 'no',
+}
+
+function answerBytes<Access, Caller, Services>(
+  route: BytesRoute<Access, Caller, Services>,
+  { exchange, params, query, caller }: Admitted<Caller>,
+  { services }: AppOptions<Access, Caller, Services>,
+): Eventual<Response> {
+  const { request } = exchange
+  return route.handle(
+    {
+      params,
+      query,
+      caller,
+      method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+      header: name => exchange.header(name),
+      get signal() {
+        return request.signal
+      },
+      keepOpen: () => exchange.keepOpen(),
+    },
+    services,
+  )
 }
 
 function answerStream<Access, Caller, Services>(

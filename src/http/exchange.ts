@@ -41,6 +41,11 @@ export class Exchange {
     this.#server.timeout(this.request, 0)
   }
 
+  /** Ends the connection in a few seconds, also when what was sent is not read. */
+  cutOff(): void {
+    this.#server.timeout(this.request, 1)
+  }
+
   get elapsedMs(): number {
     return performance.now() - this.startedMs
   }

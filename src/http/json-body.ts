@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { type FailureCode, OpenworkError } from '../shared/errors.ts'
+import { validate } from './validate.ts'
 
 /** Longer request bodies are refused everywhere, proxies included. */
 export const MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -20,17 +21,10 @@ export function checkAnnouncedLength(request: Request, maxBytes: number): void {
 export async function readJsonBody<Body>(
   request: Request,
   schema: z.ZodType<Body>,
-  codes: Readonly<Record<string, FailureCode>> = {},
+  { codes, maxBytes = MAX_JSON_BYTES }: { codes?: Readonly<Record<string, FailureCode>>; maxBytes?: number } = {},
 ): Promise<Body> {
-  checkAnnouncedLength(request, MAX_JSON_BYTES)
-  const parsed = schema.safeParse(parseJson(await readText(request, MAX_JSON_BYTES)))
-  if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
-  const [first] = issues
-  const code = (first && codes[first.path]) ?? 'invalid_payload'
-  throw new OpenworkError(code, first?.path ? `${first.path}: ${first.message}` : (first?.message ?? 'Invalid body'), {
-    details: { issues },
-  })
+  checkAnnouncedLength(request, maxBytes)
+  return validate(parseJson(await readText(request, maxBytes)), schema, codes)
 }
 
 function parseJson(text: string): unknown {

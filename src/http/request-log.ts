@@ -4,17 +4,21 @@ import type { Exchange } from './exchange.ts'
 /** One record per request, made when the answer's headers are ready. The query is left out: it may hold anything. */
 export class RequestLog {
   readonly #log: Log
+  readonly #quietAgent: string
 
-  constructor(log: Log) {
+  /** @param quietAgent user agent whose requests are only worth a debug record, unless they fail */
+  constructor(log: Log, quietAgent: string) {
     this.#log = log
+    this.#quietAgent = quietAgent
   }
 
-  record({ request: { method }, path, auth, note, attributes, elapsedMs }: Exchange, status: number): void {
+  record({ request: { method, headers }, path, auth, note, attributes, elapsedMs }: Exchange, status: number): void {
     const durationMs = Math.round(elapsedMs)
     const message = `${method} ${path} ${status} ${durationMs}ms${note ? ` (${note})` : ''}`
     const all = { method, path, status, durationMs, auth, ...attributes }
     if (status >= 500) this.#log.error(message, all)
     else if (status >= 400) this.#log.warn(message, all)
+    else if (headers.get('user-agent') === this.#quietAgent) this.#log.debug(message, all)
     else this.#log.info(message, all)
   }
 }

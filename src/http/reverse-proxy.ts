@@ -1,5 +1,6 @@
 import { systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
+import type { OpenStreams } from './open-streams.ts'
 
 /** RFC 9110 7.6.1: these speak of one connection, not of the message. */
 const HOP_BY_HOP = [
@@ -129,47 +130,4 @@ function namedByConnection(headers: Headers): string[] {
     .split(',')
     .map(name => name.trim().toLowerCase())
     .filter(name => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
-}
-
-/** The event streams passing through, so that a program that ends can end them properly instead of cutting them off. */
-export class OpenStreams {
-  readonly #open = new Set<() => void>()
-
-  /** The same bytes, chunk by chunk as they come. */
-  pass(upstream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-    const reader = upstream.getReader()
-    const open = this.#open
-    let close: () => void = () => {}
-    return new ReadableStream<Uint8Array>({
-      start(controller) {
-        close = () => {
-          open.delete(close)
-          controller.close()
-          reader.cancel().catch(() => {}) // it may have broken meanwhile; we are done with it
-        }
-        open.add(close)
-      },
-      async pull(controller) {
-        const { done, value } = await reader.read().catch(error => {
-          open.delete(close)
-          throw error
-        })
-        if (!open.has(close)) return
-        if (value) return controller.enqueue(value)
-        if (done) close()
-      },
-      cancel(reason) {
-        open.delete(close)
-        return reader.cancel(reason)
-      },
-    })
-  }
-
-  get size(): number {
-    return this.#open.size
-  }
-
-  end(): void {
-    for (const close of [...this.#open]) close()
-  }
 }

@@ -1,6 +1,7 @@
 import type { Workspace } from '../api/workspaces.ts'
 import type { Exchange } from '../http/exchange.ts'
-import { forward, type OpenStreams, UpstreamFailure } from '../http/reverse-proxy.ts'
+import type { OpenStreams } from '../http/open-streams.ts'
+import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import {

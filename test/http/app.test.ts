@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { httpApp } from '../../src/http/app.ts'
 import { Cors } from '../../src/http/cors.ts'
 import { hostCheck } from '../../src/http/host-policy.ts'
+import { OpenStreams } from '../../src/http/open-streams.ts'
 import { RequestLog } from '../../src/http/request-log.ts'
 import { ok, routesOf } from '../../src/http/route.ts'
 import { OpenworkError } from '../../src/shared/errors.ts'
@@ -33,7 +34,8 @@ function startApp(routes: ReturnType<typeof route>[], bind = '127.0.0.1') {
     admit: access => `${access} caller`,
     checkHost: hostCheck({ bind, allowedHosts: [], machineName: 'My-Machine' }),
     cors: new Cors([]),
-    requestLog: new RequestLog(log),
+    streams: new OpenStreams(),
+    requestLog: new RequestLog(log, 'probe'),
     errorLog: log,
   })
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch })
@@ -80,7 +82,7 @@ test('a bug is 500 without a word of it, and logged with its stack in one record
 })
 
 test('a failure users can act on keeps its code, hint, details and pause', async () => {
-  const failure = new OpenworkError('service_down', 'It is down', {
+  const failure = new OpenworkError('service_exited', 'It is down', {
     hint: 'Start it',
     details: { retryAfterMs: 1500 },
   })
@@ -88,7 +90,7 @@ test('a failure users can act on keeps its code, hint, details and pause', async
   const response = await fetch(`${app.url}/things/1/2`)
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2'])
   expect(await response.json()).toEqual({
-    code: 'service_down',
+    code: 'service_exited',
     message: 'It is down. Start it',
     details: { retryAfterMs: 1500 },
   })

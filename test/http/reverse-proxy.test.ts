@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { forward, OpenStreams } from '../../src/http/reverse-proxy.ts'
+import { OpenStreams } from '../../src/http/open-streams.ts'
+import { forward } from '../../src/http/reverse-proxy.ts'
 
 /** An upstream that accepts every request and answers when told to. */
 function startPatient() {
