@@ -1,15 +1,18 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
+import { PROBE_USER_AGENT } from '../api/health.ts'
 import { type Eventual, httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import { hostCheck } from '../http/host-policy.ts'
 import { MAX_BODY_BYTES } from '../http/json-body.ts'
+import { OpenStreams } from '../http/open-streams.ts'
 import { RequestLog } from '../http/request-log.ts'
-import { OpenStreams } from '../http/reverse-proxy.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { admit } from './admission.ts'
+import { Approvals, approvalNote } from './approvals.ts'
 import { Attempts } from './attempts.ts'
+import { AuditLog } from './audit.ts'
 import { KnownSecret } from './digest.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
@@ -33,7 +36,7 @@ export type RunningServer = {
   /** `http://<host>:<port>`, with the real port. */
   url: string
   /**
-   * Stops accepting, ends the streams, gives running requests 1.5 s, cuts what is left. Callers may wait for it once or
+   * Stops accepting, denies what waits for approval, ends the streams, gives running requests 1.5 s, cuts what is left. Callers may wait for it once or
    * often; it never rejects.
    */
   stop(): Promise<void>
@@ -51,6 +54,10 @@ export async function listen(
   const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
   const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
   const streams = new OpenStreams()
+  const audit = new AuditLog(settings.dataDir, logs.err)
+  const approvals = new Approvals(settings.approval, ({ request, outcome, by }) =>
+    audit.record(request.workspaceId, by ?? request.actor, [approvalNote(request, outcome)]),
+  )
   const admission = {
     clientToken: new KnownSecret(settings.clientToken.value),
     hostToken: new KnownSecret(settings.hostToken.value),
@@ -66,19 +73,22 @@ export async function listen(
       tokens,
       pairings: new Pairings(tokens),
       opencode: new OpencodeProxy(workspaces, streams),
+      approvals,
+      audit,
       startedMs,
     },
     admit: (access, exchange) => admit(access, exchange, admission),
     checkHost: hostCheck({ bind: settings.host, allowedHosts: settings.allowedHosts, machineName: hostname() }),
     cors: new Cors(settings.corsOrigins),
-    requestLog: settings.logRequests ? new RequestLog(logs.out) : undefined,
+    streams,
+    requestLog: settings.logRequests ? new RequestLog(logs.out, PROBE_USER_AGENT) : undefined,
     errorLog: logs.err,
   })
   const server = await bind(settings, idleSeconds, fetch)
   let stopped: Promise<void> | undefined
   return {
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
-    stop: () => (stopped ??= drain(server, streams).then(() => tokens.close())),
+    stop: () => (stopped ??= drain(server, streams, approvals).then(() => tokens.close())),
   }
 }
 
@@ -128,9 +138,10 @@ function bindFailure(cause: unknown, place: string): unknown {
   }
 }
 
-async function drain(server: BunServer, streams: OpenStreams): Promise<void> {
+async function drain(server: BunServer, streams: OpenStreams, approvals: Approvals): Promise<void> {
   const deadlineMs = performance.now() + DRAIN_MS
   void server.stop() // resolves only when idle connections are gone too, which clients keep open
+  approvals.denyAll()
   streams.end()
   // Bun tells the number of running requests, not when it changes.
   while (server.pendingRequests > 0 && performance.now() < deadlineMs) await Bun.sleep(DRAIN_CHECK_MS)

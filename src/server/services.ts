@@ -1,5 +1,16 @@
-import { type Route, routesOf, type StreamRoute } from '../http/route.ts'
+import type { Workspace } from '../api/workspaces.ts'
+import {
+  type AnyRoute,
+  bytesRoutesOf,
+  eventRoutesOf,
+  type FixedRoute,
+  type Route,
+  routesOf,
+  type StreamRoute,
+} from '../http/route.ts'
 import type { Access, Caller } from './admission.ts'
+import type { Approvals } from './approvals.ts'
+import type { AuditLog } from './audit.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
 import type { Pairings } from './pairings.ts'
 import type { ServerSettings } from './settings.ts'
@@ -13,11 +24,20 @@ export type Services = {
   tokens: TokenStore
   pairings: Pairings
   opencode: OpencodeProxy
+  approvals: Approvals
+  audit: AuditLog
   /** `performance.now()` at the start. */
   startedMs: number
 }
 
 export type ServerRoute = Route<Access, Caller, Services>
 export type ServerStreamRoute = StreamRoute<Access, Caller, Services>
+export type ServerFixedRoute = FixedRoute<Access, Caller, Services>
+export type AnyServerRoute = AnyRoute<Access, Caller, Services>
 
 export const route = routesOf<Access, Caller, Services>()
+export const eventRoute = eventRoutesOf<Access, Caller, Services>()
+export const bytesRoute = bytesRoutesOf<Access, Caller, Services>()
+
+/** Throws `workspace_not_found`, or `workspace_unauthorized` for one outside the authorized roots. */
+export const requireWorkspace = ({ workspaces }: Services, id: string): Workspace => workspaces.require(id)

@@ -205,7 +205,7 @@ test('unknown paths, methods and trailing slashes are 404 before any token is as
     ['PUT', '/tokens'],
     ['GET', `/w/${server.workspaceId}`],
     ['GET', `/w/${server.workspaceId}/tokens`],
-    ['GET', '/approvals'],
+    ['GET', '/approvals/1'],
   ]
   for (const [method, path] of cases) {
     const { status: code, body } = await server.json(path, { method })

@@ -47,6 +47,7 @@ export async function startServer(
   await mkdir(workspace, { recursive: true })
   const env = {
     OPENWORK_SERVER_CONFIG: join(folder, 'server.json'),
+    OPENWORK_DATA_DIR: join(folder, 'data'),
     OPENWORK_TOKEN: CLIENT_TOKEN,
     OPENWORK_HOST_TOKEN: HOST_TOKEN,
     ...options.env,

@@ -1,5 +1,8 @@
+import { routeAt } from '../../http/route.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import type { ServerRoute, ServerStreamRoute } from '../services.ts'
+import type { AnyServerRoute, ServerFixedRoute } from '../services.ts'
+import { listApprovals, replyApproval, watchApprovals } from './approvals.ts'
+import { readAudit } from './audit.ts'
 import { capabilities } from './capabilities.ts'
 import { readConfig } from './config.ts'
 import { health } from './health.ts'
@@ -12,28 +15,29 @@ import { whoami } from './whoami.ts'
 import { activateWorkspace, listWorkspaces, mountedWorkspaces } from './workspaces.ts'
 
 /** A server-wide route that is also there under `/w/:id`, for clients that know one workspace as their base URL. */
-const underMount = (route: ServerRoute): ServerRoute => ({
-  ...route,
-  path: `/w/:mountId${route.path}`,
-  fails: [...route.fails, 'workspace_not_found', 'workspace_unauthorized'],
-  handle: (call, services) => {
-    services.workspaces.require(call.params.mountId ?? '')
-    return route.handle(call, services)
-  },
-})
+const underMount = (route: ServerFixedRoute): ServerFixedRoute =>
+  routeAt(
+    `/w/:mountId${route.path}`,
+    route,
+    ({ mountId = '' }, { workspaces }) => {
+      workspaces.require(mountId)
+    },
+    ['workspace_not_found', 'workspace_unauthorized'],
+  )
 
 /** A route of one workspace, `/workspace/:id/…`, under the mount of the same workspace and no other. */
-const underOwnMount = (route: ServerRoute): ServerRoute => ({
-  ...route,
-  path: `/w/:mountId${route.path}`,
-  handle: (call, services) => {
-    if (call.params.mountId !== call.params.id) throw new OpenworkError('not_found', 'No such route')
-    return route.handle(call, services)
-  },
-})
+const underOwnMount = (route: ServerFixedRoute): ServerFixedRoute =>
+  routeAt(
+    `/w/:mountId${route.path}`,
+    route,
+    ({ mountId, id }) => {
+      if (mountId !== id) throw new OpenworkError('not_found', 'No such route')
+    },
+    [],
+  )
 
 /** Everything this server answers. */
-export const SERVER_ROUTES: readonly (ServerRoute | ServerStreamRoute)[] = [
+export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   ...[health, capabilities, whoami].flatMap(route => [route, underMount(route)]),
   status,
   mountedStatus,
@@ -48,7 +52,10 @@ export const SERVER_ROUTES: readonly (ServerRoute | ServerStreamRoute)[] = [
   openPairing,
   cancelPairing,
   claimPairing,
-  ...[readConfig].flatMap(route => [route, underOwnMount(route)]),
+  listApprovals,
+  watchApprovals,
+  replyApproval,
+  ...[readConfig, readAudit].flatMap(route => [route, underOwnMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,
 ]

@@ -1,0 +1,16 @@
+import { auditList, auditQuery } from '../../api/audit.ts'
+import { ok } from '../../http/route.ts'
+import { requireWorkspace, route } from '../services.ts'
+
+export const readAudit = route({
+  method: 'GET',
+  path: '/workspace/:id/audit',
+  summary: 'What was done through this server and refused by it, newest first',
+  access: { auth: 'client' },
+  query: auditQuery,
+  reply: ok(auditList),
+  fails: ['workspace_not_found', 'workspace_unauthorized'],
+  handle: async ({ params: { id }, query }, services) => ({
+    items: await services.audit.recent(requireWorkspace(services, id), query.limit),
+  }),
+})
