@@ -1,5 +1,6 @@
 import { BoundedWriter } from '../shared/bounded-writer.ts'
 import { Log, type LogFormat } from '../shared/log.ts'
+import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { VERSION } from '../shared/version.ts'
 import type { Context } from './kit/context.ts'
 import type { Interruptions } from './signals.ts'
@@ -28,7 +29,8 @@ export function openHostLog(
   })
   const log = new Log({
     format: options.logFormat,
-    color: options.logFormat === 'pretty' && (options.color ?? context.color),
+    color: options.logFormat === 'pretty' && !context.env.NO_COLOR && (options.color ?? context.color),
+    resource: parseResourceAttributes(context.env.OTEL_RESOURCE_ATTRIBUTES),
     runId: options.runId,
     serviceName: 'openwork-orchestrator',
     serviceVersion: VERSION,

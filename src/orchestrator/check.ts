@@ -12,7 +12,7 @@ export type CheckStep = { name: string; ok: true; tookMs: number }
  * proxy and, with `events`, its event stream. Sessions made here are deleted again.
  * @throws OpenworkError check_failed, naming the step
  */
-export async function checkHost(host: Host, options: { events: boolean }): Promise<CheckStep[]> {
+export async function checkHost(host: Host, options: { events: boolean; readOnly: boolean }): Promise<CheckStep[]> {
   const client = new CheckClient(host.plan.server.baseUrl)
   const collaborator = bearer(host.plan.server.token.reveal())
   const owner = bearer(host.owner.token.reveal())
@@ -39,6 +39,10 @@ export async function checkHost(host: Host, options: { events: boolean }): Promi
   await step('config', () => client.json('GET', `/workspace/${id}/config`, collaborator))
   await step('router policy', () => checkRouterPolicy(client, id, collaborator, hostAuth(host)))
   const opencode = `/w/${id}/opencode`
+  if (options.readOnly) {
+    await step('read-only policy', () => checkReadOnly(client, opencode, owner))
+    return steps
+  }
   await step('opencode session', () =>
     withSession(client, opencode, owner, session =>
       client.json('GET', `${opencode}/session/${session}/message?limit=10`, owner),
@@ -58,6 +62,13 @@ async function checkRouterPolicy(client: CheckClient, id: string, collaborator: 
   if (refused !== 401 && refused !== 403) throw new Error(`a client token reads its settings (${refused})`)
   const allowed = await client.status('GET', `${router}/config/groups`, hostToken)
   if (allowed === 401 || allowed === 403 || allowed >= 500) throw new Error(`the host token is refused (${allowed})`)
+}
+
+/** A read-only host shows its sessions and takes none. */
+async function checkReadOnly(client: CheckClient, opencode: string, owner: Auth): Promise<void> {
+  await client.json('GET', `${opencode}/session`, owner)
+  const refused = await client.status('POST', `${opencode}/session`, owner)
+  if (refused !== 403) throw new Error(`a session could be asked for (${refused})`)
 }
 
 /** Creating a session must be seen on the event stream by a client that listens. */

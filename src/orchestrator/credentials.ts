@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import writeFileAtomic from 'write-file-atomic'
 import { systemCode } from '../shared/errors.ts'
 import { type Secret, secret } from '../shared/secret.ts'
-import { writeFailure } from './data-dir.ts'
+import { writing } from './write-failure.ts'
 
 export type Credentials = {
   /** Client token of the server: a collaborator. */
@@ -24,11 +24,7 @@ export async function ensureCredentials(
   const own = { token: kept?.token ?? randomUUID(), hostToken: kept?.hostToken ?? randomUUID() }
   const isNeeded = !given.token || !given.hostToken
   if (isNeeded && !kept) {
-    try {
-      await writeFileAtomic(path, `${JSON.stringify(own, null, 2)}\n`, { mode: 0o600 })
-    } catch (error) {
-      throw writeFailure(path, error)
-    }
+    await writing(path, () => writeFileAtomic(path, `${JSON.stringify(own, null, 2)}\n`, { mode: 0o600 }))
   }
   return { token: given.token ?? secret(own.token), hostToken: given.hostToken ?? secret(own.hostToken) }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { unusable, writeFailure } from './write-failure.ts'
 
 /** Where this host keeps its things. All folders are 0700. */
 export type DataLayout = {
@@ -19,11 +20,11 @@ export type DataLayout = {
   tokenStore: string
 }
 
-/** Identity of a local workspace: `ws-` and the first 12 hex digits of the SHA-1 of its absolute path. */
-const workspaceId = (path: string): string => `ws-${createHash('sha1').update(path).digest('hex').slice(0, 12)}`
+/** Name of a workspace's folder in the data dir: `ws-` and the first 12 hex digits of the SHA-1 of its absolute path. */
+const folderNameOf = (path: string): string => `ws-${createHash('sha1').update(path).digest('hex').slice(0, 12)}`
 
 export function dataLayout(root: string, workspace: string): DataLayout {
-  const own = join(root, 'workspaces', workspaceId(workspace))
+  const own = join(root, 'workspaces', folderNameOf(workspace))
   return {
     root,
     runs: runsFolder(root),
@@ -50,7 +51,8 @@ export function checkDataDir(root: string): void {
       accessSync(folder, constants.W_OK | constants.X_OK)
       return
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error instanceof OpenworkError ? error : unusable(root, reason(error))
+      if (error instanceof OpenworkError) throw error
+      if (systemCode(error) !== 'ENOENT') throw writeFailure(folder, error)
       folder = dirname(folder)
     }
   }
@@ -69,29 +71,3 @@ export function ensureDataDir(layout: DataLayout): void {
     }
   }
 }
-
-/** The coded error for a file or folder of ours that could not be written; other errors come back as they are. */
-export function writeFailure(path: string, error: unknown): unknown {
-  const code = systemCode(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new OpenworkError('disk_full', `No space left to write ${path}`, {
-      hint: 'Free some space, or pass --data-dir on another disk.',
-      cause: error,
-    })
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST')
-    return unusable(dirname(path), `${basename(path)} cannot be written: ${reason(error)}`, error)
-  return error
-}
-
-function unusable(root: string, why: string, cause?: unknown): OpenworkError {
-  return new OpenworkError('data_dir_unusable', `The data dir ${root} cannot be used: ${why}`, {
-    hint: 'Pass --data-dir with a folder that you may write to.',
-    cause,
-  })
-}
-
-const reason = (error: unknown): string =>
-  ({ EACCES: 'permission denied', EPERM: 'permission denied', EROFS: 'the file system is read-only' })[
-    systemCode(error) ?? ''
-  ] ?? (error instanceof Error ? error.message : String(error))

@@ -10,6 +10,7 @@ import { logEvent } from './log-events.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
 import { Runtime, type RuntimeProgram } from './runtime.ts'
 import { type OwnerToken, revokeOwnerToken, verifyServer } from './verify.ts'
+import { writing } from './write-failure.ts'
 
 export type HostDeps = {
   log: Log
@@ -47,6 +48,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
   let lost: OpenworkError | undefined
+  await writing(record.path, () => record.updateInfo(hostInfo(plan))) // first: `status` finds a host that starts, too
   const supervisor = supervise(plan.specs, {
     launcher: hostLauncher(),
     record,
@@ -63,7 +65,6 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
-    await record.updateInfo(hostInfo(plan))
     const owner = await aborted(signal, verifyServer(plan, version))
     log.redactor.add(owner.token)
     log.debug('everything is ready', { tookMs: Date.now() - startedAtMs })
@@ -88,15 +89,18 @@ const isLoss = (event: SupervisorEvent): event is StateEvent =>
   REQUIRED_SERVICES.includes(event.service) &&
   (event.state === 'gave-up' || (event.state === 'exited' && event.previous !== 'stopping'))
 
-/** The failure with which a host ends: the exit code is the child's own, 1 when a signal ended it. */
-function loss({ service, reason, exit, lastLines = [] }: StateEvent): OpenworkError {
-  const output = lastLines.slice(-LAST_LINES).join(' / ')
+/**
+ * The failure with which a host ends. Its exit code is the child's own, 1 when a signal ended it, and that of
+ * `service_gave_up` when it was ended by us because it never became ready.
+ */
+function loss({ service, previous, reason, exit, lastLines = [] }: StateEvent): OpenworkError {
+  const output = [...new Set(lastLines)].slice(-LAST_LINES).join(' / ')
   return new OpenworkError(
     'service_gave_up',
     `${service} gave up: ${reason ?? 'it ended'}${output && `; its last output: ${output}`}`,
     {
       hint: 'The log above says more; --verbose and --opencode-log-level debug say most.',
-      exitCode: exit?.code || 1,
+      ...(previous !== 'stopping' && { exitCode: exit?.code || 1 }),
       details: { service, exitCode: exit?.code, signal: exit?.signal, lastLines },
     },
   )

@@ -12,6 +12,8 @@ export type StartOptions = {
   verbose: boolean
   logFormat: LogFormat
   opencode: {
+    /** Given by a parent program that is allowed to; new ones are made otherwise. */
+    credentials: { username: Secret; password: Secret } | undefined
     bin: string | undefined
     source: SidecarSource
     host: string
@@ -38,6 +40,8 @@ export type StartOptions = {
     approval: { mode: 'manual' | 'auto'; timeoutMs: number }
     readOnly: boolean
     cors: readonly string[]
+    /** Names, beside addresses and our own, under which clients reach the server. */
+    allowedHosts: readonly string[]
   }
 }
 

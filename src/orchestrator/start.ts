@@ -2,13 +2,14 @@ import { isCompiled, type Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { VERSION } from '../shared/version.ts'
+import type { Progress } from '../sidecars/download-opencode.ts'
 import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
-import { listRuns, openRunRecord, type RunRecord } from '../supervisor/run-record.ts'
+import { listRuns, openRunRecord } from '../supervisor/run-record.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ControlServer } from './control-server.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
-import { checkDataDir, dataLayout, ensureDataDir, writeFailure } from './data-dir.ts'
+import { checkDataDir, dataLayout, ensureDataDir } from './data-dir.ts'
 import { type Host, startHost } from './host.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
@@ -17,6 +18,7 @@ import { findPort, isFree, requirePort } from './ports.ts'
 import type { RuntimeProgram } from './runtime.ts'
 import { revokeLeftOwnerTokens } from './verify.ts'
 import { ensureWorkspace, findWorkspace } from './workspace.ts'
+import { writing } from './write-failure.ts'
 
 export type StartDeps = {
   env: Readonly<Record<string, string | undefined>>
@@ -47,19 +49,21 @@ export async function start(options: StartOptions, deps: StartDeps): Promise<Sta
   checkDataDir(options.dataDir)
   const ports = await choosePorts(options, log)
 
+  const opencode = await findBinary(options, deps)
+  deps.signal.throwIfAborted()
+
   const workspace = ensureWorkspace(options.workspace)
   if (workspace.created) log.info('workspace created', { path: workspace.path })
+  if (workspace.configured) log.info('opencode.jsonc written, the workspace had no opencode config')
   const layout = dataLayout(options.dataDir, workspace.path)
   ensureDataDir(layout)
   await cleanUp(layout.runs, log)
-
-  const opencode = await findBinary(options, deps)
-  deps.signal.throwIfAborted()
   const state = opencodeState(layout, options.devMode)
-  ensureOpencodeState(state, {
+  const seeds = {
     configDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_CONFIG_DIR,
     dataDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_DATA_DIR,
-  })
+  }
+  await writing(layout.devState, () => ensureOpencodeState(state, seeds))
   const credentials = await ensureCredentials(layout.credentials, options.server)
   const facts: Omit<HostFacts, FactsOfAttempt> = {
     ...deps,
@@ -68,7 +72,7 @@ export async function start(options: StartOptions, deps: StartDeps): Promise<Sta
     opencodeBinary: opencode.path,
     opencodeState: state,
     credentials,
-    opencodeCredentials: newOpencodeCredentials(),
+    opencodeCredentials: options.opencode.credentials ?? newOpencodeCredentials(),
     connect: connectAddress(options, log),
   }
   const host = await startPlanned(options, facts, ports, { ...deps, programs: programsOf(opencode, deps.self) })
@@ -113,7 +117,7 @@ async function startPlanned(
 ): Promise<Host> {
   let ports = first
   for (let attempt = 1; ; attempt++) {
-    const record = await openRecord(facts.layout.runs, options.runId)
+    const record = await writing(facts.layout.runs, () => openRunRecord(facts.layout.runs, { runId: options.runId }))
     const control = new ControlServer()
     const plan = planHost(options, { ...facts, ports, control, runRecord: record.path })
     for (const secret of [...secretsOf(plan), control.token]) deps.log.redactor.add(secret)
@@ -135,14 +139,6 @@ async function startPlanned(
       deps.log.warn('another program took a port in the meantime, trying others', { ...ports })
       ports = await choosePorts(options, deps.log)
     }
-  }
-}
-
-async function openRecord(runs: string, runId: string): Promise<RunRecord> {
-  try {
-    return await openRunRecord(runs, { runId })
-  } catch (error) {
-    throw writeFailure(runs, error)
   }
 }
 
@@ -196,12 +192,25 @@ async function findBinary(options: StartOptions, { env, cwd, self, log, signal }
     env,
     cwd,
     signal,
-    onProgress: ({ stage, what, elapsedMs }) => log.info(`${stage} ${what}`, { elapsedMs: Math.round(elapsedMs) }),
+    onProgress: progressLog(log),
   })
   for (const warning of found.warnings) log.warn(warning)
   log.debug('opencode found', { path: found.path, source: found.source, version: found.actualVersion })
   return found
 }
+
+/** A line when another stage begins, and every few seconds within one: a download may take minutes. */
+function progressLog(log: Log): (progress: Progress) => void {
+  let last = { stage: '', atMs: 0 }
+  return ({ stage, what, elapsedMs, bytes, totalBytes }) => {
+    if (stage === last.stage && elapsedMs - last.atMs < PROGRESS_EVERY_MS) return
+    last = { stage, atMs: elapsedMs }
+    const percent = bytes !== undefined && totalBytes ? Math.floor((100 * bytes) / totalBytes) : undefined
+    log.info(`${stage} ${what}`, { percent, seconds: Math.round(elapsedMs / 1_000) })
+  }
+}
+
+const PROGRESS_EVERY_MS = 3_000
 
 function connectAddress(options: StartOptions, log: Log): HostFacts['connect'] {
   const { remoteAccess, connectHost } = options.server

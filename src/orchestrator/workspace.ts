@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { diskFull, isDiskFull, reasonOf } from './write-failure.ts'
 
 /** What opencode is told when a workspace has no config of its own: only where its schema is. */
 const STARTER_CONFIG = `${JSON.stringify({ $schema: 'https://opencode.ai/config.json' }, null, 2)}\n`
 
 /**
  * The real path of the workspace, nothing created yet. `undefined` when it does not exist and may be created.
- * @throws OpenworkError workspace_not_found, workspace_not_a_folder, workspace_unreadable
+ * @throws OpenworkError workspace_not_found, workspace_not_a_folder, workspace_unusable
  */
 export function findWorkspace(path: string, mayCreate: boolean): string | undefined {
   let isFolder: boolean
@@ -22,12 +24,10 @@ export function findWorkspace(path: string, mayCreate: boolean): string | undefi
         })
       case 'ENOTDIR':
         throw notAFolder(path)
-      case 'EACCES':
-        throw new OpenworkError('workspace_unreadable', `The workspace ${path} cannot be read: permission denied`, {
-          hint: 'Pass a folder that you may read with --workspace.',
-        })
-      default:
-        throw error
+      default: {
+        const reason = reasonOf(error)
+        throw reason === undefined ? error : unusableWorkspace(path, reason, error)
+      }
     }
   }
   if (!isFolder) throw notAFolder(path)
@@ -37,23 +37,42 @@ export function findWorkspace(path: string, mayCreate: boolean): string | undefi
 /**
  * Creates the workspace when that was asked for, and gives it an `opencode.jsonc` when it has no opencode config.
  * A folder that cannot be written gets none: opencode works without. May run twice.
+ *
+ * @throws OpenworkError workspace_unusable, disk_full
  */
-export function ensureWorkspace(path: string): { path: string; created: boolean } {
+export function ensureWorkspace(path: string): { path: string; created: boolean; configured: boolean } {
   const created = !existsSync(path)
-  mkdirSync(path, { recursive: true })
-  const real = realpathSync(path)
-  const hasConfig = ['opencode.jsonc', 'opencode.json'].some(name => existsSync(join(real, name)))
-  if (!hasConfig) {
-    try {
-      writeFileSync(join(real, 'opencode.jsonc'), STARTER_CONFIG, { flag: 'wx' })
-    } catch (error) {
-      if (!['EACCES', 'EPERM', 'EROFS', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
-    }
+  try {
+    mkdirSync(path, { recursive: true })
+    const real = realpathSync(path)
+    return { path: real, created, configured: ensureConfig(real) }
+  } catch (error) {
+    if (isDiskFull(error)) throw diskFull(path, '--workspace', error)
+    const reason = reasonOf(error)
+    throw reason === undefined ? error : unusableWorkspace(path, reason, error)
   }
-  return { path: real, created }
+}
+
+/** Whether the starter config was written. */
+function ensureConfig(workspace: string): boolean {
+  if (['opencode.jsonc', 'opencode.json'].some(name => existsSync(join(workspace, name)))) return false
+  const path = join(workspace, 'opencode.jsonc')
+  try {
+    writeFileAtomic.sync(path, STARTER_CONFIG)
+    return true
+  } catch (error) {
+    if (['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) return false
+    throw error
+  }
 }
 
 const notAFolder = (path: string): OpenworkError =>
   new OpenworkError('workspace_not_a_folder', `The workspace ${path} is a file, not a folder`, {
     hint: 'Pass the folder to work in with --workspace.',
+  })
+
+const unusableWorkspace = (path: string, reason: string, cause: unknown): OpenworkError =>
+  new OpenworkError('workspace_unusable', `The workspace ${path} cannot be used: ${reason}`, {
+    hint: 'Pass another folder with --workspace.',
+    cause,
   })

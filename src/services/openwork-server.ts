@@ -1,3 +1,4 @@
+import { PROBE_USER_AGENT } from '../api/health.ts'
 import { FAILURES } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
@@ -27,6 +28,8 @@ export type OpenworkServerInput = {
   /** Folder of this workspace's server state: issued tokens, audit. */
   stateDir: string
   tokenStore: string
+  /** Its config file. Not the user's for a stand-alone server: what a host was asked for is passed on whole. */
+  configFile: string
   /** What to clean up after us when we are killed: see `src/bin/openwork-server.ts`. */
   runRecord: string
   runId: string
@@ -68,6 +71,7 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     OPENWORK_LOG_FORMAT: input.logFormat,
     OPENWORK_DATA_DIR: input.stateDir,
     OPENWORK_TOKEN_STORE: input.tokenStore,
+    OPENWORK_SERVER_CONFIG: input.configFile,
     OPENWORK_RUN_RECORD: input.runRecord,
     OPENWORK_ALLOWED_HOSTS: input.allowedHosts.join(','),
     OTEL_RESOURCE_ATTRIBUTES: resourceAttributes(input.env.OTEL_RESOURCE_ATTRIBUTES, OPENWORK_SERVER, input.runId),
@@ -82,7 +86,7 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
   ready: {
     kind: 'http',
     url: `${httpOrigin(loopbackOf(input.host), input.port)}/health`,
-    headers: {},
+    headers: { 'user-agent': PROBE_USER_AGENT },
     everyMs: 100,
     tryMs: 1_000,
     withinMs: input.readyWithinMs,

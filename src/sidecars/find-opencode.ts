@@ -80,7 +80,16 @@ export async function findOpencode(request: OpencodeRequest): Promise<FoundOpenc
   throw summary(failures, pins.version)
 }
 
-function refuseContradictions({ source, explicitBin, allowExternal }: OpencodeRequest): void {
+/**
+ * The part that needs no look at the machine, for callers who refuse before they begin.
+ *
+ * @throws OpenworkError `external_not_allowed`, `flags_conflict`
+ */
+export function refuseContradictions({
+  source,
+  explicitBin,
+  allowExternal,
+}: Pick<OpencodeRequest, 'source' | 'explicitBin' | 'allowExternal'>): void {
   if (explicitBin !== undefined && (source === 'bundled' || source === 'downloaded'))
     throw new OpenworkError('flags_conflict', `--opencode-bin cannot be used with --opencode-source ${source}`, {
       hint: 'Leave one of the two out.',

@@ -11,8 +11,8 @@ const FIRST_PAUSE_MS = 10
 /**
  * One try: true for a 2xx answer. Never takes longer than `tryMs`, never rejects, and leaves no connection open.
  *
- * By `node:http`, not `fetch`: with HTTP_PROXY set Bun's fetch asks the proxy for loopback addresses too, and has no
- * way to forbid it (seen with Bun 1.4.5).
+ * By `node:http`, not `fetch`: that one keeps its connection open, asks the user's proxy for loopback addresses too, and
+ * has to be talked out of both (seen with Bun 1.4.5).
  */
 export function askOnce({ url, headers, tryMs }: HttpProbe, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false)

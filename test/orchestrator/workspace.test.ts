@@ -43,7 +43,7 @@ describe('the workspace', () => {
     })
     expect(findWorkspace(missing, true)).toBeUndefined()
     expect(existsSync(missing)).toBe(false)
-    expect(ensureWorkspace(missing)).toEqual({ path: missing, created: true })
+    expect(ensureWorkspace(missing)).toEqual({ path: missing, created: true, configured: true })
   })
 
   test('must be a folder', () => {
@@ -66,6 +66,16 @@ describe('the workspace', () => {
     writeFileSync(join(other.path, 'opencode.json'), '{"model":"mine"}')
     ensureWorkspace(other.path)
     expect(existsSync(join(other.path, 'opencode.jsonc'))).toBe(false)
+  })
+
+  test.each(['x'.repeat(300), '/proc/nowhere/below'])('that cannot be made is refused with a code: %p', name => {
+    using temp = tempFolder()
+    const path = join(temp.path, name)
+    const at = name.startsWith('/') ? name : path
+
+    const failure = failureOf(() => findWorkspace(at, true) ?? ensureWorkspace(at))
+
+    expect(failure).toMatchObject({ code: 'workspace_unusable', message: expect.stringContaining(at) })
   })
 
   test('is known by its real path', () => {

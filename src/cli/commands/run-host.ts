@@ -18,7 +18,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   const interruptions = takeInterruptions()
   const { log, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {
-    log.debug('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
+    log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
     const started = await start(options, {
       env: context.env,
       cwd: context.cwd,
@@ -31,16 +31,22 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
     })
     return await useHost(values, { ...started, options }, { context, log, interruptions })
   } catch (error) {
-    if (!interruptions.signal.aborted) throw error
-    throw new OpenworkError('interrupted', 'Interrupted; everything that was started is down again', {
-      exitCode: interruptions.exitCode(),
-      cause: error,
-    })
+    const failure = interruptions.signal.aborted ? interrupted(interruptions, error) : error
+    // stderr has it too; but a collector of records reads only these.
+    if (options.logFormat === 'json' && failure instanceof OpenworkError)
+      log.error(`run failed: ${failure.message}`, { code: failure.code })
+    throw failure
   } finally {
     await flush()
     interruptions.release()
   }
 }
+
+const interrupted = (interruptions: Interruptions, cause: unknown): OpenworkError =>
+  new OpenworkError('interrupted', 'Interrupted; everything that was started is down again', {
+    exitCode: interruptions.exitCode(),
+    cause,
+  })
 
 type Surroundings = { context: Context; log: Log; interruptions: Interruptions }
 
@@ -50,10 +56,12 @@ async function useHost(values: StartValues, readiness: Readiness, around: Surrou
   const { context, log } = around
   let heartbeat: { stop(): void } | undefined
   try {
+    log.debug('what runs', readinessDocument(readiness).diagnostics)
     if (values.check || values.checkEvents) {
-      const checks = await checkHost(host, { events: values.checkEvents })
+      const checks = await checkHost(host, { events: values.checkEvents, readOnly: options.server.readOnly })
       for (const { name, tookMs } of checks) log.info(`check ok: ${name}`, { tookMs })
-      context.output.result({ ...readinessDocument(readiness), checks }, 'All checks passed')
+      log.info('all checks passed')
+      if (context.json) context.output.result({ ...readinessDocument(readiness), checks }, '')
       return 0
     }
     announce(options, readiness, around)
@@ -62,7 +70,7 @@ async function useHost(values: StartValues, readiness: Readiness, around: Surrou
     return await untilEnd(host, around)
   } finally {
     heartbeat?.stop()
-    log.debug('shutting down')
+    log.info('shutting down')
     await host.stop()
     log.info('stopped')
   }

@@ -1,3 +1,5 @@
+import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
+import { SIDECAR_SOURCES } from '../../sidecars/find-opencode.ts'
 import { bool, enumeration, integer, list, path, port, secret, text, url } from '../kit/flags.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 
@@ -7,8 +9,6 @@ const SERVER = 'OpenWork server'
 const SIDECARS = 'Where binaries come from'
 const OUTPUT = 'Output'
 const RUN = 'Run'
-
-const SOURCES = ['auto', 'bundled', 'downloaded', 'external'] as const
 
 /** The flags of `start` and `serve`. */
 export const startFlags = {
@@ -44,7 +44,7 @@ export const startFlags = {
   openworkPort: port({
     group: SERVER,
     env: 'OPENWORK_PORT',
-    default: 8787,
+    default: DEFAULT_SERVER_PORT,
     summary:
       'Port of the OpenWork server; 0 takes any free one. When the default is busy another is taken and announced',
   }),
@@ -63,7 +63,7 @@ export const startFlags = {
     env: 'OPENWORK_APPROVAL_MODE',
     values: ['manual', 'auto'] as const,
     default: 'manual',
-    summary: 'Whether changes by remote clients wait for an approval',
+    summary: 'Whether changes through the routes of the server wait for an approval; opencode asks its own questions',
   }),
   approvalTimeout: integer({
     group: SERVER,
@@ -86,6 +86,14 @@ export const startFlags = {
     default: [],
     valueName: 'origins',
     summary: 'Web origins that may use the server from a browser, separated by commas; * for any',
+  }),
+
+  allowedHosts: list({
+    group: SERVER,
+    env: 'OPENWORK_ALLOWED_HOSTS',
+    default: [],
+    valueName: 'names',
+    summary: 'Host names, beside addresses, under which clients reach the server',
   }),
 
   opencodeBin: text({
@@ -127,12 +135,14 @@ export const startFlags = {
   }),
   opencodeHotReload: bool({
     group: OPENCODE,
+    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD',
     default: true,
     summary: 'Take over changed skills, commands, agents and config while running',
   }),
   opencodeHotReloadDebounceMs: integer({
     group: OPENCODE,
+    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD_DEBOUNCE_MS',
     min: 50,
     max: 3_600_000,
@@ -142,6 +152,7 @@ export const startFlags = {
   }),
   opencodeHotReloadCooldownMs: integer({
     group: OPENCODE,
+    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD_COOLDOWN_MS',
     min: 100,
     max: 3_600_000,
@@ -153,14 +164,14 @@ export const startFlags = {
   opencodeSource: enumeration({
     group: SIDECARS,
     env: 'OPENWORK_OPENCODE_SOURCE',
-    values: SOURCES,
+    values: SIDECAR_SOURCES,
     default: 'auto',
     summary: 'Where opencode is taken from',
   }),
   sidecarSource: enumeration({
     group: SIDECARS,
     env: 'OPENWORK_SIDECAR_SOURCE',
-    values: SOURCES,
+    values: SIDECAR_SOURCES,
     default: 'auto',
     summary: 'Where our own programs are taken from; they are built in',
   }),
@@ -218,6 +229,41 @@ export const startFlags = {
     default: false,
     hidden: true,
     summary: 'End the run when the bridge ends',
+  }),
+  opencodeRouterBin: text({ group: RUN, env: 'OPENCODE_ROUTER_BIN', hidden: true, summary: 'Run this bridge' }),
+  opencodeRouterHealthPort: port({
+    group: RUN,
+    env: 'OPENCODE_ROUTER_HEALTH_PORT',
+    hidden: true,
+    summary: 'Port of the bridge',
+  }),
+  openworkServerBin: text({ group: RUN, env: 'OPENWORK_SERVER_BIN', hidden: true, summary: 'Run this server' }),
+  sandboxImage: text({ group: RUN, env: 'OPENWORK_SANDBOX_IMAGE', hidden: true, summary: 'Image of the container' }),
+  sandboxPersistDir: path({
+    group: RUN,
+    env: 'OPENWORK_SANDBOX_PERSIST_DIR',
+    hidden: true,
+    summary: 'Folder mounted at /persist',
+  }),
+  sandboxMount: list({ group: RUN, env: 'OPENWORK_SANDBOX_MOUNT', hidden: true, summary: 'Further mounts' }),
+  opencodeUsername: secret({
+    group: RUN,
+    env: ['OPENWORK_OPENCODE_USERNAME', 'OPENCODE_SERVER_USERNAME'],
+    hidden: true,
+    summary: 'User name for opencode, from a program that embeds us',
+  }),
+  opencodePassword: secret({
+    group: RUN,
+    env: ['OPENWORK_OPENCODE_PASSWORD', 'OPENCODE_SERVER_PASSWORD'],
+    hidden: true,
+    summary: 'Password for opencode, from a program that embeds us',
+  }),
+  allowInjectedCredentials: bool({
+    group: RUN,
+    env: 'OPENWORK_INTERNAL_ALLOW_OPENCODE_CREDENTIALS',
+    default: false,
+    hidden: true,
+    summary: 'Take the two above',
   }),
   internalDevMode: bool({
     group: RUN,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
+import { refuseContradictions } from '../../sidecars/find-opencode.ts'
 import type { Source } from '../kit/context.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import type { startFlags } from './start-flags.ts'
@@ -15,27 +16,19 @@ const LOOPBACK: Readonly<Record<string, string>> = { '127.0.0.1': '127.0.0.1', l
  * What was typed, as options. All rules that span several flags are here; nothing is created or looked up.
  * @throws OpenworkError flags_conflict, invalid_value, not_available
  */
-export function parseStartOptions(values: StartValues, source: (flag: 'openworkPort') => Source): StartOptions {
+export function parseStartOptions(values: StartValues, source: (flag: keyof StartValues) => Source): StartOptions {
   refuseWhatIsNotBuilt(values)
   if (!values.opencodeAuth)
     throw new OpenworkError('invalid_value', '--opencode-auth cannot be turned off', {
       hint: 'opencode would run commands for any program on this machine. Leave the flag out.',
     })
-  if (values.opencodeBin !== undefined && !values.allowExternal)
-    throw new OpenworkError('flags_conflict', '--opencode-bin needs --allow-external', {
-      hint: 'That binary is not the one this release was verified with: add --allow-external if you trust it.',
-    })
-  if (values.opencodeBin !== undefined && ['bundled', 'downloaded'].includes(values.opencodeSource))
-    throw new OpenworkError(
-      'flags_conflict',
-      `--opencode-bin and --opencode-source ${values.opencodeSource} contradict each other`,
-      { hint: 'Leave one of them out.' },
-    )
+  const { opencodeSource, opencodeBin, allowExternal } = values
+  refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal })
   const remoteAccess = parseRemoteAccess(values)
   const releases = `https://github.com/different-ai/openwork/releases/download/openwork-orchestrator-v${VERSION}`
   const baseUrl = (values.sidecarBaseUrl ?? releases).replace(/\/+$/, '')
   return {
-    runId: values.runId ?? randomUUID(),
+    runId: parseRunId(values.runId),
     workspace: values.workspace,
     createWorkspace: values.createWorkspace,
     dataDir: values.dataDir,
@@ -43,6 +36,7 @@ export function parseStartOptions(values: StartValues, source: (flag: 'openworkP
     verbose: values.verbose,
     logFormat: values.logFormat,
     opencode: {
+      credentials: parseInjectedCredentials(values, source),
       bin: values.opencodeBin,
       source: values.opencodeSource,
       host: parseLoopback(values.opencodeHost),
@@ -70,9 +64,49 @@ export function parseStartOptions(values: StartValues, source: (flag: 'openworkP
       hostToken: values.openworkHostToken,
       approval: { mode: values.approval, timeoutMs: values.approvalTimeout },
       readOnly: values.readOnly,
-      cors: values.cors,
+      cors: values.cors.map(parseOrigin),
+      allowedHosts: values.allowedHosts,
     },
   }
+}
+
+/** Part of every log record, of labels and of file names. */
+function parseRunId(given: string | undefined): string {
+  if (given === undefined) return randomUUID()
+  if (/^[\x21-\x7e]{1,64}$/.test(given)) return given
+  throw new OpenworkError('invalid_value', '--run-id must be 1 to 64 visible ASCII characters without spaces', {
+    hint: 'Leave it out to get a random one.',
+  })
+}
+
+/** `*`, or scheme and host as browsers send them: without the slash that people copy along. */
+function parseOrigin(given: string): string {
+  const origin = given.trim().replace(/\/+$/, '')
+  if (origin === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+$/i.test(origin)) return origin
+  throw new OpenworkError('invalid_value', `--cors takes origins like https://app.example or *, got ${given}`)
+}
+
+/**
+ * Credentials for opencode from a program that embeds us and talks to opencode itself. Only with its switch: a variable
+ * that happens to be set must not weaken what is otherwise random.
+ */
+function parseInjectedCredentials(
+  { opencodeUsername: username, opencodePassword: password, allowInjectedCredentials }: StartValues,
+  source: (flag: keyof StartValues) => Source,
+): StartOptions['opencode']['credentials'] {
+  if (!allowInjectedCredentials) {
+    if (source('opencodeUsername') !== 'flag' && source('opencodePassword') !== 'flag') return undefined
+    throw new OpenworkError(
+      'flags_conflict',
+      '--opencode-username and --opencode-password are for programs, not people',
+      {
+        hint: 'Leave them out: new credentials are made for each run, and --json prints them.',
+      },
+    )
+  }
+  if (!username && !password) return undefined
+  if (username && password) return { username, password }
+  throw new OpenworkError('missing_flag', 'The user name and the password for opencode go together; one is missing')
 }
 
 /** Accepted by name, so that nobody believes to have what is not there: a sandbox above all. */
@@ -88,7 +122,17 @@ function refuseWhatIsNotBuilt(values: StartValues): void {
   if (values.detach) refuse('--detach', 'Run `openwork serve` under a service manager, or in tmux.')
   if (values.tui) refuse('--tui', 'Leave it out: logs are shown instead of the dashboard.')
   if (values.opencodeRouter) refuse('--opencode-router', 'Leave it out, or pass --no-opencode-router.')
-  if (values.opencodeRouterRequired) refuse('--opencode-router-required', 'Leave it out.')
+  const bridge = 'The Telegram and Slack bridge is not written yet: leave it out.'
+  if (values.opencodeRouterRequired) refuse('--opencode-router-required', bridge)
+  if (values.opencodeRouterBin !== undefined) refuse('--opencode-router-bin', bridge)
+  if (values.opencodeRouterHealthPort !== undefined) refuse('--opencode-router-health-port', bridge)
+  if (values.openworkServerBin !== undefined) refuse('--openwork-server-bin', 'Leave it out: the server is built in.')
+  for (const [flag, value] of Object.entries({
+    '--sandbox-image': values.sandboxImage,
+    '--sandbox-persist-dir': values.sandboxPersistDir,
+    '--sandbox-mount': values.sandboxMount,
+  }))
+    if (value !== undefined) refuse(flag, 'There is no sandbox yet: leave it out.')
 }
 
 function parseLoopback(host: string): string {
@@ -101,12 +145,12 @@ function parseLoopback(host: string): string {
 
 function parseRemoteAccess({ openworkHost, remoteAccess, connectHost }: StartValues): boolean {
   const host = openworkHost?.trim().toLowerCase()
-  if (host !== undefined && host !== '0.0.0.0' && !(host in LOOPBACK))
+  if (host !== undefined && !['127.0.0.1', 'localhost', '0.0.0.0'].includes(host))
     throw new OpenworkError(
       'invalid_value',
-      `--openwork-host must be a loopback address or 0.0.0.0, got ${openworkHost}`,
+      `--openwork-host must be 127.0.0.1, localhost or 0.0.0.0, got ${openworkHost}`,
       {
-        hint: 'Allowed are 127.0.0.1, localhost and 0.0.0.0 (the same as --remote-access).',
+        hint: '0.0.0.0 is the same as --remote-access.',
       },
     )
   const isRemote = remoteAccess || host === '0.0.0.0'

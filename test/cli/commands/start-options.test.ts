@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { parseStartOptions, type StartValues } from '../../../src/cli/commands/start-options.ts'
+import { secret } from '../../../src/shared/secret.ts'
 
 const TYPED_NOTHING: StartValues = {
   workspace: '/w',
@@ -15,6 +16,7 @@ const TYPED_NOTHING: StartValues = {
   approvalTimeout: 30_000,
   readOnly: false,
   cors: [],
+  allowedHosts: [],
   opencodeBin: undefined,
   opencodeHost: '127.0.0.1',
   opencodePort: undefined,
@@ -37,6 +39,15 @@ const TYPED_NOTHING: StartValues = {
   sandbox: 'none',
   opencodeRouter: undefined,
   opencodeRouterRequired: false,
+  opencodeRouterBin: undefined,
+  opencodeRouterHealthPort: undefined,
+  openworkServerBin: undefined,
+  sandboxImage: undefined,
+  sandboxPersistDir: undefined,
+  sandboxMount: undefined,
+  opencodeUsername: undefined,
+  opencodePassword: undefined,
+  allowInjectedCredentials: false,
   internalDevMode: false,
   runId: undefined,
   logFormat: 'pretty',
@@ -44,8 +55,8 @@ const TYPED_NOTHING: StartValues = {
   verbose: false,
 }
 
-const parse = (typed: Partial<StartValues>, portSource: 'flag' | 'default' = 'default') =>
-  parseStartOptions({ ...TYPED_NOTHING, ...typed }, () => portSource)
+const parse = (typed: Partial<StartValues>, source: 'flag' | 'env' = 'env') =>
+  parseStartOptions({ ...TYPED_NOTHING, ...typed }, flag => (flag in typed ? source : 'default'))
 
 const failureOf = (typed: Partial<StartValues>): unknown => {
   try {
@@ -83,7 +94,12 @@ describe('start options', () => {
     [{ openworkHost: '192.168.1.1' }, 'invalid_value', '192.168.1.1'],
     [{ opencodeHost: '0.0.0.0' }, 'invalid_value', '0.0.0.0'],
     [{ opencodeAuth: false }, 'invalid_value', '--opencode-auth'],
-    [{ opencodeBin: './opencode' }, 'flags_conflict', '--allow-external'],
+    [{ opencodeBin: './opencode' }, 'external_not_allowed', './opencode'],
+    [{ opencodeSource: 'external' }, 'external_not_allowed', 'external'],
+    [{ cors: ['foo'] }, 'invalid_value', 'foo'],
+    [{ runId: 'x'.repeat(65) }, 'invalid_value', '--run-id'],
+    [{ openworkHost: '::1' }, 'invalid_value', '::1'],
+    [{ sandboxImage: 'debian' }, 'not_available', '--sandbox-image'],
     [{ opencodeBin: 'o', allowExternal: true, opencodeSource: 'bundled' }, 'flags_conflict', '--opencode-source'],
     [{ connectHost: 'box' }, 'flags_conflict', '--remote-access'],
     [{ sandbox: 'docker' }, 'not_available', '--sandbox docker'],
@@ -91,7 +107,24 @@ describe('start options', () => {
     [{ opencodeRouter: true }, 'not_available', '--opencode-router'],
     [{ tui: true }, 'not_available', '--tui'],
   ] as const)('refuse %p', (typed, code, named) => {
-    expect(failureOf(typed)).toMatchObject({ code, message: expect.stringContaining(named), hint: expect.any(String) })
+    expect(failureOf(typed)).toMatchObject({ code, message: expect.stringContaining(named) })
+  })
+
+  test('take origins as browsers send them', () => {
+    expect(parse({ cors: ['https://app.example/', '*', 'tauri://localhost'] }).server.cors).toEqual([
+      'https://app.example',
+      '*',
+      'tauri://localhost',
+    ])
+  })
+
+  test('take opencode credentials from a program with its switch only, and both or none', () => {
+    const pair = { opencodeUsername: secret('u'), opencodePassword: secret('p') }
+    expect(parse(pair).opencode.credentials).toBeUndefined()
+    expect(() => parse(pair, 'flag')).toThrow('not people')
+    const given = parse({ ...pair, allowInjectedCredentials: true }).opencode.credentials
+    expect(given?.password.reveal()).toBe('p')
+    expect(() => parse({ opencodeUsername: secret('u'), allowInjectedCredentials: true })).toThrow('one is missing')
   })
 
   test('accept what only turns off something that is not there', () => {

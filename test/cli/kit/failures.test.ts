@@ -95,7 +95,7 @@ test('a failure a user can act on is one line, and what to do on the next', asyn
 
 test('a failure that is that of a child ends with the exit code of the child', async () => {
   const program = doing(async () => {
-    throw new OpenworkError('service_down', 'opencode ended', { exitCode: 42 })
+    throw new OpenworkError('check_failed', 'opencode ended', { exitCode: 42 })
   })
   for (const argv of [[], ['--json']]) expect((await run(argv, { program })).code).toBe(42)
 })
