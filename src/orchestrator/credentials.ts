@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import writeFileAtomic from 'write-file-atomic'
 import { systemCode } from '../shared/errors.ts'
-import { type Secret, secret } from '../shared/secret.ts'
+import { reveal, type Secret, secret } from '../shared/secret.ts'
 import { writing } from './write-failure.ts'
 
 export type Credentials = {
@@ -20,8 +20,8 @@ export async function ensureCredentials(
   path: string,
   given: { token: Secret | undefined; hostToken: Secret | undefined },
 ): Promise<Credentials> {
-  const kept = readKept(path)
-  const own = { token: kept?.token ?? randomUUID(), hostToken: kept?.hostToken ?? randomUUID() }
+  const kept = readCredentials(path)
+  const own = { token: reveal(kept?.token ?? randomUUID()), hostToken: reveal(kept?.hostToken ?? randomUUID()) }
   const isNeeded = !given.token || !given.hostToken
   if (isNeeded && !kept) {
     await writing(path, () => writeFileAtomic(path, `${JSON.stringify(own, null, 2)}\n`, { mode: 0o600 }))
@@ -35,12 +35,13 @@ export const newOpencodeCredentials = (): { username: Secret; password: Secret }
   password: secret(randomBytes(32).toString('hex')),
 })
 
-function readKept(path: string): { token: string; hostToken: string } | undefined {
+/** The tokens kept for a workspace, if there are any. */
+export function readCredentials(path: string): Credentials | undefined {
   try {
     const kept: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (typeof kept !== 'object' || kept === null) return undefined
     const { token, hostToken } = kept as Record<string, unknown>
-    return isToken(token) && isToken(hostToken) ? { token, hostToken } : undefined
+    return isToken(token) && isToken(hostToken) ? { token: secret(token), hostToken: secret(hostToken) } : undefined
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined // none yet, or unusable: made anew
     throw error

@@ -1,0 +1,106 @@
+import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
+import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import type { Secret } from '../shared/secret.ts'
+import { dataDirFlag } from './commands/data-dir-flag.ts'
+import type { Context } from './kit/context.ts'
+import { secret, url } from './kit/flags.ts'
+
+const serverFlags = {
+  openworkUrl: url({
+    env: ['OPENWORK_URL', 'OPENWORK_SERVER_URL'],
+    summary: 'OpenWork server to ask',
+    defaultText: 'the host running on this machine',
+  }),
+  dataDir: dataDirFlag,
+}
+
+/** Flags of a command that acts as a client of an OpenWork server. */
+export const clientFlags = {
+  ...serverFlags,
+  token: secret({
+    env: 'OPENWORK_TOKEN',
+    summary: 'Its client token; kept by a host on this machine',
+  }),
+  openworkToken: secret({ hidden: true, summary: 'Older name of --token' }),
+}
+
+/** Flags of a command that acts as the host of an OpenWork server. */
+export const hostFlags = {
+  ...serverFlags,
+  hostToken: secret({
+    env: 'OPENWORK_HOST_TOKEN',
+    summary: 'Its host token; kept by a host on this machine',
+  }),
+}
+
+type Values = {
+  openworkUrl: string | undefined
+  dataDir: string
+  token?: Secret | undefined
+  openworkToken?: Secret | undefined
+  hostToken?: Secret | undefined
+}
+
+export type ServerConnection = {
+  client: OpenworkClient
+  /** Where the server is asked. */
+  url: string
+  /** Where others reach it. */
+  connectUrl: string
+  /** The client or host token used. */
+  token: Secret
+}
+
+/** A change may have to wait for its approval, 30 s unless the host was told otherwise. */
+const TIMEOUT_MS = 60_000
+
+/**
+ * The server a command is for: the one named, else the only host of the data dir that runs. Its token is the one given,
+ * else the one kept for that host. Nothing is asked of the server yet.
+ *
+ * @throws OpenworkError no_running_host, several_running_hosts, missing_flag
+ */
+export async function connect(
+  values: Values,
+  { redactor }: Pick<Context, 'redactor'>,
+  { as, timeoutMs = TIMEOUT_MS }: { as: 'client' | 'host'; timeoutMs?: number },
+): Promise<ServerConnection> {
+  const given = as === 'host' ? values.hostToken : (values.token ?? values.openworkToken)
+  const host = await hostMeant(values, given !== undefined)
+  const kept = as === 'host' ? host?.credentials?.hostToken : host?.credentials?.token
+  const token = given ?? kept
+  const baseUrl = values.openworkUrl ?? host?.baseUrl
+  if (token === undefined || baseUrl === undefined) throw noToken(as)
+  redactor.add(token)
+  return {
+    client: openworkClient({ baseUrl, timeoutMs, ...(as === 'host' ? { hostToken: token } : { token }) }),
+    url: baseUrl,
+    connectUrl: host?.connectUrl ?? baseUrl,
+    token,
+  }
+}
+
+/** Undefined when the server named is none of this machine's. */
+async function hostMeant({ openworkUrl, dataDir }: Values, hasToken: boolean): Promise<LocalHost | undefined> {
+  if (openworkUrl !== undefined && hasToken) return undefined
+  const hosts = await listLocalHosts(dataDir)
+  if (openworkUrl !== undefined) return hosts.find(host => [host.baseUrl, host.connectUrl].includes(openworkUrl))
+  const [host, ...others] = hosts
+  if (!host)
+    throw new OpenworkError('no_running_host', `No host is running with the data dir ${dataDir}`, {
+      hint: 'Start one with `openwork start`, or name a server with --openwork-url.',
+    })
+  if (others.length > 0)
+    throw new OpenworkError(
+      'several_running_hosts',
+      `${hosts.length} hosts are running: ${hosts.map(({ baseUrl, workspace }) => `${baseUrl} (${workspace})`).join(', ')}`,
+      { hint: 'Name the one you mean with --openwork-url.' },
+    )
+  return host
+}
+
+const noToken = (as: 'client' | 'host'): OpenworkError =>
+  new OpenworkError('missing_flag', `The server's ${as} token is needed`, {
+    hint: as === 'host' ? 'Pass --host-token or OPENWORK_HOST_TOKEN.' : 'Pass --token or OPENWORK_TOKEN.',
+  })
