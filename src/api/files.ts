@@ -90,7 +90,17 @@ export const writeBatchReply = z.object({
 })
 
 /** Blank and missing paths fail the whole request with `invalid_path`; an unknown type only its own item. */
-const operation = z.looseObject({ type: z.string() })
+const operation = z.object({
+  type: z.string(),
+  path: z.unknown().optional(),
+  from: z.unknown().optional(),
+  to: z.unknown().optional(),
+  /** Of `delete`: a folder with what is in it. */
+  recursive: z.unknown().optional(),
+  /** Of `rename`: replace the file that has the new name. */
+  overwrite: z.unknown().optional(),
+})
+export type OperationRequest = z.infer<typeof operation>
 export const operationsRequest = z.object({ operations: z.array(operation).min(1).max(MAX_BATCH_ITEMS) })
 
 const pathOperation = z.object({ ok: z.literal(true), type: z.enum(['mkdir', 'delete']), path: z.string() })
@@ -102,8 +112,11 @@ const renameOperation = z.object({
   /** Of the file under its new name; the old one is void. */
   revision: z.string(),
 })
+const operationItem = z.union([pathOperation, renameOperation, itemFailure])
+export type OperationItem = z.infer<typeof operationItem>
+
 export const operationsReply = z.object({
-  items: z.array(z.union([pathOperation, renameOperation, itemFailure])),
+  items: z.array(operationItem),
   cursor: z.number(),
 })
 

@@ -53,12 +53,23 @@ export async function findRelativePath(root: string, input: string): Promise<str
  * holds the folder (`openFolder`) instead. Throws `invalid_path`.
  */
 export async function resolveInside(root: string, relative: string): Promise<string> {
-  const realRoot = await realpath(root)
+  const realRoot = await findRoot(root)
   const path = parseRelativePath(relative)
   const segments = path.split('/')
   for (let known = segments.length - 1; ; known -= 1) {
     const found = await findFolder(join(realRoot, ...segments.slice(0, known)), relative)
     if (found !== undefined) return join(requireInside(realRoot, found, relative), ...segments.slice(known))
+  }
+}
+
+/** The real path of a workspace's folder. Throws `workspace_not_a_folder` when it is gone. */
+export async function findRoot(root: string): Promise<string> {
+  try {
+    return await realpath(root)
+  } catch (cause) {
+    if (systemCode(cause) === undefined) throw cause
+    const reason = systemCode(cause) === 'ENOENT' ? 'is gone' : `cannot be opened (${systemCode(cause)})`
+    throw new OpenworkError('workspace_not_a_folder', `The folder of the workspace ${reason}`, { cause })
   }
 }
 

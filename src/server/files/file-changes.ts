@@ -1,0 +1,192 @@
+import type { BigIntStats } from 'node:fs'
+import { mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { type Expectation, findEntry, renameToFree, taken, writeAtomically } from './atomic-write.ts'
+import { openPlace, type Place } from './folder.ts'
+import { Leftovers, removeLeftovers } from './leftovers.ts'
+import { PathLocks } from './path-locks.ts'
+import { revisionOf, wholeMs } from './revision.ts'
+import { resolveInside } from './safe-path.ts'
+
+/** A change that happened, for the listing and its events. Paths are relative to the workspace. */
+export type ChangeNote =
+  | { type: 'write'; path: string; revision: string }
+  | { type: 'mkdir'; path: string }
+  | { type: 'delete'; path: string }
+  | { type: 'rename'; path: string; toPath: string; revision: string }
+
+/** Where a change is made, and who is told of it: at once, before the next change of the same place begins. */
+export type Target = { root: string; note(change: ChangeNote): void }
+
+export type Written = { bytes: number; updatedAt: number; revision: string; previousRevision: string | null }
+
+/** How often a change looks for its folders again when somebody moves them away under its hands. */
+const ATTEMPTS = 5
+
+/**
+ * Changes the files of workspaces, changes of one place one after the other. Paths are those of `findRelativePath`.
+ * Everything throws `invalid_path` for a path that leads out of the workspace at the moment of use, and system errors.
+ */
+export class FileChanges {
+  /** For all workspaces together: one may lie in another. */
+  readonly #locks = new PathLocks()
+  readonly #leftovers = new Leftovers()
+
+  /** Creates the folders too. Throws `conflict` (`details`: `expectedRevision`, `currentRevision`). */
+  write(target: Target, path: string, bytes: Uint8Array, expected: Expectation): Promise<Written> {
+    return this.#at(target.root, [path], async ([real]) => {
+      // Nothing is created for a write that will not happen.
+      const isNew = expected.be === 'revision' && !(await this.#exists(target.root, path))
+      if (isNew) throw staleRevision(expected.revision)
+      await using place = await openCreated(target.root, path, real)
+      await this.#leftovers.sweepBeside(place, Date.now())
+      const { written, previous } = await writeAtomically(place, bytes, { expected, given: path })
+      const revision = revisionOf(written)
+      target.note({ type: 'write', path, revision })
+      return {
+        bytes: bytes.length,
+        updatedAt: wholeMs(written),
+        revision,
+        previousRevision: previous ? revisionOf(previous) : null,
+      }
+    })
+  }
+
+  /** With its parents; one that is there is fine. Throws `conflict` when something else is. */
+  mkdir(target: Target, path: string): Promise<void> {
+    return this.#at(target.root, [path], async ([real]) => {
+      await using place = await openCreated(target.root, path, real)
+      try {
+        await mkdir(place.path)
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error
+        if ((await findEntry(place.path))?.isDirectory()) return
+        throw taken()
+      }
+      target.note({ type: 'mkdir', path })
+    })
+  }
+
+  /**
+   * A link is deleted itself, not what it leads to. Throws `file_not_found`, or `operation_failed` for a folder that is
+   * not empty, unless `recursive`.
+   */
+  delete(target: Target, path: string, { recursive }: { recursive: boolean }): Promise<void> {
+    return this.#at(target.root, [path], async ([real]) => {
+      await using place = await openFound(target.root, path, real)
+      const entry = requireEntry(await findEntry(place.path), path)
+      await place.recheck()
+      if (!entry.isDirectory()) await unlink(place.path)
+      else if (recursive) await rm(place.path, { recursive: true })
+      else await removeEmptyFolder(place.path)
+      target.note({ type: 'delete', path })
+    })
+  }
+
+  /**
+   * Creates the folders of `to`. Throws `file_not_found`, or `conflict` when there is something under the new name: a
+   * file is replaced when `overwrite`, anything else never. Resolves to the revision under the new name.
+   */
+  rename(target: Target, from: string, to: string, { overwrite }: { overwrite: boolean }): Promise<string> {
+    return this.#at(target.root, [from, to], async ([realFrom, realTo]) => {
+      await using source = await openFound(target.root, from, realFrom)
+      const entry = requireEntry(await findEntry(source.path), from)
+      await using goal = await openCreated(target.root, to, realTo)
+      await moveEntry(entry, source, goal, overwrite)
+      const revision = revisionOf((await findEntry(goal.path)) ?? entry)
+      target.note({ type: 'rename', path: from, toPath: to, revision })
+      return revision
+    })
+  }
+
+  /**
+   * Runs `work` with the real places of the paths locked. They are looked up before, since a lock needs a name, and
+   * once more by `work`: when a folder was moved meanwhile, the wrong place is locked, and all begins again.
+   */
+  async #at<Result>(
+    root: string,
+    paths: readonly string[],
+    work: (reals: readonly string[]) => Promise<Result>,
+  ): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      const reals = await Promise.all(paths.map(path => resolveInside(root, path)))
+      try {
+        return await this.#locks.with(reals, () => work(reals))
+      } catch (error) {
+        if (!(error instanceof PlaceMoved) || attempt === ATTEMPTS) throw error instanceof PlaceMoved ? moved() : error
+      }
+    }
+  }
+
+  async #exists(root: string, path: string): Promise<boolean> {
+    await using place = await openPlace(root, path)
+    return place !== undefined && (await findEntry(place.path)) !== undefined
+  }
+}
+
+/** The place is not the one that is locked any more. */
+class PlaceMoved extends Error {}
+
+const moved = (): OpenworkError =>
+  new OpenworkError('operation_failed', 'The folders of the path do not stay where they are')
+
+async function openCreated(root: string, path: string, locked: string | undefined): Promise<Place> {
+  const place = await openPlace(root, path, { create: true })
+  return requireLocked(place, locked, path)
+}
+
+async function openFound(root: string, path: string, locked: string | undefined): Promise<Place> {
+  return requireLocked(await openPlace(root, path), locked, path)
+}
+
+async function requireLocked(place: Place | undefined, locked: string | undefined, path: string): Promise<Place> {
+  if (!place) throw fileNotFound(path)
+  if (place.real === locked) return place
+  await place[Symbol.asyncDispose]()
+  throw new PlaceMoved()
+}
+
+function requireEntry(entry: BigIntStats | undefined, path: string): BigIntStats {
+  if (entry) return entry
+  throw fileNotFound(path)
+}
+
+const fileNotFound = (path: string): OpenworkError =>
+  new OpenworkError('file_not_found', `There is nothing under ${JSON.stringify(path)}`)
+
+const staleRevision = (expectedRevision: string): OpenworkError =>
+  new OpenworkError('conflict', 'The file is not there any more', {
+    details: { expectedRevision, currentRevision: null },
+  })
+
+/** What a killed writer left is not seen in listings, and must not keep a folder from looking empty. */
+async function removeEmptyFolder(path: string): Promise<void> {
+  await removeLeftovers(path, Date.now())
+  try {
+    await rmdir(path)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+    throw new OpenworkError('operation_failed', 'The folder is not empty', { hint: 'Say recursive to delete it' })
+  }
+}
+
+async function moveEntry(entry: BigIntStats, source: Place, goal: Place, overwrite: boolean): Promise<void> {
+  const there = await findEntry(goal.path)
+  await source.recheck()
+  await goal.recheck()
+  if (!there && entry.isFile()) return renameToFree(source.path, goal.path)
+  if (there && !isSameEntry(entry, source, there, goal)) {
+    if (!overwrite || !there.isFile() || !entry.isFile()) throw taken()
+  }
+  await rename(source.path, goal.path)
+}
+
+/** `Notes.md` to `notes.md`, where the file system takes both for one. */
+const isSameEntry = (entry: BigIntStats, source: Place, there: BigIntStats, goal: Place): boolean =>
+  entry.dev === there.dev &&
+  entry.ino === there.ino &&
+  dirname(source.real) === dirname(goal.real) &&
+  basename(source.real) !== basename(goal.real) &&
+  basename(source.real).toLowerCase() === basename(goal.real).toLowerCase()

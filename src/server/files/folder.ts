@@ -1,0 +1,137 @@
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readlink, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../../shared/errors.ts'
+import { findRoot, invalidPath, requireInside, unusableFolder } from './safe-path.ts'
+
+/** Where Linux shows what this process has open. A path through it leads to the very folder, wherever that is by now. */
+const OPEN_FILES = '/proc/self/fd'
+const holdsFolders = process.platform === 'linux'
+
+const OPEN_FOLDER = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
+
+/** A place in a workspace: the folder it is in, held open, and its name there. */
+export type Place = {
+  /** Absolute and real, as it was when the folder was opened. For locks, audit and people. */
+  readonly real: string
+  /** Leads to the same place, and on Linux nowhere else, whatever is renamed or replaced by a link meanwhile. */
+  readonly path: string
+  /** A path of the same kind for another name beside it. */
+  beside(name: string): string
+  /** Throws `invalid_path` when the folder is not where it was. Nothing to do on Linux, where `path` cannot be diverted. */
+  recheck(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * The place of a relative path, its folder found to be inside `root` with all links followed. Undefined when the folder
+ * is not there, unless `create`. The last segment is not looked at. Throws `invalid_path`. The caller closes it.
+ */
+export async function openPlace(
+  root: string,
+  relative: string,
+  { create = false }: { create?: boolean } = {},
+): Promise<Place | undefined> {
+  const realRoot = await findRoot(root)
+  const segments = relative.split('/')
+  const name = segments.pop() ?? ''
+  for (let known = segments.length; ; known -= 1) {
+    const folder = await Folder.open(realRoot, segments.slice(0, known).join('/'), relative)
+    if (!folder && known === 0) throw invalidPath(relative, 'the workspace folder is gone')
+    if (!folder && !create) return undefined
+    if (!folder) continue
+    const missing = segments.slice(known)
+    return placeIn(missing.length === 0 ? folder : await folder.descend(missing, relative), name, relative)
+  }
+}
+
+function placeIn(folder: Folder, name: string, given: string): Place {
+  return {
+    real: join(folder.real, name),
+    path: folder.pathOf(name),
+    beside: other => folder.pathOf(other),
+    recheck: () => folder.recheck(given),
+    [Symbol.asyncDispose]: () => folder.close(),
+  }
+}
+
+/** A folder inside a workspace. On Linux it is held by a descriptor; elsewhere by its real path, looked at again before use. */
+class Folder {
+  readonly real: string
+  readonly #handle: FileHandle | undefined
+
+  private constructor(real: string, handle: FileHandle | undefined) {
+    this.real = real
+    this.#handle = handle
+  }
+
+  /** Follows links, and only then asks where it came out. Undefined when it is not there. */
+  static async open(realRoot: string, relative: string, given: string): Promise<Folder | undefined> {
+    const path = join(realRoot, relative)
+    try {
+      return holdsFolders ? await Folder.#hold(path, realRoot, given) : await Folder.#find(path, realRoot, given)
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw unusableFolder(error, given)
+    }
+  }
+
+  static async #hold(path: string, realRoot: string, given: string): Promise<Folder> {
+    const handle = await open(path, OPEN_FOLDER)
+    try {
+      return new Folder(requireInside(realRoot, await readlink(`${OPEN_FILES}/${handle.fd}`), given), handle)
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
+  static async #find(path: string, realRoot: string, given: string): Promise<Folder> {
+    const real = await realpath(path)
+    await (await open(real, OPEN_FOLDER)).close()
+    return new Folder(requireInside(realRoot, real, given), undefined)
+  }
+
+  pathOf(name: string): string {
+    return this.#handle ? `${OPEN_FILES}/${this.#handle.fd}/${name}` : join(this.real, name)
+  }
+
+  /** Makes folders one in the other, and goes into the last. Closes itself. */
+  async descend(names: readonly string[], given: string): Promise<Folder> {
+    let folder: Folder = this
+    for (const name of names) {
+      const parent = folder
+      try {
+        folder = await parent.#enter(name, given)
+      } finally {
+        await parent.close()
+      }
+    }
+    return folder
+  }
+
+  async #enter(name: string, given: string): Promise<Folder> {
+    const path = this.pathOf(name)
+    try {
+      await mkdir(path).catch(error => {
+        if (systemCode(error) !== 'EEXIST') throw error
+      })
+      // A link put here meanwhile is not followed.
+      const handle = this.#handle && (await open(path, OPEN_FOLDER | constants.O_NOFOLLOW))
+      const folder = new Folder(join(this.real, name), handle)
+      await folder.recheck(given)
+      return folder
+    } catch (error) {
+      throw unusableFolder(error, given)
+    }
+  }
+
+  async recheck(given: string): Promise<void> {
+    if (this.#handle || (await realpath(this.real).catch(() => undefined)) === this.real) return
+    throw invalidPath(given, 'a folder of it was replaced meanwhile')
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close()
+  }
+}

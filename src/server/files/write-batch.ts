@@ -1,0 +1,84 @@
+import { MAX_BATCH_BYTES, type WriteRequest, type WrittenItem } from '../../api/files.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { type Expectation, findFile, requireExpected } from './atomic-write.ts'
+import type { FileChanges, Target } from './file-changes.ts'
+import { openPlace } from './folder.ts'
+import { failedItem, type ItemFailure } from './item-failure.ts'
+import { decodeBase64, requireFileSize } from './limits.ts'
+import { findRelativePath, resolveInside } from './safe-path.ts'
+
+export type PlannedWrite = {
+  path: string
+  absolute: string
+  bytes: Uint8Array
+  expected: Expectation
+  /** Why it will not be tried; seen before anybody is asked. */
+  refusal: (ItemFailure & { path: string }) | undefined
+}
+
+/**
+ * What a batch would do, nothing done yet. Throws `invalid_path`, `invalid_payload` or `batch_too_large` for the whole
+ * of it; what only concerns one file is its refusal.
+ */
+export async function planWrites(root: string, writes: readonly WriteRequest[]): Promise<PlannedWrite[]> {
+  let totalBytes = 0
+  const decoded = writes.map(({ contentBase64 }, index) => {
+    const bytes = decodeBase64(contentBase64, `writes.${index}.contentBase64`)
+    totalBytes += bytes.length
+    return bytes
+  })
+  if (totalBytes > MAX_BATCH_BYTES)
+    throw new OpenworkError('batch_too_large', `The files have ${totalBytes} bytes together`, {
+      hint: `Send at most ${MAX_BATCH_BYTES} at once`,
+      details: { maxBytes: MAX_BATCH_BYTES, size: totalBytes },
+    })
+  return Promise.all(writes.map((write, index) => planWrite(root, write, decoded[index] ?? new Uint8Array())))
+}
+
+async function planWrite(root: string, write: WriteRequest, bytes: Uint8Array): Promise<PlannedWrite> {
+  const path = await findRelativePath(root, write.path)
+  const absolute = await resolveInside(root, path)
+  const expected = expectationOf(write)
+  return { path, absolute, bytes, expected, refusal: await findRefusal(root, path, bytes, expected) }
+}
+
+const expectationOf = ({ ifMatchRevision, force, createOnly }: WriteRequest): Expectation => {
+  if (force) return { be: 'anything' }
+  if (createOnly) return { be: 'nothing' }
+  return ifMatchRevision === undefined ? { be: 'anything' } : { be: 'revision', revision: ifMatchRevision }
+}
+
+async function findRefusal(
+  root: string,
+  path: string,
+  bytes: Uint8Array,
+  expected: Expectation,
+): Promise<PlannedWrite['refusal']> {
+  try {
+    requireFileSize(bytes.length)
+    await using place = await openPlace(root, path)
+    requireExpected(expected, place && (await findFile(place.path, path)))
+    return undefined
+  } catch (error) {
+    return failedItem({ path }, error, 'write_failed')
+  }
+}
+
+/** Makes the planned writes, one after the other; each is judged once more, and fails alone. */
+export async function applyWrites(
+  changes: FileChanges,
+  target: Target,
+  plans: readonly PlannedWrite[],
+): Promise<(WrittenItem | (ItemFailure & { path: string }))[]> {
+  const items = []
+  for (const { path, bytes, expected, refusal } of plans) items.push(refusal ?? (await apply(path, bytes, expected)))
+  return items
+
+  async function apply(path: string, bytes: Uint8Array, expected: Expectation) {
+    try {
+      return { ok: true as const, path, ...(await changes.write(target, path, bytes, expected)) }
+    } catch (error) {
+      return failedItem({ path }, error, 'write_failed')
+    }
+  }
+}
