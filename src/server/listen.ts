@@ -14,6 +14,8 @@ import { Approvals, approvalNote } from './approvals.ts'
 import { Attempts } from './attempts.ts'
 import { AuditLog } from './audit.ts'
 import { KnownSecret } from './digest.ts'
+import { FileChanges } from './files/file-changes.ts'
+import { FileSessions } from './files/sessions.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
 import { Pairings } from './pairings.ts'
@@ -75,6 +77,8 @@ export async function listen(
       opencode: new OpencodeProxy(workspaces, streams),
       approvals,
       audit,
+      fileSessions: new FileSessions(),
+      fileChanges: new FileChanges(),
       startedMs,
     },
     admit: (access, exchange) => admit(access, exchange, admission),

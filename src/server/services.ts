@@ -11,6 +11,8 @@ import {
 import type { Access, Caller } from './admission.ts'
 import type { Approvals } from './approvals.ts'
 import type { AuditLog } from './audit.ts'
+import type { FileChanges } from './files/file-changes.ts'
+import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
 import type { Pairings } from './pairings.ts'
 import type { ServerSettings } from './settings.ts'
@@ -26,6 +28,8 @@ export type Services = {
   opencode: OpencodeProxy
   approvals: Approvals
   audit: AuditLog
+  fileSessions: FileSessions
+  fileChanges: FileChanges
   /** `performance.now()` at the start. */
   startedMs: number
 }

@@ -1,5 +1,6 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import type { Workspace } from '../../api/workspaces.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 
 /** Linux takes no longer path (PATH_MAX); a client that sends one means harm or is confused. */
@@ -60,6 +61,12 @@ export async function resolveInside(root: string, relative: string): Promise<str
     const found = await findFolder(join(realRoot, ...segments.slice(0, known)), relative)
     if (found !== undefined) return join(requireInside(realRoot, found, relative), ...segments.slice(known))
   }
+}
+
+/** The folder of a workspace. Throws `workspace_not_a_folder` for one that lives elsewhere. */
+export function requireFolder({ id, path }: Workspace): string {
+  if (path !== '') return path
+  throw new OpenworkError('workspace_not_a_folder', `Workspace "${id}" has no folder on this machine`)
 }
 
 /** The real path of a workspace's folder. Throws `workspace_not_a_folder` when it is gone. */

@@ -45,6 +45,11 @@ export class FileSessions {
     return shown(this.#held(id, caller, nowMs), nowMs)
   }
 
+  /** Whether such a session is open on that workspace, whoever opened it. */
+  isOf(id: string, workspaceId: string): boolean {
+    return this.#sessions.get(id)?.workspaceId === workspaceId
+  }
+
   /** Throws as `require`. */
   renew(id: string, caller: Caller, ttlSeconds: number | undefined, nowMs: number): FileSession {
     const session = this.#held(id, caller, nowMs)

@@ -1,10 +1,12 @@
 import { routeAt } from '../../http/route.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { sessionNotFound } from '../files/sessions.ts'
 import type { AnyServerRoute, ServerFixedRoute } from '../services.ts'
 import { listApprovals, replyApproval, watchApprovals } from './approvals.ts'
 import { readAudit } from './audit.ts'
 import { capabilities } from './capabilities.ts'
 import { readConfig } from './config.ts'
+import { closeFiles, openFiles, renewFiles } from './file-sessions.ts'
 import { health } from './health.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
@@ -36,6 +38,18 @@ const underOwnMount = (route: ServerFixedRoute): ServerFixedRoute =>
     [],
   )
 
+/** A route of a file session, under the mount of the session's workspace and no other. */
+const underSessionMount = (route: ServerFixedRoute): ServerFixedRoute =>
+  routeAt(
+    `/w/:mountId${route.path}`,
+    route,
+    ({ mountId = '', sessionId = '' }, { workspaces, fileSessions }) => {
+      workspaces.require(mountId)
+      if (!fileSessions.isOf(sessionId, mountId)) throw sessionNotFound(sessionId)
+    },
+    ['workspace_not_found', 'workspace_unauthorized'],
+  )
+
 /** Everything this server answers. */
 export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   ...[health, capabilities, whoami].flatMap(route => [route, underMount(route)]),
@@ -56,6 +70,9 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   watchApprovals,
   replyApproval,
   ...[readConfig, readAudit].flatMap(route => [route, underOwnMount(route)]),
+  openFiles,
+  underOwnMount(openFiles),
+  ...[renewFiles, closeFiles].flatMap(route => [route, underSessionMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,
 ]
