@@ -1,12 +1,14 @@
-// The built executable in a world of its own: home, data dir and workspace in a temp folder, nothing of the user's.
+// The built executable in a world of its own: home, data dir, workspace and TMPDIR in a temp folder, nothing of the user's.
+import { test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { readinessDocument } from '../../src/orchestrator/readiness.ts'
+import { fakeOpencode } from '../fixtures/fake-opencode.ts'
 import { isolatedEnv } from '../fixtures/opencode.ts'
 
-const ROOT = join(import.meta.dir, '..', '..')
+export const ROOT = join(import.meta.dir, '..', '..')
 export const OPENWORK = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork.exe' : 'openwork')
 /** A request of a test that takes longer has hung. */
 export const LIMIT_MS = 20_000
@@ -18,6 +20,8 @@ export type World = {
   home: string
   dataDir: string
   workspace: string
+  /** TMPDIR of everything that runs in it. */
+  temp: string
   env: Record<string, string>
   /** Runs a command to its end. */
   run(args: readonly string[], options?: RunOptions): Promise<Finished>
@@ -27,10 +31,24 @@ export type World = {
   serve(args?: readonly string[], options?: RunOptions): Promise<RunningHost>
   /** Processes, of any parent, whose home is this world's. Linux only; elsewhere empty. */
   processes(): { pid: number; command: string }[]
+  /** The process id of the one process whose command line contains this. */
+  pidOf(part: string): number
+  /** Path of every file and folder in it, sorted. */
+  files(): string[]
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type RunOptions = { cwd?: string; env?: Record<string, string>; argv0?: string; executable?: string }
+export type RunOptions = {
+  cwd?: string
+  env?: Record<string, string>
+  argv0?: string
+  /** Run instead of the built executable: another copy of it, or a program that starts it, with its arguments. */
+  program?: readonly [string, ...string[]]
+}
+
+/** What tells the two services of a host from everything else by their command lines. */
+export const OPENCODE = ' serve --hostname'
+export const SERVER = '--opencode-base-url'
 
 export type RunningCommand = {
   pid: number
@@ -46,19 +64,28 @@ export type RunningHost = RunningCommand & {
   document: ReadyDocument
   /** A request to the openwork-server with the client token. */
   request(path: string, init?: RequestInit): Promise<Response>
+  /** The same with a JSON body. */
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>
+  /** The status of a GET, 0 when there was no answer. */
+  status(path: string): Promise<number>
   /** SIGTERM, and waits for the end. */
   stop(): Promise<Finished>
 }
 
 export async function newWorld(config: object = {}): Promise<World> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'openwork-e2e-')))
-  const at = { home: join(root, 'home'), dataDir: join(root, 'data'), workspace: join(root, 'workspace') }
-  for (const folder of [at.home, at.workspace]) await mkdir(folder)
+  const at = {
+    home: join(root, 'home'),
+    dataDir: join(root, 'data'),
+    workspace: join(root, 'workspace'),
+    temp: join(root, 'temp'),
+  }
+  for (const folder of [at.home, at.workspace, at.temp]) await mkdir(folder)
   await writeFile(
     join(at.workspace, 'opencode.json'),
     JSON.stringify({ autoupdate: false, share: 'disabled', ...config }),
   )
-  const env = { ...isolatedEnv(at.home), OPENWORK_DATA_DIR: at.dataDir }
+  const env = { ...isolatedEnv(at.home), TMPDIR: at.temp, OPENWORK_DATA_DIR: at.dataDir }
   const started: RunningCommand[] = []
 
   const world: World = {
@@ -76,22 +103,53 @@ export async function newWorld(config: object = {}): Promise<World> {
       return runningHost(command, JSON.parse(text) as ReadyDocument)
     },
     processes: () => processesWithHome(at.home),
+    pidOf(part) {
+      const [found, ...more] = world.processes().filter(({ command }) => command.includes(part))
+      if (!found || more.length > 0) throw new Error(`expected one "${part}": ${JSON.stringify(world.processes())}`)
+      return found.pid
+    },
+    files: () => readdirSync(root, { recursive: true }).map(String).sort(),
     async [Symbol.asyncDispose]() {
       for (const command of started) command.signal('SIGKILL')
-      await Promise.all(started.map(command => command.exited))
+      // Before the wait: what a command left behind may hold its streams open.
       for (const { pid } of world.processes()) kill(pid, 'SIGKILL')
+      await Promise.all(started.map(command => command.exited))
       await rm(root, { recursive: true, force: true, maxRetries: 5 })
     },
   }
   return world
 }
 
+/** A world whose opencode is the fixture that misbehaves, in these moods. */
+export async function newMoodyWorld(moods: string, env: Record<string, string> = {}): Promise<World> {
+  const world = await newWorld()
+  Object.assign(world.env, {
+    OPENWORK_ALLOW_EXTERNAL: '1',
+    OPENWORK_OPENCODE_BIN: fakeOpencode(world.home),
+    FAKE_OPENCODE: moods,
+    ...env,
+  })
+  return world
+}
+
+export type Failure = { exitCode: number | null; ok: boolean; error: string; code: string; hint?: string }
+
+/** The failure of a command with --json, which must be the only thing on stdout. */
+export async function failureOf(world: World, args: readonly string[], options?: RunOptions): Promise<Failure> {
+  const { code, stdout } = await world.run([...args, '--json'], options)
+  return { exitCode: code, ...(JSON.parse(stdout) as Omit<Failure, 'exitCode'>) }
+}
+
+/** `test`; where `reason` says why it cannot run here it is skipped, and the reason stands in its name. */
+export const testUnless = (reason: string | undefined) => (name: string, run: () => Promise<void>, limitMs?: number) =>
+  test.skipIf(reason !== undefined)(reason ? `${name} (${reason})` : name, run, limitMs)
+
 function spawnCommand(
   args: readonly string[],
   options: RunOptions & { cwd: string; env: Record<string, string> },
 ): RunningCommand {
   if (!existsSync(OPENWORK)) throw new Error('The executable is not built: run `npm run build` first')
-  const child = Bun.spawn([options.executable ?? OPENWORK, ...args], {
+  const child = Bun.spawn([...(options.program ?? [OPENWORK]), ...args], {
     cwd: options.cwd,
     env: options.env,
     stdin: 'ignore',
@@ -121,15 +179,32 @@ function spawnCommand(
 }
 
 function runningHost(command: RunningCommand, document: ReadyDocument): RunningHost {
+  const request: RunningHost['request'] = (path, init) =>
+    fetch(`${document.openwork.baseUrl}${path}`, {
+      signal: AbortSignal.timeout(LIMIT_MS),
+      ...init,
+      headers: { authorization: `Bearer ${document.openwork.ownerToken}`, ...init?.headers },
+    })
   return {
     ...command,
     document,
-    request: (path, init) =>
-      fetch(`${document.openwork.baseUrl}${path}`, {
-        signal: AbortSignal.timeout(LIMIT_MS),
+    request,
+    post: (path, body, init) =>
+      request(path, {
+        method: 'POST',
+        body: JSON.stringify(body),
         ...init,
-        headers: { authorization: `Bearer ${document.openwork.ownerToken}`, ...init?.headers },
+        headers: { 'content-type': 'application/json', ...init?.headers },
       }),
+    status: async path => {
+      try {
+        const response = await request(path)
+        await response.body?.cancel()
+        return response.status
+      } catch {
+        return 0 // refused, or cut off in the middle
+      }
+    },
     stop: () => {
       command.signal('SIGTERM')
       return command.exited

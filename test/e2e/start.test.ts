@@ -2,44 +2,52 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startModelProvider, workspaceConfig } from '../fixtures/model-provider.ts'
-import { eventually, LIMIT_MS, newWorld, type RunningHost } from './harness.ts'
+import { expectAnswerToPrompt } from './answers-a-prompt.ts'
+import { newWorld } from './harness.ts'
 
 describe('a host', () => {
   test('answers a prompt through the proxy, and a client sees its events as they happen', async () => {
     await using model = startModelProvider({ reply: 'The answer is forty-two.', held: true })
     await using world = await newWorld(workspaceConfig(model.url))
     const host = await world.serve()
-    const events = await listen(host)
 
-    const session = (await (await post(host, '/opencode/session', {})).json()) as { id: string }
-    const prompt = { parts: [{ type: 'text', text: 'What is the answer?' }] }
-    const answer = post(host, `/opencode/session/${session.id}/message`, prompt)
+    await expectAnswerToPrompt(host, model, { firstWord: 'The', lastWord: 'forty-two' })
 
-    // The model has said one word and is held: a buffering proxy would show nothing now.
-    await events.seen(text => text.includes('"delta":"The"'))
-    expect(events.text().includes('forty-two')).toBe(false)
-    model.release()
-    expect(JSON.stringify(await (await answer).json())).toContain('The answer is forty-two.')
-    await events.seen(text => text.includes('session.idle'))
-
-    await events.close()
     expect(await host.stop()).toMatchObject({ code: 0, signal: null })
     expect(world.processes()).toEqual([])
     expect(readdirSync(join(world.dataDir, 'runs'))).toEqual([])
   })
 
-  test('hanging up on the proxy ends the request to the model’s side too', async () => {
+  test('a client that hangs up ends its proxied request, while opencode goes on with the run', async () => {
     await using model = startModelProvider({ held: true })
     await using world = await newWorld(workspaceConfig(model.url))
     const host = await world.serve()
-    const session = (await (await post(host, '/opencode/session', {})).json()) as { id: string }
-    await post(host, `/opencode/session/${session.id}/prompt_async`, { parts: [{ type: 'text', text: 'go' }] })
-    await model.turn(0)
+    const session = (await (await host.post('/opencode/session', {})).json()) as { id: string }
+    const path = `/opencode/session/${session.id}/message`
+    const client = new AbortController()
+    const answer = host.post(path, { parts: [{ type: 'text', text: 'go' }] }, { signal: client.signal })
+    const outcome = answer.then(({ status }) => status).catch((error: Error) => error.name)
+    const turn = await model.turn(0)
 
-    const aborted = await post(host, `/opencode/session/${session.id}/abort`, {})
+    client.abort()
 
-    expect(aborted.status).toBe(200)
-    expect(await (await model.turn(0)).ended).toBe('aborted')
+    expect(await outcome).toBe('AbortError')
+    await host.prints(new RegExp(`POST ${path} 499 `), 'stderr')
+    model.release()
+    expect(await turn.ended).toBe('answered')
+  })
+
+  test('a client that gives up on the run itself ends the request to the model too', async () => {
+    await using model = startModelProvider({ held: true })
+    await using world = await newWorld(workspaceConfig(model.url))
+    const host = await world.serve()
+    const session = (await (await host.post('/opencode/session', {})).json()) as { id: string }
+    await host.post(`/opencode/session/${session.id}/prompt_async`, { parts: [{ type: 'text', text: 'go' }] })
+    const turn = await model.turn(0)
+
+    expect((await host.post(`/opencode/session/${session.id}/abort`, {})).status).toBe(200)
+
+    expect(await turn.ended).toBe('aborted')
   })
 
   test('--json prints one document with every published field, and logs go to stderr', async () => {
@@ -129,15 +137,19 @@ describe('a host', () => {
     expect((await world.run(['status'], { env })).code).toBe(0)
   })
 
-  test('--read-only starts, and refuses changes', async () => {
+  test('--read-only starts, refuses changes, and passes its own check', async () => {
     await using world = await newWorld()
     const host = await world.serve(['--read-only'])
 
-    const refused = await post(host, '/opencode/session', {})
+    const refused = await host.post('/opencode/session', {})
 
     expect(refused.status).toBe(403)
     expect(await refused.json()).toMatchObject({ code: 'read_only' })
-    expect((await host.request('/opencode/session')).status).toBe(200)
+    expect(await host.status('/opencode/session')).toBe(200)
+    await host.stop()
+    const checked = await world.run(['start', '--check', '--check-events', '--read-only', '--openwork-port', '0'])
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('All checks passed') })
+    expect(world.processes()).toEqual([])
   })
 
   test('keeps its tokens from run to run, and takes the owner token back at the end', async () => {
@@ -171,53 +183,10 @@ describe('a host', () => {
       expect((statSync(path).mode & 0o077).toString(8)).toBe('0')
     for (const name of readdirSync(runs)) expect((statSync(join(runs, name)).mode & 0o077).toString(8)).toBe('0')
   })
-
-  test('gives the agent none of its tokens, and no command line shows a secret', async () => {
-    await using world = await newWorld()
-    const host = await world.serve([], { env: { OPENWORK_HOST_TOKEN: 'host-token-of-this-test', BUN_OPTIONS: '' } })
-    const { openwork, opencode } = host.document
-    const agent = world.processes().find(({ command }) => command.includes(' serve --hostname'))
-    if (!agent) throw new Error('opencode does not run')
-
-    const environment = await Bun.file(`/proc/${agent.pid}/environ`).text()
-    for (const secret of [openwork.token, openwork.hostToken, openwork.ownerToken])
-      expect(environment).not.toContain(secret)
-    for (const { command } of world.processes())
-      for (const secret of [openwork.token, openwork.hostToken, opencode.password, opencode.username])
-        expect(command).not.toContain(secret)
-  })
 })
-
-const post = (host: RunningHost, path: string, body: unknown): Promise<Response> =>
-  host.request(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
 
 const onlyEntry = (folder: string): string => {
   const [entry, ...more] = readdirSync(folder)
   if (!entry || more.length > 0) throw new Error(`expected one entry in ${folder}`)
   return entry
-}
-
-/** The raw text of the event stream so far. */
-async function listen(host: RunningHost) {
-  const stop = new AbortController()
-  const response = await host.request('/opencode/event', {
-    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(LIMIT_MS)]),
-  })
-  let text = ''
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true })
-  })().catch(() => {}) // ends by our own abort
-  return {
-    text: () => text,
-    seen: (isSeen: (text: string) => boolean) => eventually('an event', () => isSeen(text)),
-    close: async () => {
-      stop.abort()
-      await reading
-    },
-  }
 }

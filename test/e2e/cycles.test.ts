@@ -1,0 +1,36 @@
+import { expect, test } from 'bun:test'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { newWorld, type World } from './harness.ts'
+
+/**
+ * What stays from run to run, to the letter: the data dir and the workspace. The token store may say when it was written,
+ * and opencode's own log and database, in the home, may grow.
+ */
+const kept = (world: World): Record<string, string> =>
+  Object.fromEntries(
+    [world.dataDir, world.workspace].flatMap(folder =>
+      readdirSync(folder, { recursive: true })
+        .map(name => join(folder, String(name)))
+        .filter(path => statSync(path).isFile())
+        .map(path => [path, readFileSync(path, 'utf8').replace(/(?<="updatedAt": )\d+/, 'then')]),
+    ),
+  )
+
+test('30 cycles leave no process and no file behind, and nothing grows', async () => {
+  await using world = await newWorld()
+  const cycle = async (): Promise<void> => {
+    const host = await world.serve()
+    expect(await host.status('/opencode/session')).toBe(200)
+    expect((await host.stop()).code).toBe(0)
+  }
+  await cycle() // makes what is there to stay: tokens, the note on the verified binary, opencode's own folders
+  const files = world.files()
+  const contents = kept(world)
+
+  for (let round = 0; round < 30; round++) await cycle()
+
+  expect(world.processes()).toEqual([])
+  expect(world.files()).toEqual(files)
+  expect(kept(world)).toEqual(contents)
+}, 180_000)
