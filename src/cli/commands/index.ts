@@ -18,6 +18,26 @@ const commands: readonly CommandEntry[] = [
     summary: 'Whether a host is up and its parts answer',
     load: async () => (await import('./status.ts')).status,
   },
+  {
+    path: 'pair',
+    summary: 'Show a code with which one device gets a token of its own',
+    load: async () => (await import('./pair.ts')).pair,
+  },
+  {
+    path: 'tokens list',
+    summary: 'The tokens and paired devices of a host, newest first',
+    load: async () => (await import('./tokens-list.ts')).tokensList,
+  },
+  {
+    path: 'tokens revoke',
+    summary: 'Take a token back: whoever holds it is refused from now on',
+    load: async () => (await import('./tokens-revoke.ts')).tokensRevoke,
+  },
+  {
+    path: 'tokens rotate',
+    summary: 'Give a token another secret, and show it this once',
+    load: async () => (await import('./tokens-rotate.ts')).tokensRotate,
+  },
 ]
 
 export const program: Program = {

@@ -1,6 +1,7 @@
 import { openedPairing, pairingCancelled, pairingClaim, pairingList, pairingRequest } from '../../api/pairings.ts'
 import { issuedToken } from '../../api/tokens.ts'
 import { created, ok } from '../../http/route.ts'
+import { recordCredential } from '../server-audit.ts'
 import { route } from '../services.ts'
 
 export const listPairings = route({
@@ -23,7 +24,11 @@ export const openPairing = route({
   bodyCodes: { scope: 'invalid_scope' },
   reply: created(openedPairing),
   fails: ['invalid_json', 'invalid_payload', 'invalid_scope', 'pairing_limit_reached'],
-  handle: ({ body }, { pairings }) => pairings.open(body, performance.now()),
+  handle: async ({ body, caller }, services) => {
+    const opened = services.pairings.open(body, performance.now())
+    await recordCredential(services, caller, 'pairing.create', opened)
+    return opened
+  },
 })
 
 export const cancelPairing = route({
@@ -33,9 +38,10 @@ export const cancelPairing = route({
   access: { auth: 'host' },
   reply: ok(pairingCancelled),
   fails: ['pairing_not_found'],
-  handle: ({ params: { id } }, { pairings }) => {
-    pairings.cancel(id, performance.now())
-    return { ok: true as const }
+  handle: async ({ params: { id }, caller }, services) => {
+    const cancelled = services.pairings.cancel(id, performance.now())
+    await recordCredential(services, caller, 'pairing.cancel', cancelled)
+    return { ok: true }
   },
 })
 
@@ -54,5 +60,9 @@ export const claimPairing = route({
     'token_limit_reached',
     'token_store_unusable',
   ],
-  handle: ({ body, caller }, { pairings }) => pairings.claim(body, caller.from, performance.now()),
+  handle: async ({ body, caller }, services) => {
+    const device = await services.pairings.claim(body, caller.from, performance.now())
+    await recordCredential(services, caller, 'pairing.claim', device)
+    return device
+  },
 })

@@ -1,5 +1,6 @@
 import { issuedToken, tokenList, tokenRequest, tokenRevoked } from '../../api/tokens.ts'
 import { created, ok } from '../../http/route.ts'
+import { recordCredential } from '../server-audit.ts'
 import { route } from '../services.ts'
 
 export const listTokens = route({
@@ -22,7 +23,11 @@ export const createToken = route({
   bodyCodes: { scope: 'invalid_scope' },
   reply: created(issuedToken),
   fails: ['invalid_json', 'invalid_payload', 'invalid_scope', 'token_limit_reached', 'token_store_unusable'],
-  handle: ({ body }, { tokens }) => tokens.issue(body),
+  handle: async ({ body, caller }, services) => {
+    const issued = await services.tokens.issue(body)
+    await recordCredential(services, caller, 'token.create', issued)
+    return issued
+  },
 })
 
 export const revokeToken = route({
@@ -32,8 +37,9 @@ export const revokeToken = route({
   access: { auth: 'host' },
   reply: ok(tokenRevoked),
   fails: ['token_not_found', 'token_store_unusable'],
-  handle: async ({ params: { id } }, { tokens }) => {
-    await tokens.revoke(id)
+  handle: async ({ params: { id }, caller }, services) => {
+    await services.tokens.revoke(id)
+    await recordCredential(services, caller, 'token.revoke', { id })
     return { ok: true }
   },
 })
@@ -45,5 +51,9 @@ export const rotateToken = route({
   access: { auth: 'host' },
   reply: ok(issuedToken),
   fails: ['token_not_found', 'token_store_unusable'],
-  handle: ({ params: { id } }, { tokens }) => tokens.rotate(id),
+  handle: async ({ params: { id }, caller }, services) => {
+    const rotated = await services.tokens.rotate(id)
+    await recordCredential(services, caller, 'token.rotate', rotated)
+    return rotated
+  },
 })

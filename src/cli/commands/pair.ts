@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { OpenworkClient } from '../../api/openwork-client.ts'
+import type { OpenedPairing, PairingInfo } from '../../api/pairings.ts'
+import { SCOPES } from '../../api/tokens.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { defineCommand } from '../kit/define.ts'
+import { bool, enumeration, integer, text } from '../kit/flags.ts'
+import { connect, hostFlags } from '../server-connection.ts'
+import { type Interruptions, takeInterruptions } from '../signals.ts'
+import { onOneLine } from '../text-table.ts'
+
+const MAX_TTL_SECONDS = 24 * 60 * 60
+const ASK_EVERY_MS = 1_000
+const TIMEOUT_MS = 10_000
+
+export const pair = defineCommand({
+  path: 'pair',
+  summary: 'Show a code with which one device gets a token of its own',
+  description:
+    'The code works once and only for a while. Who scans it or types it in gets a token that `openwork tokens` lists ' +
+    'and revokes.',
+  examples: [
+    { command: 'openwork pair', does: 'pair a phone with the host on this machine' },
+    { command: 'openwork pair --scope viewer --label "wall display" --token-ttl 86400', does: 'look only, for a day' },
+  ],
+  flags: {
+    ...hostFlags,
+    scope: enumeration({ values: SCOPES, default: 'collaborator', summary: 'What the device may do' }),
+    label: text({ summary: 'Name of the device; without it, it may name itself' }),
+    ttl: integer({
+      min: 1,
+      max: MAX_TTL_SECONDS,
+      default: 600,
+      unit: 'seconds',
+      summary: 'How long the code can be used',
+    }),
+    tokenTtl: integer({ min: 1, unit: 'seconds', summary: 'How long its token is valid; without it, until revoked' }),
+    wait: bool({ summary: 'Stay until the code is used', defaultText: 'on in a terminal' }),
+  },
+  async run({ scope, label, ttl, tokenTtl, wait, ...values }, context) {
+    const { output, stdout, json } = context
+    const { client, connectUrl } = await connect(values, context, { as: 'host', timeoutMs: TIMEOUT_MS })
+    const request = { scope, label, expiresInSeconds: ttl, tokenExpiresInSeconds: tokenTtl }
+    const shownOf = (opened: OpenedPairing): Shown => ({
+      ...opened,
+      connectUrl,
+      url: `${connectUrl}/#pair=${opened.code}`,
+    })
+    if (!(wait ?? (!json && stdout.isTTY === true))) {
+      const shown = shownOf(await client.openPairing(request))
+      output.result(shown, await renderPairing(shown))
+      return
+    }
+    // From before the code exists: whoever leaves must not leave it behind.
+    const interruptions = takeInterruptions()
+    try {
+      const shown = shownOf(await client.openPairing(request))
+      // With --json the one document is the outcome, and the code has to be seen before it.
+      const seen = json ? shown.url : `${await renderPairing(shown)}\n`
+      output.note(`${seen}\nWaiting for the device (Ctrl+C cancels)`)
+      const claimed = await waitForClaim(client, shown, interruptions)
+      const who = onOneLine(claimed.label ?? 'a device without a name')
+      output.result({ ...shown, ...claimed }, `Paired: ${who} (${claimed.scope}, token ${claimed.tokenId})`)
+    } finally {
+      interruptions.release()
+    }
+  },
+})
+
+type Shown = OpenedPairing & { connectUrl: string; url: string }
+
+async function renderPairing({ code, expiresAt, connectUrl, url }: Shown): Promise<string> {
+  const { renderUnicodeCompact } = await import('uqr')
+  const until = new Date(expiresAt).toTimeString().slice(0, 5)
+  return [
+    renderUnicodeCompact(url),
+    '',
+    `Address  ${connectUrl}`,
+    `Code     ${code}  (once, until ${until})`,
+    `Link     ${url}`,
+  ].join('\n')
+}
+
+/** Until it is claimed. Throws `pairing_not_found` when it expired or was cancelled, `interrupted` after a signal. */
+async function waitForClaim(
+  client: OpenworkClient,
+  { id }: Pick<OpenedPairing, 'id'>,
+  { signal, exitCode }: Interruptions,
+): Promise<PairingInfo> {
+  while (!signal.aborted) {
+    const pairing = (await client.listPairings()).find(candidate => candidate.id === id)
+    if (pairing?.status === 'claimed') return pairing
+    if (!pairing)
+      throw new OpenworkError('pairing_not_found', 'The code was not used in time, or was cancelled', {
+        hint: 'Make another one with `openwork pair`.',
+      })
+    await delay(ASK_EVERY_MS, undefined, { signal }).catch(() => {}) // a signal: the loop ends
+  }
+  await client.cancelPairing(id)
+  throw new OpenworkError('interrupted', 'The code was cancelled', { exitCode: exitCode() })
+}
