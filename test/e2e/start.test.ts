@@ -148,7 +148,7 @@ describe('a host', () => {
     expect(await host.status('/opencode/session')).toBe(200)
     await host.stop()
     const checked = await world.run(['start', '--check', '--check-events', '--read-only', '--openwork-port', '0'])
-    expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('All checks passed') })
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('all checks passed') })
     expect(world.processes()).toEqual([])
   })
 
