@@ -29,7 +29,7 @@ export type ApprovalRequest = z.infer<typeof approvalRequest>
 export const approvalList = z.object({ items: z.array(approvalRequest) })
 
 /** Anything but `allow` denies: a slip must not let a change through. */
-export const approvalReply = z.object({ reply: z.unknown() })
+export const approvalReply = z.object({ reply: z.enum(['allow', 'deny']).catch('deny') })
 export const approvalReplied = z.object({ ok: z.literal(true), allowed: z.boolean() })
 export type ApprovalReplied = z.infer<typeof approvalReplied>
 

@@ -20,6 +20,8 @@ export type AppOptions<Access, Caller, Services> = {
   cors: Cors
   /** Where open event streams are noted. */
   streams: OpenStreams
+  /** Between two signs of life on a quiet event stream; 15 s unless given. */
+  keepAliveMs?: number
   requestLog: RequestLog | undefined
   /** Where bugs go, with their stack. */
   errorLog: Log
@@ -148,7 +150,7 @@ function answerJson<Access, Caller, Services>(
 async function answerEvents<Access, Caller, Services>(
   route: EventRoute<Access, Caller, Services>,
   { exchange, params, query, caller }: Admitted<Caller>,
-  { services, streams, errorLog }: AppOptions<Access, Caller, Services>,
+  { services, streams, errorLog, keepAliveMs }: AppOptions<Access, Caller, Services>,
 ): Promise<Response> {
   const lastEventId = exchange.header('last-event-id') ?? undefined
   const ended = new AbortController()
@@ -159,15 +161,13 @@ async function answerEvents<Access, Caller, Services>(
   }
   exchange.keepOpen()
   const stream = eventStream(events[Symbol.asyncIterator](), {
-    onEnd(reason) {
-      ended.abort()
-      forget()
-      // Nothing is sent to whom does not read, so nothing tells that the other end is gone.
-      if (reason === 'stalled') exchange.cutOff()
-    },
+    ended,
+    onStalled: () => exchange.cutOff(),
     onBug: error => reportBug(errorLog, exchange, error),
+    keepAliveMs,
   })
   const forget = streams.add(stream.end)
+  ended.signal.addEventListener('abort', forget, { once: true })
   return new Response(stream.body, { headers: EVENT_STREAM_HEADERS })
 }
 

@@ -4,6 +4,7 @@ import type { Exchange } from './exchange.ts'
 const ALLOWED_HEADERS =
   'Authorization, Content-Type, X-OpenWork-Host-Token, X-OpenWork-Client-Id, X-OpenCode-Directory, Last-Event-ID'
 const ALLOWED_METHODS = 'GET,POST,PUT,PATCH,DELETE,OPTIONS'
+const EXPOSED_HEADERS = 'Content-Disposition, Content-Range, ETag, Retry-After'
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
@@ -45,7 +46,7 @@ export class Cors {
     else return
     headers.set('access-control-allow-headers', ALLOWED_HEADERS)
     headers.set('access-control-allow-methods', ALLOWED_METHODS)
-    headers.set('access-control-expose-headers', 'Retry-After')
+    headers.set('access-control-expose-headers', EXPOSED_HEADERS)
   }
 }
 

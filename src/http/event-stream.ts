@@ -15,15 +15,17 @@ const KEEP_ALIVE_MS = 15_000
 /** A client that has taken nothing through so many comments in a row is not reading. */
 const MAX_UNREAD_COMMENTS = 2
 
-export type EventStreamOptions = {
-  /** Called once, whoever ended the stream: the iterator is told to stop by the same token. */
-  onEnd(reason: 'finished' | 'left' | 'stalled'): void
+type EventStreamOptions = {
+  /** Aborted when the stream ends, whoever ends it: the iterator is to stop waiting then. */
+  ended: AbortController
+  /** The client does not read and has been given up: nothing tells whether it is still there. */
+  onStalled(): void
   /** What the iterator threw and is no `OpenworkError`. */
   onBug(error: unknown): void
-  keepAliveMs?: number
+  keepAliveMs?: number | undefined
 }
 
-export type EventStream = {
+type EventStream = {
   readonly body: ReadableStream<Uint8Array>
   /** Ends it from our side; what has not been asked for is not sent. */
   end(): void
@@ -36,20 +38,26 @@ export type EventStream = {
  */
 export function eventStream(
   events: AsyncIterator<ServerEvent>,
-  { onEnd, onBug, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions,
+  { ended, onStalled, onBug, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions,
 ): EventStream {
+  const { signal } = ended
   let controller: ReadableStreamDefaultController<Uint8Array>
-  let isOpen = true
   let unread = 0
 
-  const close = (reason: 'finished' | 'left' | 'stalled'): void => {
-    if (!isOpen) return
-    isOpen = false
+  const finish = (): void => {
+    if (signal.aborted) return
+    controller.close()
+    leave()
+  }
+  const leave = (): void => {
     clearInterval(keepAlive)
-    if (reason !== 'left') controller.close()
-    onEnd(reason)
-    // A generator that waits comes to its end when what it waits for does, which `onEnd` sees to.
-    events.return?.().catch(onBug)
+    ended.abort()
+    // A generator that waits is at its next `yield` as soon as what it waits for has heard of the end.
+    events.return?.().catch(failed)
+  }
+  const failed = (error: unknown): void => {
+    const isOurAbort = signal.aborted && error instanceof Error && error.name === 'AbortError'
+    if (!(error instanceof OpenworkError || isOurAbort)) onBug(error)
   }
 
   const keepAlive = setInterval(() => {
@@ -57,35 +65,41 @@ export function eventStream(
     if ((controller.desiredSize ?? 0) >= 0) {
       unread = 0
       controller.enqueue(COMMENT)
-    } else if (++unread >= MAX_UNREAD_COMMENTS) close('stalled')
+    } else if (++unread >= MAX_UNREAD_COMMENTS) {
+      finish()
+      onStalled()
+    }
   }, keepAliveMs)
 
   const body = new ReadableStream<Uint8Array>(
     {
       start(started) {
         controller = started
+        // Bun holds the headers back until there is something to send with them (1.4.5).
+        controller.enqueue(OPENING)
       },
       async pull() {
         try {
           const { done, value } = await events.next()
-          if (!isOpen) return
-          if (done) close('finished')
+          if (signal.aborted) return
+          if (done) finish()
           else controller.enqueue(encodeEvent(value))
         } catch (error) {
-          if (!(error instanceof OpenworkError)) onBug(error)
-          if (!isOpen) return
+          failed(error)
+          if (signal.aborted) return
           controller.enqueue(encodeEvent({ event: 'failure', data: failureBodyOf(error) }))
-          close('finished')
+          finish()
         }
       },
-      cancel: () => close('left'),
+      cancel: leave,
     },
     { highWaterMark: 0 },
   )
-  return { body, end: () => close('finished') }
+  return { body, end: finish }
 }
 
 const encoder = new TextEncoder()
+const OPENING = encoder.encode(': open\n\n')
 const COMMENT = encoder.encode(': keep-alive\n\n')
 
 const encoded = new WeakMap<ServerEvent, Uint8Array>()

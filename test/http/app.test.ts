@@ -1,46 +1,11 @@
 import { expect, test } from 'bun:test'
 import { z } from 'zod'
-import { httpApp } from '../../src/http/app.ts'
-import { Cors } from '../../src/http/cors.ts'
-import { hostCheck } from '../../src/http/host-policy.ts'
-import { OpenStreams } from '../../src/http/open-streams.ts'
-import { RequestLog } from '../../src/http/request-log.ts'
-import { ok, routesOf } from '../../src/http/route.ts'
+import { ok } from '../../src/http/route.ts'
 import { OpenworkError } from '../../src/shared/errors.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
+import { bytesRoute, route, startApp } from './start-app.ts'
 
-const route = routesOf<'open', string, { greeting: string }>()
 const path = '/things/:id/:part' as const
 const base = { path, summary: 'A thing', access: 'open', fails: [], reply: ok(z.unknown()) } as const
-
-/** A program with these routes on a free port; what it logs is kept. */
-function startApp(routes: ReturnType<typeof route>[], bind = '127.0.0.1') {
-  const lines: string[] = []
-  const log = new Log({
-    format: 'pretty',
-    bare: true,
-    color: false,
-    runId: 'run',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'info',
-    redactor: new Redactor(),
-    write: line => lines.push(line),
-  })
-  const fetch = httpApp({
-    routes,
-    services: { greeting: 'hello' },
-    admit: access => `${access} caller`,
-    checkHost: hostCheck({ bind, allowedHosts: [], machineName: 'My-Machine' }),
-    cors: new Cors([]),
-    streams: new OpenStreams(),
-    requestLog: new RequestLog(log, 'probe'),
-    errorLog: log,
-  })
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch })
-  return { url: `http://127.0.0.1:${server.port}`, lines, [Symbol.asyncDispose]: () => server.stop(true) }
-}
 
 test('a handler gets decoded parameters, a validated body, its caller and its services', async () => {
   await using app = startApp([
@@ -98,7 +63,7 @@ test('a failure users can act on keeps its code, hint, details and pause', async
 
 test('beyond loopback the machine’s own names are answered to, others not', async () => {
   const handle = () => ({})
-  await using app = startApp([route({ ...base, method: 'GET', handle })], '0.0.0.0')
+  await using app = startApp([route({ ...base, method: 'GET', handle })], { bind: '0.0.0.0' })
   const statusFor = async (host: string): Promise<number> =>
     (await fetch(`${app.url}/things/1/2`, { headers: { host } })).status
   expect(await statusFor('my-machine:8787')).toBe(200)
@@ -106,4 +71,78 @@ test('beyond loopback the machine’s own names are answered to, others not', as
   expect(await statusFor('my-machine.evil.example')).toBe(403)
   await using onLoopback = startApp([route({ ...base, method: 'GET', handle })])
   expect((await fetch(`${onLoopback.url}/things/1/2`, { headers: { host: 'my-machine' } })).status).toBe(403)
+})
+
+test('a query is read as the route wants it; what does not fit is refused with the place', async () => {
+  const query = z.object({ limit: z.coerce.number().int().max(10).default(5), name: z.string().optional() })
+  await using app = startApp([route({ ...base, method: 'GET', query, handle: ({ query }) => query })])
+  const asked = async (search: string) => (await fetch(`${app.url}/things/1/2${search}`)).json()
+  expect(await asked('')).toEqual({ limit: 5 })
+  expect(await asked('?limit=1&limit=7&name=a%20b+c&other=1')).toEqual({ limit: 7, name: 'a b c' })
+  expect(await asked('?__proto__=1&constructor=2')).toEqual({ limit: 5 })
+  expect(await asked('?limit=eleven')).toMatchObject({
+    code: 'invalid_payload',
+    details: { issues: [{ path: 'limit' }] },
+  })
+  expect((await fetch(`${app.url}/things/1/2?limit=11`)).status).toBe(400)
+})
+
+test('a handler is told when whoever asked has left', async () => {
+  const asked = Promise.withResolvers<AbortSignal>()
+  const left = Promise.withResolvers<string>()
+  await using app = startApp([
+    route({
+      ...base,
+      method: 'POST',
+      body: z.object({}),
+      handle: ({ signal, keepOpen }) => {
+        keepOpen()
+        asked.resolve(signal)
+        signal.addEventListener('abort', () => left.resolve('left'))
+        return left.promise
+      },
+    }),
+  ])
+  const leaving = new AbortController()
+  const answer = fetch(`${app.url}/things/1/2`, { method: 'POST', body: '{}', signal: leaving.signal }).catch(
+    error => error.name,
+  )
+  expect((await asked.promise).aborted).toBe(false)
+  leaving.abort()
+  expect(await left.promise).toBe('left')
+  expect(await answer).toBe('AbortError')
+})
+
+test('a route may take larger bodies than usual, and no larger ones', async () => {
+  const handle = ({ body }: { body: { text: string } }) => ({ length: body.text.length })
+  const body = z.object({ text: z.string() })
+  await using app = startApp([
+    route({ ...base, method: 'POST', body, handle }),
+    route({ ...base, path: '/large', method: 'POST', body, maxBodyBytes: 2 * 1024 * 1024, handle }),
+  ])
+  const send = async (path: string, bytes: number) => {
+    const text = JSON.stringify({ text: 'x'.repeat(bytes) })
+    return (await fetch(`${app.url}${path}`, { method: 'POST', body: text })).status
+  }
+  expect(await send('/things/1/2', 1024 * 1024)).toBe(413)
+  expect(await send('/large', 1024 * 1024)).toBe(200)
+  expect(await send('/large', 2 * 1024 * 1024)).toBe(413)
+})
+
+test('a download answers with bytes and its own status; HEAD the same without them', async () => {
+  await using app = startApp([
+    bytesRoute({
+      ...base,
+      method: 'GET',
+      handle: ({ params, header, method }) =>
+        new Response(method === 'HEAD' ? null : `bytes of ${params.id}`, {
+          status: header('range') ? 206 : 200,
+          headers: { 'content-length': '10', etag: '"1"' },
+        }),
+    }),
+  ])
+  const whole = await fetch(`${app.url}/things/1/2`, { headers: { range: 'bytes=0-' } })
+  expect([whole.status, await whole.text(), whole.headers.get('etag')]).toEqual([206, 'bytes of 1', '"1"'])
+  const head = await fetch(`${app.url}/things/1/2`, { method: 'HEAD' })
+  expect([head.status, await head.text(), head.headers.get('content-length')]).toEqual([200, '', '10'])
 })

@@ -24,9 +24,8 @@ export const replyApproval = route({
   reply: ok(approvalReplied),
   fails: ['invalid_json', 'invalid_payload', 'approval_not_found'],
   handle: ({ params: { id }, body, caller }, { approvals }) => {
-    const reply = body.reply === 'allow' ? 'allow' : 'deny'
-    approvals.reply(id, reply, caller.actor)
-    return { ok: true, allowed: reply === 'allow' }
+    approvals.reply(id, body.reply, caller.actor)
+    return { ok: true, allowed: body.reply === 'allow' }
   },
 })
 
