@@ -1,3 +1,5 @@
+import { OpenworkError } from '../shared/errors.ts'
+
 const SIGNAL_NUMBER = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 type Signal = keyof typeof SIGNAL_NUMBER
 
@@ -14,8 +16,13 @@ export type Interruptions = {
   interrupt(): void
   /** By convention: 128 plus the number of the first signal. */
   exitCode(): number
-  /** What to do on every further signal: the user wants out now. */
+  /** What to kill on a second signal: the user wants out now. */
   onAgain(kill: () => void): void
+  /**
+   * Rejects with `interrupted` on a further signal when there is nothing to kill yet, or killing did not end it: what
+   * hangs then, a lost network disk say, is not waited for.
+   */
+  forced: Promise<never>
   /** Gives the signals back to the system. */
   release(): void
 }
@@ -28,13 +35,20 @@ export function takeInterruptions(): Interruptions {
   const controller = new AbortController()
   let first: Signal | undefined
   let firstAtMs = 0
-  let again: (() => void) | undefined
+  let kill: (() => void) | undefined
+  const forced = Promise.withResolvers<never>()
+  forced.promise.catch(() => {}) // nobody may be waiting
   const onSignal = (name: Signal): void => {
     if (first === undefined) {
       first = name
       firstAtMs = performance.now()
       controller.abort(name)
-    } else if (performance.now() - firstAtMs > SAME_WISH_MS) again?.()
+      return
+    }
+    if (performance.now() - firstAtMs <= SAME_WISH_MS) return
+    if (kill === undefined) forced.reject(new OpenworkError('interrupted', 'Interrupted'))
+    kill?.()
+    kill = undefined
   }
   const names = Object.keys(SIGNAL_NUMBER) as Signal[]
   for (const name of names) process.on(name, onSignal)
@@ -44,9 +58,10 @@ export function takeInterruptions(): Interruptions {
       if (first === undefined) onSignal('SIGHUP')
     },
     exitCode: () => 128 + SIGNAL_NUMBER[first ?? 'SIGTERM'],
-    onAgain: kill => {
-      again = kill
+    onAgain: whatRuns => {
+      kill = whatRuns
     },
+    forced: forced.promise,
     release: () => {
       for (const name of names) process.off(name, onSignal)
     },

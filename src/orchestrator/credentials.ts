@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync } from 'node:fs'
 import writeFileAtomic from 'write-file-atomic'
 import { systemCode } from '../shared/errors.ts'
-import { reveal, type Secret, secret } from '../shared/secret.ts'
+import type { Log } from '../shared/log.ts'
+import { type Secret, secret } from '../shared/secret.ts'
 import { writing } from './write-failure.ts'
 
 export type Credentials = {
@@ -14,19 +15,36 @@ export type Credentials = {
 
 /**
  * The tokens of a workspace's server: what was given, else those of its earlier runs, else new ones, which are kept
- * (0600) so that paired clients stay paired. Given ones are not kept.
+ * (0600) so that paired clients stay paired. Given ones are not kept. A file that holds something else is set aside.
+ *
+ * @throws OpenworkError data_dir_unusable, disk_full
  */
 export async function ensureCredentials(
   path: string,
   given: { token: Secret | undefined; hostToken: Secret | undefined },
+  log: Pick<Log, 'warn'>,
 ): Promise<Credentials> {
+  if (given.token && given.hostToken) return { token: given.token, hostToken: given.hostToken }
+  const own = (await writing(path, () => keptCredentials(path, log))) ?? (await writing(path, () => keepNew(path)))
+  return { token: given.token ?? own.token, hostToken: given.hostToken ?? own.hostToken }
+}
+
+async function keepNew(path: string): Promise<Credentials> {
+  const [token, hostToken] = [randomUUID(), randomUUID()]
+  await writeFileAtomic(path, `${JSON.stringify({ token, hostToken }, null, 2)}\n`, { mode: 0o600 })
+  return { token: secret(token), hostToken: secret(hostToken) }
+}
+
+function keptCredentials(path: string, log: Pick<Log, 'warn'>): Credentials | undefined {
   const kept = readCredentials(path)
-  const own = { token: reveal(kept?.token ?? randomUUID()), hostToken: reveal(kept?.hostToken ?? randomUUID()) }
-  const isNeeded = !given.token || !given.hostToken
-  if (isNeeded && !kept) {
-    await writing(path, () => writeFileAtomic(path, `${JSON.stringify(own, null, 2)}\n`, { mode: 0o600 }))
+  if (kept === 'unusable') {
+    renameSync(path, `${path}.broken`)
+    const old = `${path}.broken`
+    log.warn('the kept tokens were unusable: new ones are made, and clients have to be paired again', { old })
+    return undefined
   }
-  return { token: given.token ?? secret(own.token), hostToken: given.hostToken ?? secret(own.hostToken) }
+  if (kept) chmodSync(path, 0o600) // it may have been copied here
+  return kept
 }
 
 /** User name and password between our own programs and opencode, new for each run. 32 random bytes each, as hex. */
@@ -35,17 +53,22 @@ export const newOpencodeCredentials = (): { username: Secret; password: Secret }
   password: secret(randomBytes(32).toString('hex')),
 })
 
-/** The tokens kept for a workspace, if there are any. */
-export function readCredentials(path: string): Credentials | undefined {
+/** The tokens kept for a workspace; undefined when there are none. */
+export function readCredentials(path: string): Credentials | 'unusable' | undefined {
+  let text: string
   try {
-    const kept: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof kept !== 'object' || kept === null) return undefined
-    const { token, hostToken } = kept as Record<string, unknown>
-    return isToken(token) && isToken(hostToken) ? { token: secret(token), hostToken: secret(hostToken) } : undefined
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined // none yet, or unusable: made anew
+    if (systemCode(error) === 'ENOENT') return undefined
     throw error
+  }
+  try {
+    const { token, hostToken } = JSON.parse(text) as Record<string, unknown>
+    return isToken(token) && isToken(hostToken) ? { token: secret(token), hostToken: secret(hostToken) } : 'unusable'
+  } catch {
+    return 'unusable' // no JSON, or no object
   }
 }
 
-const isToken = (value: unknown): value is string => typeof value === 'string' && value.length >= 16
+/** What an HTTP header can carry, and long enough not to be found by trying. */
+const isToken = (value: unknown): value is string => typeof value === 'string' && /^[\x21-\x7e]{16,}$/.test(value)

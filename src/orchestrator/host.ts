@@ -109,7 +109,7 @@ function loss({ service, previous, reason, exit, lastLines = [] }: StateEvent): 
 const LAST_LINES = 5
 
 /** The promise, or `interrupted` as soon as the signal is aborted. */
-function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+export function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(new OpenworkError('interrupted', 'The start was interrupted'))
     if (signal.aborted) stop()

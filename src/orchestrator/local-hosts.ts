@@ -20,7 +20,7 @@ export async function listLocalHosts(dataDir: string): Promise<LocalHost[]> {
   return runs.flatMap(run => {
     const info = run.alive ? parseHostInfo(run.info) : undefined
     if (!info) return []
-    const credentials = readCredentials(dataLayout(dataDir, info.workspace).credentials)
-    return [{ workspace: info.workspace, ...info.openwork, credentials }]
+    const kept = readCredentials(dataLayout(dataDir, info.workspace).credentials)
+    return [{ workspace: info.workspace, ...info.openwork, credentials: kept === 'unusable' ? undefined : kept }]
   })
 }

@@ -72,7 +72,7 @@ export function planHost(options: StartOptions, facts: HostFacts): HostPlan {
     workspace: facts.workspace,
     opencode,
     server,
-    specs: [opencodeSpec(options, facts, opencode), serverSpec(options, facts, { bindHost, connectHost, opencode })],
+    specs: [serverSpec(options, facts, { bindHost, connectHost, opencode }), opencodeSpec(options, facts, opencode)],
   }
 }
 

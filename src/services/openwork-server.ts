@@ -102,8 +102,9 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     hopelessExitCodes: [FAILURES.invalid_config.exitCode, FAILURES.port_in_use.exitCode],
   },
   stop: { signal: 'SIGTERM', graceMs: 3_000 },
-  // Not for readiness: it answers "opencode is starting" on its own, and both come up side by side.
-  needs: [{ service: OPENCODE, reached: 'starting' }],
+  // Started first: from then on somebody is there who takes opencode down when the orchestrator is killed. Until
+  // opencode is up it answers that it is not. Stopped first as well.
+  needs: [{ service: OPENCODE, reached: 'waiting' }],
 })
 
 /** The address on which this machine itself reaches a listener. */

@@ -85,7 +85,8 @@ export class Log {
   #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
     const options = this.#options
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[options.minimum]) return
-    options.write(this.#render(severity, options.redactor.text(message), attributes))
+    const text = options.redactor.text(message)
+    options.write(this.#render(severity, options.format === 'json' ? text : harmless(text), attributes))
   }
 
   #render(severity: Severity, message: string, attributes: Record<string, unknown>): string {
@@ -103,6 +104,15 @@ export class Log {
 }
 
 const HOST_NAME = hostname()
+
+const COLOR = /^\x1b\[[0-9;]*m$/
+const CONTROL = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g
+
+/**
+ * Text of a program that may be hostile, for a terminal: colours stay; what moves the cursor, sets the title or answers
+ * as if typed does not. In JSON such characters are escaped anyway.
+ */
+const harmless = (text: string): string => text.replace(CONTROL, found => (COLOR.test(found) ? found : ''))
 
 /** One OpenTelemetry-like record as a line of JSON. */
 function renderJson(

@@ -31,6 +31,6 @@ export function verifyNeeds(specs: readonly ServiceSpec[]): void {
 
 /** Where a need stands: a later event may meet one that is `open`, none a `failed` one. */
 export function standOf({ reached }: Need, { state, run }: Machine): 'met' | 'open' | 'failed' {
-  if (reached === 'starting' ? run > 0 : state === 'ready') return 'met'
+  if (reached === 'waiting' || (reached === 'starting' ? run > 0 : state === 'ready')) return 'met'
   return state === 'gave-up' || state === 'exited' ? 'failed' : 'open'
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { isSameProcess, machineId, type StartTime, startTimeOf } from './process-identity.ts'
@@ -181,6 +181,8 @@ function exists(pid: number): boolean {
 export async function readRunFile(path: string): Promise<RunFile | 'gone' | 'foreign' | 'corrupt'> {
   let text: string
   try {
+    // A fifo of that name would be waited for without end.
+    if (!(await lstat(path)).isFile()) return 'corrupt'
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return 'gone'

@@ -45,8 +45,8 @@ export type RestartPolicy = {
 
 export type Need = {
   service: string
-  /** Start when that service has come this far. It is stopped after us in either case. */
-  reached: 'starting' | 'ready'
+  /** Start when that service has come this far; `waiting`: at once. It is stopped after us in any case. */
+  reached: 'waiting' | 'starting' | 'ready'
 }
 
 /** A program to run and how to keep it running. Data only: nothing starts by making one. */

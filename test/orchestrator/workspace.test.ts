@@ -30,6 +30,8 @@ const failureOf = (work: () => unknown): unknown => {
   return undefined
 }
 
+const quiet = { warn: () => {} }
+
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 
 describe('the workspace', () => {
@@ -93,7 +95,7 @@ describe('the data dir', () => {
     using temp = tempFolder()
     const layout = dataLayout(join(temp.path, 'data'), '/some/workspace')
     ensureDataDir(layout)
-    await ensureCredentials(layout.credentials, { token: undefined, hostToken: undefined })
+    await ensureCredentials(layout.credentials, { token: undefined, hostToken: undefined }, quiet)
 
     for (const folder of [layout.root, layout.runs, layout.workspace]) expect(mode(folder)).toBe('700')
     expect(mode(layout.credentials)).toBe('600')
@@ -113,8 +115,8 @@ describe('tokens', () => {
   test('stay the same from start to start, so that clients stay paired', async () => {
     using temp = tempFolder()
     const path = join(temp.path, 'credentials.json')
-    const first = await ensureCredentials(path, { token: undefined, hostToken: undefined })
-    const second = await ensureCredentials(path, { token: undefined, hostToken: undefined })
+    const first = await ensureCredentials(path, { token: undefined, hostToken: undefined }, quiet)
+    const second = await ensureCredentials(path, { token: undefined, hostToken: undefined }, quiet)
 
     expect(second.token.reveal()).toBe(first.token.reveal())
     expect(second.hostToken.reveal()).toBe(first.hostToken.reveal())
@@ -125,19 +127,32 @@ describe('tokens', () => {
     using temp = tempFolder()
     const path = join(temp.path, 'credentials.json')
 
-    const given = await ensureCredentials(path, { token: secret('given-client'), hostToken: secret('given-host') })
+    const given = await ensureCredentials(
+      path,
+      { token: secret('given-client'), hostToken: secret('given-host') },
+      quiet,
+    )
 
     expect(given.token.reveal()).toBe('given-client')
     expect(existsSync(path)).toBe(false)
   })
 
-  test('are made anew when the file is broken', async () => {
+  test.each([
+    '{"token":',
+    '',
+    'null',
+    '{"token":"with blanks in it, so long","hostToken":"with blanks in it, so long"}',
+  ])('are made anew when the file holds %p, which is kept and told of', async text => {
     using temp = tempFolder()
     const path = join(temp.path, 'credentials.json')
-    writeFileSync(path, '{"token":')
+    writeFileSync(path, text)
+    const warnings: string[] = []
 
-    const made = await ensureCredentials(path, { token: undefined, hostToken: undefined })
+    const log = { warn: (message: string) => void warnings.push(message) }
+    const made = await ensureCredentials(path, { token: undefined, hostToken: undefined }, log)
 
     expect(JSON.parse(readFileSync(path, 'utf8')).token).toBe(made.token.reveal())
+    expect(readFileSync(`${path}.broken`, 'utf8')).toBe(text)
+    expect(warnings).toHaveLength(1)
   })
 })

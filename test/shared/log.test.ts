@@ -91,6 +91,14 @@ describe('lines of children', () => {
   })
 })
 
+test('a line of a child cannot move the cursor, set the title or overwrite what stands there', () => {
+  const lines: string[] = []
+  const log = logTo(lines, 'pretty').for('opencode')
+  log.childLine('\x1b]0;pwned\x07a\x1b[2Jb\rc\x1b[31mred\x1b[0m\x9b2Jd\tend', from)
+
+  expect(lines).toEqual(['[opencode] abc\x1b[31mred\x1b[0m2Jd\tend'])
+})
+
 test('nothing known to be secret is written, in messages, attributes or children’s lines', () => {
   for (const format of ['pretty', 'json'] as const) {
     const lines: string[] = []

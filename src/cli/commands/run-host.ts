@@ -14,12 +14,14 @@ import { parseStartOptions, type StartValues } from './start-options.ts'
 
 /** `start` and `serve`: a host until it is interrupted or cannot go on. Resolves to the exit code. */
 export async function runHost(values: StartValues, context: Context): Promise<number> {
-  const options = parseStartOptions(values, context.source)
+  // Inside the agent of another host its run id is in the environment; it is not ours.
+  const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
+  const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context.source)
   const interruptions = takeInterruptions()
   const { log, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {
     log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
-    const started = await start(options, {
+    const starting = start(options, {
       env: context.env,
       cwd: context.cwd,
       self: { execPath: process.execPath, execArgv: process.execArgv, main: Bun.main },
@@ -29,6 +31,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
       signal: interruptions.signal,
       onKillable: interruptions.onAgain,
     })
+    const started = await Promise.race([starting, interruptions.forced])
     return await useHost(values, { ...started, options }, { context, log, interruptions })
   } catch (error) {
     const failure = interruptions.signal.aborted ? interrupted(interruptions, error) : error

@@ -1,0 +1,140 @@
+import { isCompiled, type Self } from '../services/own-program.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import type { Progress } from '../sidecars/download-opencode.ts'
+import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
+import { reapDeadRuns } from '../supervisor/reap.ts'
+import { findConnectAddress } from './connect-address.ts'
+import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
+import { checkDataDir, dataLayout, ensureDataDir } from './data-dir.ts'
+import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
+import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
+import type { HostFacts } from './plan.ts'
+import { findPort, requirePort } from './ports.ts'
+import { ensureWorkspace, findWorkspace } from './workspace.ts'
+import { writing } from './write-failure.ts'
+
+export type PrepareDeps = {
+  env: Readonly<Record<string, string | undefined>>
+  /** The folder openwork was called in. */
+  cwd: string
+  self: Self
+  platform: NodeJS.Platform
+  home: string
+  log: Log
+  /** Aborted: stop preparing. */
+  signal: AbortSignal
+}
+
+/** What each attempt to start has of its own. */
+export type FactsOfAttempt = 'ports' | 'runRecord' | 'control'
+
+export type Prepared = { facts: Omit<HostFacts, FactsOfAttempt>; ports: HostFacts['ports']; opencode: FoundOpencode }
+
+/**
+ * Finds and makes what a host needs, and starts nothing. Everything that can be refused without a look at the machine's
+ * binaries is refused first, then opencode is found, and only then is something created.
+ */
+export async function prepare(options: StartOptions, deps: PrepareDeps): Promise<Prepared> {
+  const { log } = deps
+  findWorkspace(options.workspace, options.createWorkspace)
+  checkDataDir(options.dataDir)
+  const ports = await choosePorts(options, log)
+  const opencode = await findBinary(options, deps)
+  deps.signal.throwIfAborted()
+
+  const workspace = ensureWorkspace(options.workspace)
+  if (workspace.created) log.info('workspace created', { path: workspace.path })
+  if (workspace.configured) log.info('opencode.jsonc written, the workspace had no opencode config')
+  const layout = dataLayout(options.dataDir, workspace.path)
+  ensureDataDir(layout)
+  await cleanUp(layout.runs, log)
+  const state = opencodeState(layout, options.devMode)
+  const seeds = {
+    configDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_CONFIG_DIR,
+    dataDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_DATA_DIR,
+  }
+  await writing(layout.devState, () => ensureOpencodeState(state, seeds))
+  const facts = {
+    ...deps,
+    layout,
+    workspace: workspace.path,
+    opencodeBinary: opencode.path,
+    opencodeState: state,
+    credentials: await ensureCredentials(layout.credentials, options.server, log),
+    opencodeCredentials: options.opencode.credentials ?? newOpencodeCredentials(),
+    connect: connectAddress(options, log),
+  }
+  return { facts, ports, opencode }
+}
+
+/** Ends what a run that was killed left behind. */
+async function cleanUp(runs: string, log: Log): Promise<void> {
+  const { killed, setAside } = await reapDeadRuns(runs)
+  for (const { service, pid } of killed) log.warn(`stopped a ${service} that an earlier run left behind`, { pid })
+  for (const path of setAside) log.warn('a run record could not be read and was set aside', { path })
+}
+
+export async function choosePorts(options: StartOptions, log: Log): Promise<HostFacts['ports']> {
+  const bindHost = options.server.remoteAccess ? '0.0.0.0' : '127.0.0.1'
+  const { number, exact } = options.server.port
+  const server =
+    exact && number !== 0
+      ? await requirePort(bindHost, number, '--openwork-port')
+      : await findPort(bindHost, number, '--openwork-port')
+  if (!exact && server !== number)
+    log.warn(`port ${DEFAULT_SERVER_PORT} is in use, taking ${server} instead`, {
+      hint: 'pass --openwork-port to choose',
+    })
+  const opencode =
+    options.opencode.port === undefined
+      ? await findPort(options.opencode.host, undefined, '--opencode-port')
+      : await requirePort(options.opencode.host, options.opencode.port, '--opencode-port')
+  if (opencode === server)
+    throw new OpenworkError('flags_conflict', `--openwork-port and --opencode-port are both ${server}`, {
+      hint: 'Give them different ports, or leave one out.',
+    })
+  return { server, opencode }
+}
+
+async function findBinary(options: StartOptions, { env, cwd, self, log, signal }: PrepareDeps): Promise<FoundOpencode> {
+  const found = await findOpencode({
+    source: options.opencode.source,
+    explicitBin: options.opencode.bin,
+    allowExternal: options.sidecars.allowExternal,
+    executablePath: isCompiled(self.main) ? self.execPath : self.main,
+    sidecarDir: options.sidecars.dir,
+    env,
+    cwd,
+    signal,
+    onProgress: progressLog(log),
+  })
+  for (const warning of found.warnings) log.warn(warning)
+  log.debug('opencode found', { path: found.path, source: found.source, version: found.actualVersion })
+  return found
+}
+
+/** A line when another stage begins, and every few seconds within one: a download may take minutes. */
+function progressLog(log: Log): (progress: Progress) => void {
+  let last = { stage: '', atMs: 0 }
+  return ({ stage, what, elapsedMs, bytes, totalBytes }) => {
+    if (stage === last.stage && elapsedMs - last.atMs < PROGRESS_EVERY_MS) return
+    last = { stage, atMs: elapsedMs }
+    const percent = bytes !== undefined && totalBytes ? Math.floor((100 * bytes) / totalBytes) : undefined
+    log.info(`${stage} ${what}`, { percent, seconds: Math.round(elapsedMs / 1_000) })
+  }
+}
+
+const PROGRESS_EVERY_MS = 3_000
+
+function connectAddress(options: StartOptions, log: Log): HostFacts['connect'] {
+  const { remoteAccess, connectHost } = options.server
+  if (!remoteAccess) return { host: '127.0.0.1', alternatives: [] }
+  if (connectHost) return { host: connectHost, alternatives: [] }
+  const found = findConnectAddress()
+  log.warn('remote access is on: everyone who reaches this machine and has a token gets in, over plain HTTP', {
+    address: found.host,
+    ...(found.alternatives.length > 0 ? { alternatives: found.alternatives } : {}),
+  })
+  return found
+}
