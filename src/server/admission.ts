@@ -43,19 +43,19 @@ export function admit(access: Access, exchange: Exchange, by: Admission): Caller
   exchange.auth = access.auth
   const presented = presentedBy(exchange)
   if (!presented) throw unauthorized(access)
-  by.attempts.check(exchange, presented.key, performance.now())
-  const scope = scopeOf(presented, by)
-  const judge = (scope: Scope | 'host' | undefined): Caller => {
-    if (!scope) by.attempts.failed(exchange, performance.now())
+  const identity = identify(presented, by)
+  const judge = (identity: Identity): Caller => {
+    if (!identity?.isUnguessable) by.attempts.check(exchange, presented.key, performance.now())
+    if (!identity) by.attempts.failed(exchange, performance.now())
     else by.attempts.succeeded(exchange, presented.key, performance.now())
-    const caller = scope && callerOf(scope, presented, exchange)
+    const caller = identity && callerOf(identity, presented, exchange)
     if (!caller || (access.auth === 'host' && caller.scope !== 'owner')) throw unauthorized(access)
     if (caller.actor.type === 'host') exchange.auth = 'host'
     if (access.writes && by.readOnly) throw new OpenworkError('read_only', 'This server is read-only')
     requireScope(caller, access.scope ?? 'viewer')
     return caller
   }
-  return scope instanceof Promise ? scope.then(judge) : judge(scope)
+  return identity instanceof Promise ? identity.then(judge) : judge(identity)
 }
 
 const unauthorized = ({ auth }: Access): OpenworkError =>
@@ -84,18 +84,25 @@ function presentedBy(exchange: Exchange): Presented | undefined {
   return { hostHash, bearerHash, key: hostHash + bearerHash }
 }
 
-type Identity = Scope | 'host' | undefined
+type Identity =
+  | {
+      as: Scope | 'host'
+      /** Nobody finds it by trying: it need not wait because others fail from the same address, loopback above all. */
+      isUnguessable: boolean
+    }
+  | undefined
 
-function scopeOf({ hostHash, bearerHash }: Presented, by: Admission): Identity | Promise<Identity> {
-  if (hostHash && by.hostToken.matches(hostHash)) return 'host'
+function identify({ hostHash, bearerHash }: Presented, by: Admission): Identity | Promise<Identity> {
+  const { hostToken, clientToken, tokens } = by
+  if (hostHash && hostToken.matches(hostHash)) return { as: 'host', isUnguessable: hostToken.isUnguessable }
   if (!bearerHash) return undefined
-  if (by.clientToken.matches(bearerHash)) return 'collaborator'
-  return by.tokens.find(bearerHash).then(record => record?.scope)
+  if (clientToken.matches(bearerHash)) return { as: 'collaborator', isUnguessable: clientToken.isUnguessable }
+  return tokens.find(bearerHash).then(record => record && { as: record.scope, isUnguessable: true })
 }
 
-function callerOf(identity: Scope | 'host', { hostHash, bearerHash }: Presented, exchange: Exchange): Caller {
-  const isHost = identity === 'host'
-  const scope = isHost ? 'owner' : identity
+function callerOf({ as }: NonNullable<Identity>, { hostHash, bearerHash }: Presented, exchange: Exchange): Caller {
+  const isHost = as === 'host'
+  const scope = isHost ? 'owner' : as
   const clientId = exchange.header('x-openwork-client-id')?.trim()
   return {
     scope,

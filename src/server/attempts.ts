@@ -23,6 +23,7 @@ type Successes = { notedMs: number; addresses: Set<string> }
  * Slows down guessing. After ten wrong credentials in a row an address must pause, twice as long each time, up to a
  * minute. A credential that has worked from that address before is let through meanwhile: one client with an old token
  * must not shut out the others behind the same address. A new one, even a right one, is not: that would tell a guess.
+ * Callers do not ask at all about a right credential that is too long to be found by trying.
  * Times are of a clock that is never set (`performance.now()`): no step of it ends or prolongs a pause.
  */
 export class Attempts {

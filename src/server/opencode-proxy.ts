@@ -4,6 +4,7 @@ import type { OpenStreams } from '../http/open-streams.ts'
 import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
+import { confine } from './opencode-bounds.ts'
 import {
   directoryHeader,
   dropOtherWorkspace,
@@ -12,7 +13,6 @@ import {
   isPromptReply,
   opencodeUrl,
   pinDirectory,
-  requestedDirectories,
   showsCredentials,
 } from './opencode-target.ts'
 import { UpstreamTrust } from './upstream-trust.ts'
@@ -62,7 +62,7 @@ export class OpencodeProxy {
     // Only an owner may say yes on the user's behalf.
     if (!isRead && isPromptReply(url)) requireScope(caller, 'owner')
     if (showsCredentials(url)) requireScope(caller, 'collaborator')
-    const directory = this.#directory(exchange, caller, engine, { url, mounted })
+    const directory = await this.#directory(exchange, caller, engine, { url, mounted })
 
     if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
     exchange.keepOpen()
@@ -90,30 +90,22 @@ export class OpencodeProxy {
     return engine
   }
 
-  /** The header that names the folder to work in, once the caller's own wish is dealt with. */
-  #directory(
+  /**
+   * The header that names the folder to work in, once the caller's own wish is dealt with. Whoever holds less than an
+   * owner token works in the published folders, not wherever opencode can reach.
+   */
+  async #directory(
     { request }: Exchange,
     caller: Caller,
-    { directory }: Engine,
+    { directory: own }: Engine,
     { url, mounted }: { url: URL; mounted: boolean },
-  ): Record<string, string> {
-    const wished = request.headers.get('x-opencode-directory')
-    if (mounted) pinDirectory(url, directory)
-    else {
-      if (caller.scope !== 'owner') this.#confine(url, wished, directory)
-      if (wished !== null) return {}
-    }
-    return directory === undefined ? {} : { 'x-opencode-directory': directoryHeader(directory) }
-  }
-
-  /** Whoever holds less than an owner token works in the published folders, not wherever opencode can reach. */
-  #confine(url: URL, wished: string | null, own: string | undefined): void {
+  ): Promise<Record<string, string>> {
+    const wished = mounted ? null : request.headers.get('x-opencode-directory')
+    if (mounted) pinDirectory(url, own)
+    if (caller.scope === 'owner') return wished !== null || own === undefined ? {} : named(own)
     dropOtherWorkspace(url)
-    const foreign = requestedDirectories(url, wished).find(
-      directory => directory !== own && !this.#workspaces.isAuthorized(directory),
-    )
-    if (foreign === undefined) return
-    throw new OpenworkError('workspace_unauthorized', `The folder "${foreign}" is outside the authorized roots`)
+    const folder = await confine(url, wished, { own, roots: this.#workspaces.authorizedRoots })
+    return folder === undefined ? {} : named(folder)
   }
 
   #failed({ kind, message, cause }: UpstreamFailure, engine: Engine): Response {
@@ -133,6 +125,8 @@ export class OpencodeProxy {
     }
   }
 }
+
+const named = (directory: string): Record<string, string> => ({ 'x-opencode-directory': directoryHeader(directory) })
 
 const unreachable = ({ baseUrl: target }: Engine, cause?: unknown): OpenworkError =>
   new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {

@@ -35,6 +35,8 @@ export function engineOf({ opencode }: Workspace): Engine | undefined {
  * the path would leave the base URL's.
  */
 export function opencodeUrl(baseUrl: string, rest: string, search: string): URL {
+  // opencode's router cuts a path there, what is behind it does not count: a check of the whole path would be deceived.
+  if (rest.includes(';')) throw new OpenworkError('invalid_path', 'A path holds no ";": write %3B')
   const base = new URL(baseUrl)
   const basePath = base.pathname.replace(/\/+$/, '')
   // As text, not as a relative URL: `//host/` would name another host.
@@ -58,12 +60,6 @@ export function pinDirectory(url: URL, directory: string | undefined): void {
 export function dropOtherWorkspace(url: URL): void {
   if (url.search === '') return
   for (const name of OTHER_WORKSPACE_PARAMS) if (url.searchParams.has(name)) url.searchParams.delete(name)
-}
-
-/** Every folder a request asks for, decoded. */
-export function requestedDirectories(url: URL, header: string | null): string[] {
-  const fromQuery = url.search === '' ? [] : DIRECTORY_PARAMS.flatMap(name => url.searchParams.getAll(name))
-  return [...fromQuery, ...(header === null ? [] : [header])].map(decodedDirectory)
 }
 
 /** A header holds ASCII only; opencode decodes percent escapes, so a `%` of the path's own is one too. */
@@ -93,11 +89,3 @@ export function isPromptReply(url: URL): boolean {
 /** Whether opencode's answer holds the API keys of its providers and the headers of its MCP servers (1.18.33 does). */
 export const showsCredentials = (url: URL): boolean =>
   /\/(?:config|providers?|models?|credentials?|integrations?|auth)(?:\/|$)/.test(routedPath(url))
-
-function decodedDirectory(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text // opencode takes it as it is then, too
-  }
-}

@@ -4,6 +4,8 @@ import type { Engine } from './opencode-target.ts'
 /** An answer younger than this needs no proof; shorter than any restart of opencode takes. */
 const TRUST_MS = 1_000
 const PROBE_LIMIT_MS = 2_000
+/** One try of a probe. Asked while opencode boots it would never be answered, though the next one would be. */
+const TRY_LIMIT_MS = 400
 
 /**
  * Whether an opencode is there and answering, cheaply known. One that boots accepts a request and never answers it (seen
@@ -38,18 +40,25 @@ export class UpstreamTrust {
   }
 
   async #probe(engine: Engine): Promise<boolean> {
-    const { probeUrl, credentials } = engine
-    const signal = AbortSignal.timeout(PROBE_LIMIT_MS)
-    try {
-      const init = { headers: credentials, signal, redirect: 'manual', ...fetchRoute(probeUrl) } as const
-      const answer = await fetch(probeUrl, init)
-      await answer.body?.cancel()
-      this.answered(engine)
-      return true
-    } catch {
-      // Refused, reset, or silent: it is not there. The request that asked is told so.
-      this.lost(engine)
-      return false
+    const untilMs = performance.now() + PROBE_LIMIT_MS
+    for (;;) {
+      const answer = await tryOnce(engine)
+      if (answer === 'silent' && performance.now() < untilMs) continue
+      if (answer === 'answered') this.answered(engine)
+      else this.lost(engine)
+      return answer === 'answered'
     }
+  }
+}
+
+async function tryOnce({ probeUrl, credentials }: Engine): Promise<'answered' | 'silent' | 'gone'> {
+  const signal = AbortSignal.timeout(TRY_LIMIT_MS)
+  try {
+    const init = { headers: credentials, signal, redirect: 'manual', ...fetchRoute(probeUrl) } as const
+    const answer = await fetch(probeUrl, init)
+    await answer.body?.cancel()
+    return 'answered'
+  } catch {
+    return signal.aborted ? 'silent' : 'gone' // refused or reset: nobody is there
   }
 }

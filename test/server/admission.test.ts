@@ -68,6 +68,17 @@ test('guessing is slowed down, while a client that is known goes on', async () =
   expect((await server.call('/tokens', { headers: asHost })).status).toBe(429) // right, but never seen from there
 })
 
+test('a right token too long to be found by trying never waits for the guesses of others', async () => {
+  const hostToken = 'f'.repeat(32)
+  await using server = await startServer({ env: { OPENWORK_HOST_TOKEN: hostToken } })
+  const statuses: number[] = []
+  for (let n = 0; n < 13; n += 1)
+    statuses.push((await server.call('/whoami', { headers: { authorization: `Bearer guess-${n}` } })).status)
+  expect(statuses.at(-1)).toBe(429)
+  const answer = await server.call('/tokens', { headers: { 'x-openwork-host-token': hostToken } })
+  expect(answer.status).toBe(200)
+})
+
 test('pauses double up to a minute and end', () => {
   const attempts = new Attempts()
   const from = { address: '203.0.113.9' }

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { opencodeUrl } from '../../src/server/opencode-target.ts'
 import { asClient, asHost } from './start-server.ts'
 import { codeOf, rawGet, serverOf, startUpstream } from './upstream.ts'
@@ -80,6 +82,7 @@ test('unmounted, clients choose among the published folders, an owner any', asyn
   await using upstream = startUpstream()
   await using server = await serverOf(upstream.url)
   const inside = `${server.workspace}/sub`
+  mkdirSync(inside)
   expect(
     (await server.call('/opencode/file', { headers: { ...asClient, 'x-opencode-directory': inside } })).status,
   ).toBe(200)
@@ -103,6 +106,38 @@ test('unmounted, clients choose among the published folders, an owner any', asyn
   expect(upstream.seen.at(-1)?.headers).not.toHaveProperty('x-opencode-workspace')
   await server.call('/opencode/file?workspace=w1', { headers: { ...asHost, ...other } })
   expect(upstream.seen.at(-1)).toMatchObject({ url: '/file?workspace=w1', headers: other })
+})
+
+test('a link in the workspace leads clients nowhere else, an owner where it points', async () => {
+  await using upstream = startUpstream()
+  await using server = await serverOf(upstream.url)
+  symlinkSync('/etc', join(server.workspace, 'link'))
+  writeFileSync(join(server.workspace, 'own.txt'), 'mine')
+  const viewer = await server.tokenOf('viewer')
+  const linked = encodeURIComponent(join(server.workspace, 'link'))
+  for (const path of [
+    `/opencode/file/content?directory=${linked}&path=passwd`,
+    '/opencode/file/content?path=link/passwd',
+    '/opencode/file/content?path=../../etc/passwd',
+    '/opencode/api/fs/read/link/passwd',
+    '/opencode/api/fs/read/link%2Fpasswd',
+    `/opencode/find?path=link`,
+  ]) {
+    const answer = await server.call(path, { headers: viewer })
+    expect([path, answer.status, await codeOf(answer)]).toEqual([path, 403, 'workspace_unauthorized'])
+  }
+  expect((await server.call('/opencode/file/content?path=own.txt', { headers: viewer })).status).toBe(200)
+  expect((await server.call('/opencode/file/content?path=link/passwd', { headers: asHost })).status).toBe(200)
+})
+
+test('what stands behind a ";" deceives no check', async () => {
+  await using upstream = startUpstream()
+  await using server = await serverOf(upstream.url)
+  for (const path of ['/opencode/permission/p/reply;a', '/opencode/question/q/reject;', '/opencode/config;x']) {
+    const answer = await server.call(path, { method: 'POST', headers: asClient })
+    expect([path, answer.status, await codeOf(answer)]).toEqual([path, 400, 'invalid_path'])
+  }
+  expect(upstream.seen).toEqual([])
 })
 
 test('a folder with letters beyond ASCII reaches opencode percent-encoded', async () => {
