@@ -39,7 +39,7 @@ test('a bug is 500 without a word of it, and logged with its stack in one record
     expect(response.status).toBe(500)
     expect(await response.json()).toEqual({ code: 'internal_error', message: 'Unexpected server error' })
     const [bug, request] = app.lines
-    expect(bug).toStartWith('GET /things/1/2 failed: TypeError: inner secret\n')
+    expect(bug).toStartWith('GET /things/1/2 failed: TypeError: inner secret')
     expect(bug).toContain('app.test.ts')
     expect(request).toMatch(/^GET \/things\/1\/2 500 \d+ms$/)
     expect(app.lines).toHaveLength(2)
