@@ -19,7 +19,10 @@ import { FileSessions } from './files/sessions.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
 import { Pairings } from './pairings.ts'
+import { ReloadEvents } from './reload/reload-events.ts'
+import { RouterProxy } from './router-proxy.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
+import { RuntimeControl } from './runtime-control.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
 import { Workspaces } from './workspaces.ts'
@@ -60,6 +63,7 @@ export async function listen(
   const approvals = new Approvals(settings.approval, ({ request, outcome, by }) =>
     audit.record(request.workspaceId, by ?? request.actor, [approvalNote(request, outcome)]),
   )
+  const reloadEvents = new ReloadEvents({ log: logs.err, writes: !settings.readOnly })
   const admission = {
     clientToken: new KnownSecret(settings.clientToken.value),
     hostToken: new KnownSecret(settings.hostToken.value),
@@ -77,6 +81,9 @@ export async function listen(
       opencode: new OpencodeProxy(workspaces, streams),
       approvals,
       audit,
+      reloadEvents,
+      router: new RouterProxy(settings.routerPort, streams),
+      runtime: new RuntimeControl(settings.control),
       fileSessions: new FileSessions(),
       fileChanges: new FileChanges(),
       startedMs,
@@ -89,10 +96,16 @@ export async function listen(
     errorLog: logs.err,
   })
   const server = await bind(settings, idleSeconds, fetch)
+  // Only now: nobody's first answer waits for it.
+  reloadEvents.follow(workspaces.all)
   let stopped: Promise<void> | undefined
   return {
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
-    stop: () => (stopped ??= drain(server, streams, approvals).then(() => tokens.close())),
+    stop: () => {
+      reloadEvents.close()
+      stopped ??= drain(server, streams, approvals).then(() => tokens.close())
+      return stopped
+    },
   }
 }
 

@@ -15,6 +15,9 @@ import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
 import type { Pairings } from './pairings.ts'
+import type { ReloadEvents } from './reload/reload-events.ts'
+import type { RouterProxy } from './router-proxy.ts'
+import type { RuntimeControl } from './runtime-control.ts'
 import type { ServerSettings } from './settings.ts'
 import type { TokenStore } from './token-store.ts'
 import type { Workspaces } from './workspaces.ts'
@@ -28,6 +31,9 @@ export type Services = {
   opencode: OpencodeProxy
   approvals: Approvals
   audit: AuditLog
+  reloadEvents: ReloadEvents
+  router: RouterProxy
+  runtime: RuntimeControl
   fileSessions: FileSessions
   fileChanges: FileChanges
   /** `performance.now()` at the start. */

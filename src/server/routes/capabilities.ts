@@ -18,7 +18,7 @@ export const capabilities = route({
 /** A group is announced when its routes are there: a client that believes us must not run into 404. */
 const ABSENT = { read: false, write: false }
 
-function describeCapabilities({ settings, workspaces }: Services): Capabilities {
+function describeCapabilities({ settings, workspaces, router }: Services): Capabilities {
   return {
     schemaVersion: 1,
     serverVersion: VERSION,
@@ -37,7 +37,7 @@ function describeCapabilities({ settings, workspaces }: Services): Capabilities 
     proxy: {
       opencode: workspaces.all.some(({ opencode }) => opencode?.baseUrl !== undefined),
       opencodeWrite: !settings.readOnly,
-      opencodeRouter: false,
+      opencodeRouter: router.isConfigured,
     },
     toolProviders: {
       browser: browserProvider(settings.browser),

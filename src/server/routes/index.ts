@@ -11,6 +11,8 @@ import { health } from './health.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
 import { cancelPairing, claimPairing, listPairings, openPairing } from './pairings.ts'
+import { listReloadEvents, reloadWorkspaceEngine, watchReloadEvents } from './reload.ts'
+import { readRuntimeVersions, upgradeRuntime } from './runtime.ts'
 import { mountedStatus, status } from './status.ts'
 import { createToken, listTokens, revokeToken, rotateToken } from './tokens.ts'
 import { whoami } from './whoami.ts'
@@ -52,7 +54,7 @@ const underSessionMount = (route: ServerFixedRoute): ServerFixedRoute =>
 
 /** Everything this server answers. */
 export const SERVER_ROUTES: readonly AnyServerRoute[] = [
-  ...[health, capabilities, whoami].flatMap(route => [route, underMount(route)]),
+  ...[health, capabilities, whoami, readRuntimeVersions, upgradeRuntime].flatMap(route => [route, underMount(route)]),
   status,
   mountedStatus,
   listWorkspaces,
@@ -69,7 +71,10 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   listApprovals,
   watchApprovals,
   replyApproval,
-  ...[readConfig, readAudit].flatMap(route => [route, underOwnMount(route)]),
+  ...[readConfig, readAudit, listReloadEvents, watchReloadEvents, reloadWorkspaceEngine].flatMap(route => [
+    route,
+    underOwnMount(route),
+  ]),
   openFiles,
   underOwnMount(openFiles),
   ...[renewFiles, closeFiles].flatMap(route => [route, underSessionMount(route)]),
