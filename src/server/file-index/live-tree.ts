@@ -1,0 +1,385 @@
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+import { type Differences, findDifferences, pairRenames, type Spot } from './differences.ts'
+import { EntryStat } from './entry-stat.ts'
+import type { FileChange } from './event-feed.ts'
+import { Folder } from './folder.ts'
+import { FolderWatches, type WatchFolder } from './folder-watches.ts'
+import type { IgnoreRules } from './ignore-rules.ts'
+import { Patrol, type PatrolTimes } from './patrol.ts'
+import { lookAt, type Sighting, statNow } from './sighting.ts'
+
+export type LiveTreeOptions = {
+  path: string
+  ignores: IgnoreRules
+  log: Log
+  /** Told of every change found on the disk once the tree is built, in the same step in which the tree takes it in. */
+  changed(change: FileChange): void
+  watch?: WatchFolder | undefined
+  patrol?: Partial<PatrolTimes> | undefined
+}
+
+/** From the first hint to the look, so that what is written in one go is looked at once. */
+const SETTLE_MS = 25
+/** From one look to the next while hints keep coming: a file that is written all the time is reported so often. */
+const PAUSE_MS = 200
+/** After trouble that is not the file's: too many open files, a disk that does not answer. */
+const RETRY_MS = 1_000
+/** Folders looked at in one step. */
+const BATCH = 64
+/** More names in one folder, and it is cheaper to look at all of it. */
+const MANY_NAMES = 256
+/** So many hints at once, and the system may have dropped some (Linux keeps 16,384 and Bun does not tell): look at all. */
+const BURST = 2_000
+
+/** Folders to look at: at some names, or at all (undefined). */
+type Wanted = Map<Folder, Set<string> | undefined>
+
+type Look = { folder: Folder; path: string; names: Set<string> | undefined; sighting: Sighting | undefined }
+
+/**
+ * The files and folders of a workspace, kept as they are on the disk. Watches say where to look; what counts is what is
+ * seen there. Built when `start` is called first, not before. The caller closes it.
+ */
+export class LiveTree {
+  readonly root = new Folder('', EntryStat.unknownFolder)
+  readonly #options: LiveTreeOptions
+  readonly #watches: FolderWatches
+  readonly #unwatched = new Set<Folder>()
+  readonly #patrol: Patrol
+  #base: string
+  #started: Promise<void> | undefined
+  #isBuilt = false
+  #isClosed = false
+  /** The workspace folder itself is not there. */
+  #isLost = false
+  #isTroubled = false
+  readonly #work: Wanted = new Map()
+  /** Waiting for the next run, which begins a little later. */
+  readonly #hints: Wanted = new Map()
+  #running: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #ranAtMs = Number.NEGATIVE_INFINITY
+  #notes = 0
+
+  constructor(options: LiveTreeOptions) {
+    this.#options = options
+    this.#base = options.path
+    this.#watches = new FolderWatches((folder, name) => this.#hint(folder, name), options.watch)
+    this.#patrol = new Patrol(isFull => this.#lookAgain(isFull), options.log, options.patrol)
+  }
+
+  /** Some changes show only when the folders are looked at in turn: the system is out of watches, or the root is gone. */
+  get isDegraded(): boolean {
+    return this.#unwatched.size > 0 || this.#isLost
+  }
+
+  /** Resolves when the tree holds everything. */
+  start(): Promise<void> {
+    this.#started ??= this.#build()
+    return this.#started
+  }
+
+  async #build(): Promise<void> {
+    this.#base = await realpath(this.#base).catch(() => this.#base)
+    want(this.#work, this.root, undefined)
+    await this.#run()
+    this.#isBuilt = true
+    this.#patrol.start()
+    this.#schedule()
+  }
+
+  /**
+   * Takes in a change that this server has just made: at once, and so that nothing that was seen before replaces it.
+   * Nothing to do before the start: the change will be found.
+   */
+  adopt({ type, path, toPath }: FileChange): void {
+    if (!this.#started || this.#isClosed) return
+    const moved = type === 'rename' && toPath !== undefined ? { toPath, from: this.#find(path) } : undefined
+    if (moved?.from && this.#adoptRename(moved.from, moved.toPath)) return
+    if (type === 'delete' || type === 'rename') this.#forget(path)
+    if (type !== 'delete') this.#adoptEntry(toPath ?? path)
+    this.#schedule()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#patrol.stop()
+    this.#watches.close()
+    this.#work.clear()
+    this.#hints.clear()
+  }
+
+  #adoptRename(from: Spot, toPath: string): boolean {
+    const to = this.#ensureSpot(toPath)
+    if (!to || !canMove(from, to)) return false
+    this.#remove(to.folder, to.name)
+    this.#note(from.folder)
+    this.#note(to.folder)
+    this.#move(from, to)
+    this.#schedule()
+    return true
+  }
+
+  #adoptEntry(path: string): void {
+    const spot = this.#ensureSpot(path)
+    if (!spot) {
+      this.#forget(path)
+      return
+    }
+    this.#note(spot.folder)
+    this.#put(spot)
+  }
+
+  #forget(path: string): void {
+    const spot = this.#find(path)
+    if (!spot) return
+    this.#note(spot.folder)
+    this.#remove(spot.folder, spot.name)
+  }
+
+  /** What the tree knows at a path. */
+  #find(path: string): Spot | undefined {
+    const segments = path.split('/')
+    const name = segments.pop() ?? ''
+    const folder = segments.reduce<Folder | undefined>((at, segment) => at?.folder(segment), this.root)
+    const stat = folder?.file(name)?.stat ?? folder?.folder(name)?.stat
+    return folder && stat && { folder, name, stat }
+  }
+
+  /** What the disk has at a path, the folders above it taken in. Undefined when it is no part of the catalog. */
+  #ensureSpot(path: string): Spot | undefined {
+    if (this.#options.ignores.ignoresPath(path)) return undefined
+    const segments = path.split('/')
+    const name = segments.pop() ?? ''
+    let folder = this.root
+    for (const segment of segments) {
+      if (!folder.folder(segment)) {
+        const stat = statNow(this.#absolute(folder.pathOf(segment)))
+        if (stat?.kind !== 'dir') return undefined
+        this.#note(folder)
+        this.#put({ folder, name: segment, stat })
+      }
+      folder = folder.folder(segment) ?? folder
+    }
+    const stat = statNow(this.#absolute(folder.pathOf(name)))
+    return stat && { folder, name, stat }
+  }
+
+  /** From now on, what was seen of this folder before counts no more. */
+  #note(folder: Folder): void {
+    this.#notes += 1
+    folder.notedAt = this.#notes
+  }
+
+  #hint(folder: Folder, name: string | undefined): void {
+    if (this.#isClosed || !folder.isWithin(this.root)) return
+    if (name !== undefined && this.#options.ignores.ignores(folder.path, name)) return
+    want(this.#hints, folder, name === undefined ? undefined : [name])
+    this.#schedule()
+  }
+
+  #schedule(delayMs = this.#delayMs()): void {
+    if (!this.#isBuilt || this.#isClosed || this.#running || this.#timer) return
+    if (this.#hints.size === 0 && this.#work.size === 0) return
+    this.#timer = setTimeout(() => void this.#run(), delayMs)
+    this.#timer.unref()
+  }
+
+  #delayMs(): number {
+    if (this.#isTroubled) return RETRY_MS
+    return Math.max(SETTLE_MS, this.#ranAtMs + PAUSE_MS - performance.now())
+  }
+
+  /** Looks at everything wanted, and at what that leads to. */
+  #run(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#running ??= this.#drain()
+      .catch(error => this.#options.log.error(`Keeping a catalog failed: ${error?.stack ?? error}`))
+      .finally(() => {
+        this.#running = undefined
+        this.#ranAtMs = performance.now()
+        this.#schedule()
+      })
+    return this.#running
+  }
+
+  async #drain(): Promise<void> {
+    this.#isTroubled = false
+    let hints = 0
+    for (const [folder, names] of this.#hints) {
+      hints += names?.size ?? MANY_NAMES
+      want(this.#work, folder, names)
+    }
+    this.#hints.clear()
+    if (hints > BURST) this.#patrol.soon()
+    while (this.#work.size > 0 && !this.#isClosed) {
+      const notes = this.#notes
+      const looks = await Promise.all(this.#takeBatch().map(([folder, names]) => this.#look(folder, names)))
+      if (!this.#isClosed) this.#apply(looks, notes)
+    }
+    this.#patrol.setDegraded(this.isDegraded, this.#base)
+  }
+
+  #takeBatch(): [Folder, Set<string> | undefined][] {
+    const batch = [...this.#work.entries().take(BATCH)]
+    for (const [folder] of batch) this.#work.delete(folder)
+    return batch.filter(([folder]) => folder.isWithin(this.root))
+  }
+
+  async #look(folder: Folder, names: Set<string> | undefined): Promise<Look> {
+    const { path } = folder
+    const watched = this.#watches.ensure(folder, this.#absolute(path))
+    if (watched === 'exhausted') this.#unwatched.add(folder)
+    else this.#unwatched.delete(folder)
+    try {
+      const isIgnored = (name: string): boolean => this.#options.ignores.ignores(path, name)
+      return { folder, path, names, sighting: await lookAt(this.#absolute(path), names, isIgnored) }
+    } catch (error) {
+      if (!this.#isTroubled) this.#options.log.warn(`Cannot look at ${this.#base} now (${systemCode(error) ?? error})`)
+      this.#isTroubled = true
+      return { folder, path, names, sighting: undefined }
+    }
+  }
+
+  /** Without a pause: whoever reads the tree sees it before or after. */
+  #apply(looks: readonly Look[], notesBefore: number): void {
+    const found: Differences = { gone: [], came: [], changed: [], kept: [], renamed: [] }
+    for (const { folder, path, names, sighting } of looks) {
+      if (!folder.isWithin(this.root)) continue
+      if (!sighting) want(this.#hints, folder, names)
+      else if (folder.notedAt > notesBefore || folder.path !== path) want(this.#work, folder, names)
+      else if (!sighting.self) this.#lost(folder, found)
+      else {
+        if (folder === this.root) this.#isLost = false
+        this.#recognise(folder, sighting.self)
+        findDifferences(folder, names, sighting, found)
+      }
+    }
+    pairRenames(found)
+    this.#takeIn(found)
+  }
+
+  #takeIn({ renamed, gone, came, changed, kept }: Differences): void {
+    for (const { from, to } of renamed) {
+      if (!canMove(from, to)) {
+        gone.push(from)
+        came.push(to)
+        continue
+      }
+      const path = from.folder.pathOf(from.name)
+      this.#move(from, to)
+      this.#tell({ type: 'rename', path, toPath: to.folder.pathOf(to.name), revision: to.stat.revision })
+    }
+    for (const { folder, name } of gone) {
+      if (!folder.isWithin(this.root)) continue
+      this.#remove(folder, name)
+      this.#tell({ type: 'delete', path: folder.pathOf(name) })
+    }
+    for (const spot of [...came, ...changed]) {
+      if (!spot.folder.isWithin(this.root)) continue
+      this.#put(spot)
+      const path = spot.folder.pathOf(spot.name)
+      this.#tell({ type: spot.stat.kind === 'dir' ? 'mkdir' : 'write', path, revision: spot.stat.revision })
+    }
+    for (const { folder, stat } of kept) if (folder.isWithin(this.root)) this.#recognise(folder, stat)
+  }
+
+  #tell(change: FileChange): void {
+    if (this.#isBuilt) this.#options.changed(change)
+  }
+
+  /** A folder that cannot be found: its parent tells what became of it, and the root has none. */
+  #lost(folder: Folder, found: Differences): void {
+    const { parent } = folder
+    if (parent) {
+      want(this.#work, parent, [folder.name])
+      return
+    }
+    this.#isLost = true
+    this.#watches.drop(folder)
+    findDifferences(folder, undefined, { self: undefined, entries: new Map() }, found)
+  }
+
+  /** Another inode under a known path is another folder: its watch is void. */
+  #recognise(folder: Folder, stat: EntryStat): void {
+    const isOther = folder.stat.ino !== stat.ino && folder.stat.ino !== 0
+    folder.stat = stat
+    if (!isOther) return
+    this.#watches.drop(folder)
+    want(this.#work, folder, undefined)
+  }
+
+  /** Puts in what the disk has at a spot. A new folder is looked into next. */
+  #put({ folder, name, stat }: Spot): void {
+    const known = folder.folder(name)
+    if (stat.kind === 'file') {
+      if (known) this.#remove(folder, name)
+      folder.putFile(name, stat)
+    } else if (known) this.#recognise(known, stat)
+    else {
+      folder.remove(name)
+      const created = new Folder(name, stat)
+      folder.attach(created, name)
+      want(this.#work, created, undefined)
+    }
+  }
+
+  #move(from: Spot, to: Spot): void {
+    const moved = from.folder.folder(from.name)
+    from.folder.remove(from.name)
+    if (!moved) {
+      to.folder.putFile(to.name, to.stat)
+      return
+    }
+    to.folder.attach(moved, to.name)
+    moved.stat = to.stat
+    for (const folder of moved.all()) {
+      this.#watches.drop(folder)
+      want(this.#work, folder, undefined)
+    }
+  }
+
+  #remove(folder: Folder, name: string): void {
+    const removed = folder.folder(name)
+    for (const each of removed?.all() ?? []) {
+      this.#watches.drop(each)
+      this.#unwatched.delete(each)
+    }
+    folder.remove(name)
+  }
+
+  /** Every folder, or those without a watch. */
+  async #lookAgain(isFull: boolean): Promise<void> {
+    await this.#running
+    if (this.#isLost) this.#base = await realpath(this.#options.path).catch(() => this.#base)
+    const folders = isFull ? this.root.all() : this.#isLost ? [this.root] : this.#unwatched
+    for (const folder of folders) want(this.#work, folder, undefined)
+    await this.#run()
+  }
+
+  #absolute(path: string): string {
+    return join(this.#base, path)
+  }
+}
+
+/** Looks at different moments may seem to say that a folder went into itself. */
+function canMove(from: Spot, to: Spot): boolean {
+  const moved = from.folder.folder(from.name)
+  return !moved || (moved.stat.kind === to.stat.kind && !to.folder.isWithin(moved))
+}
+
+function want(wanted: Wanted, folder: Folder, names: Iterable<string> | undefined): void {
+  const known = wanted.get(folder)
+  if (names === undefined || (wanted.has(folder) && known === undefined)) {
+    wanted.set(folder, undefined)
+    return
+  }
+  const all = known ?? new Set()
+  for (const name of names) all.add(name)
+  wanted.set(folder, all.size > MANY_NAMES ? undefined : all)
+}
