@@ -72,13 +72,20 @@ export class AuditLog {
     return null
   }
 
-  /** Lines that are no entries are passed over. */
+  /** Resolves when everything recorded is written, or refused by the system. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#journals.values()].map(journal => journal.flush()))
+  }
+
+  /** Lines that are no entries are passed over. Before our first one, those of earlier versions count. */
   async *#entriesFromEnd(workspace: Workspace): AsyncGenerator<AuditEntry> {
-    const lines = (await this.#journalOf(workspace.id).linesFromEnd()) ?? (await legacyLines(workspace))
-    for await (const line of lines ?? []) {
-      const entry = auditEntry.safeParse(parseOrUndefined(line))
-      if (entry.success) yield entry.data
+    let isNew = true
+    for await (const line of this.#journalOf(workspace.id).linesFromEnd()) {
+      isNew = false
+      yield* entryOf(line)
     }
+    if (!isNew || workspace.path === '') return
+    for await (const line of fileLinesFromEnd(legacyPath(workspace))) yield* entryOf(line)
   }
 
   #journalOf(workspaceId: string): Journal {
@@ -93,17 +100,18 @@ export class AuditLog {
 const isChange = ({ action }: AuditNote): boolean => !action.startsWith(APPROVAL_PREFIX)
 
 /** Where earlier versions wrote. */
-const legacyLines = async ({ path }: Workspace): Promise<AsyncGenerator<string> | undefined> =>
-  path === '' ? undefined : fileLinesFromEnd(join(path, '.opencode', 'openwork', 'audit.jsonl'))
+const legacyPath = ({ path }: Workspace): string => join(path, '.opencode', 'openwork', 'audit.jsonl')
 
 /** An id comes from a settings file and may be anything; only a plain one becomes a file name. */
 const fileNameOf = (workspaceId: string): string =>
   `${/^[A-Za-z0-9_][\w-]{0,99}$/.test(workspaceId) ? workspaceId : sha256Hex(workspaceId)}.jsonl`
 
-function parseOrUndefined(line: string): unknown {
+/** Nothing for a line that a crash tore, or that is not ours. */
+function* entryOf(line: string): Generator<AuditEntry> {
   try {
-    return JSON.parse(line)
-  } catch {
-    return undefined // torn by a crash, or not ours
+    const entry = auditEntry.safeParse(JSON.parse(line))
+    if (entry.success) yield entry.data
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
   }
 }

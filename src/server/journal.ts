@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -17,8 +18,8 @@ export type JournalLimits = {
 
 /**
  * A file of lines that only grows, for its owner alone. Lines stay whole whoever else appends, and what a crash tore
- * stays a line of its own. Files put aside are called `<name>.<ms>-<pid>`: unlike numbers that move up, two processes
- * that put aside at once cannot overwrite each other's.
+ * stays a line of its own. Files put aside are called `<name>.<ms>-<random>`: unlike with numbers that move up, two
+ * processes that put aside at once cannot overwrite each other's.
  */
 export class Journal {
   readonly #path: string
@@ -48,11 +49,34 @@ export class Journal {
     return this.#next
   }
 
-  /** The lines, last one first, without loading the files. Undefined when nothing was ever written. */
-  async linesFromEnd(): Promise<AsyncGenerator<string> | undefined> {
+  /** Resolves when everything given is handed to the system, or was refused by it. */
+  async flush(): Promise<void> {
+    await this.#next?.catch(() => {}) // as above
+    await this.#current
+  }
+
+  /** The lines, last one first, without loading the files. */
+  async *linesFromEnd(): AsyncGenerator<string> {
     const current = await openOrUndefined(this.#path, constants.O_RDONLY)
-    const putAside = await this.#putAside()
-    return current || putAside.length > 0 ? readAll(current, putAside) : undefined
+    let read: number | undefined
+    let putAside: string[]
+    try {
+      // In this order: what is put aside from here on is the file that is open already.
+      putAside = await this.#putAside()
+      read = (await current?.stat())?.ino
+      if (current) yield* linesOf(current)
+    } finally {
+      await current?.close()
+    }
+    for (const path of putAside) {
+      const file = await openOrUndefined(path, constants.O_RDONLY)
+      if (!file) continue // too old by now
+      try {
+        if ((await file.stat()).ino !== read) yield* linesOf(file)
+      } finally {
+        await file.close()
+      }
+    }
   }
 
   async #write(text: string): Promise<void> {
@@ -74,7 +98,7 @@ export class Journal {
   async #startAnew(): Promise<void> {
     this.#putAsideMs = Math.max(Date.now(), this.#putAsideMs + 1)
     try {
-      await rename(this.#path, `${this.#path}.${this.#putAsideMs}-${process.pid}`)
+      await rename(this.#path, `${this.#path}.${this.#putAsideMs}-${randomBytes(4).toString('hex')}`)
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error // another process was faster
     }
@@ -91,7 +115,9 @@ export class Journal {
     })
     return names
       .flatMap(name => {
-        const putAsideMs = name.startsWith(prefix) ? /^(\d+)-\d+$/.exec(name.slice(prefix.length))?.[1] : undefined
+        const putAsideMs = name.startsWith(prefix)
+          ? /^(\d+)-[0-9a-f]{8}$/.exec(name.slice(prefix.length))?.[1]
+          : undefined
         return putAsideMs === undefined ? [] : [{ name, putAsideMs: Number(putAsideMs) }]
       })
       .sort((a, b) => b.putAsideMs - a.putAsideMs)
@@ -99,33 +125,14 @@ export class Journal {
   }
 }
 
-/**
- * The lines of one file of somebody else's, last one first; undefined when there is none. Follows no link and waits for
- * no pipe.
- */
-export async function fileLinesFromEnd(path: string): Promise<AsyncGenerator<string> | undefined> {
+/** The lines of somebody else's file, last one first; none when there is none. Follows no link, waits for no pipe. */
+export async function* fileLinesFromEnd(path: string): AsyncGenerator<string> {
   const file = await openOrUndefined(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  return file && readAll(file, [])
-}
-
-/** Closes `current`. It may be put aside while it is read: it is not read twice then. */
-async function* readAll(current: FileHandle | undefined, putAside: readonly string[]): AsyncGenerator<string> {
-  let read: number | undefined
-  if (current)
-    try {
-      read = (await current.stat()).ino
-      yield* linesOf(current)
-    } finally {
-      await current.close()
-    }
-  for (const path of putAside) {
-    const file = await openOrUndefined(path, constants.O_RDONLY)
-    if (!file) continue // too old by now
-    try {
-      if ((await file.stat()).ino !== read) yield* linesOf(file)
-    } finally {
-      await file.close()
-    }
+  if (!file) return
+  try {
+    yield* linesOf(file)
+  } finally {
+    await file.close()
   }
 }
 
@@ -172,9 +179,8 @@ async function openOrUndefined(path: string, flags: number): Promise<FileHandle 
   }
 }
 
-async function openToAppend(path: string): Promise<FileHandle> {
-  return await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600)
-}
+const openToAppend = (path: string): Promise<FileHandle> =>
+  open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600)
 
 /** Whether the last line has no end: its writer was killed, or the disk was full. */
 async function endsTorn(file: FileHandle): Promise<boolean> {

@@ -23,6 +23,7 @@ import { ReloadEvents } from './reload/reload-events.ts'
 import { RouterProxy } from './router-proxy.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
 import { RuntimeControl } from './runtime-control.ts'
+import type { AnyServerRoute } from './services.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
 import { Workspaces } from './workspaces.ts'
@@ -54,7 +55,11 @@ export type RunningServer = {
 export async function listen(
   settings: ServerSettings,
   logs: ServerLogs,
-  { startedMs, idleSeconds = IDLE_SECONDS }: { startedMs: number; idleSeconds?: number },
+  {
+    startedMs,
+    idleSeconds = IDLE_SECONDS,
+    routes = SERVER_ROUTES,
+  }: { startedMs: number; idleSeconds?: number; routes?: readonly AnyServerRoute[] },
 ): Promise<RunningServer> {
   const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
   const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
@@ -72,7 +77,7 @@ export async function listen(
     readOnly: settings.readOnly,
   }
   const fetch = httpApp({
-    routes: SERVER_ROUTES,
+    routes,
     services: {
       settings,
       workspaces,
@@ -103,7 +108,9 @@ export async function listen(
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
     stop: () => {
       reloadEvents.close()
-      stopped ??= drain(server, streams, approvals).then(() => tokens.close())
+      stopped ??= drain(server, streams, approvals)
+        .then(() => Promise.all([tokens.close(), audit.flush()]))
+        .then(() => {})
       return stopped
     },
   }

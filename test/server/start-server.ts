@@ -5,6 +5,8 @@ import { Writable } from 'node:stream'
 import { parseServerFlags } from '../../src/server/flags.ts'
 import { listen } from '../../src/server/listen.ts'
 import { openLogs } from '../../src/server/logs.ts'
+import { SERVER_ROUTES } from '../../src/server/routes/index.ts'
+import type { AnyServerRoute } from '../../src/server/services.ts'
 import { resolveSettings } from '../../src/server/settings.ts'
 
 export const CLIENT_TOKEN = 'client-token-for-tests'
@@ -39,6 +41,8 @@ export async function startServer(
     /** The workspaces are those of `server.json`, not `project`. */
     workspacesOfFile?: boolean
     idleSeconds?: number
+    /** Beside those of the server. */
+    routes?: readonly AnyServerRoute[]
   } = {},
 ) {
   const own = options.folder === undefined ? await temporaryFolder() : undefined
@@ -61,6 +65,7 @@ export async function startServer(
   const server = await listen(settings, logs, {
     startedMs: performance.now(),
     ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
+    ...(options.routes && { routes: [...SERVER_ROUTES, ...options.routes] }),
   })
 
   const call = (path: string, init: RequestInit = {}): Promise<Response> =>
