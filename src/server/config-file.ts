@@ -38,6 +38,7 @@ const configFile = z.object({
   workspaces: z.array(workspaceEntry).optional(),
   corsOrigins: z.array(z.string()).optional(),
   allowedHosts: z.array(z.string()).optional(),
+  catalogIgnore: z.array(z.string()).optional(),
   readOnly: z.boolean().optional(),
   opencodeBaseUrl: text,
   opencodeDirectory: text,

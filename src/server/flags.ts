@@ -15,6 +15,7 @@ export const VALUE_FLAGS = {
   'opencode-directory': 'OPENWORK_OPENCODE_DIRECTORY',
   'opencode-username': 'OPENWORK_OPENCODE_USERNAME',
   'opencode-password': 'OPENWORK_OPENCODE_PASSWORD',
+  'catalog-ignore': 'OPENWORK_CATALOG_IGNORE',
   'log-format': 'OPENWORK_LOG_FORMAT',
   config: 'OPENWORK_SERVER_CONFIG',
 } as const
@@ -77,6 +78,7 @@ export function renderServerHelp(): string {
     flag('--opencode-directory <path>', 'Folder opencode works in'),
     flag('--opencode-username <name>', 'Its user name'),
     flag('--opencode-password <text>', 'Its password; prefer the variable: arguments are visible to others'),
+    flag('--catalog-ignore <list>', 'Globs of files to leave out of catalogs, beside .git and node_modules'),
     flag('--log-format <format>', 'pretty or json (default pretty)'),
     flag('--log-requests', 'Log every request (default; --no-log-requests: off)'),
     flag('--verbose', 'Print the resolved settings at start'),

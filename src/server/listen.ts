@@ -14,6 +14,7 @@ import { Approvals, approvalNote } from './approvals.ts'
 import { Attempts } from './attempts.ts'
 import { AuditLog } from './audit.ts'
 import { KnownSecret } from './digest.ts'
+import { FileIndexes } from './file-index/file-indexes.ts'
 import { FileChanges } from './files/file-changes.ts'
 import { FileSessions } from './files/sessions.ts'
 import type { ServerLogs } from './logs.ts'
@@ -69,6 +70,7 @@ export async function listen(
     audit.record(request.workspaceId, by ?? request.actor, [approvalNote(request, outcome)]),
   )
   const reloadEvents = new ReloadEvents({ log: logs.err, writes: !settings.readOnly })
+  const fileIndexes = new FileIndexes(settings.catalogIgnore, logs.err)
   const admission = {
     clientToken: new KnownSecret(settings.clientToken.value),
     hostToken: new KnownSecret(settings.hostToken.value),
@@ -91,6 +93,7 @@ export async function listen(
       runtime: new RuntimeControl(settings.control),
       fileSessions: new FileSessions(),
       fileChanges: new FileChanges(),
+      fileIndexes,
       startedMs,
     },
     admit: (access, exchange) => admit(access, exchange, admission),
@@ -108,6 +111,7 @@ export async function listen(
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
     stop: () => {
       reloadEvents.close()
+      fileIndexes.close()
       stopped ??= drain(server, streams, approvals)
         .then(() => Promise.all([tokens.close(), audit.flush()]))
         .then(() => {})

@@ -11,6 +11,7 @@ import {
 import type { Access, Caller } from './admission.ts'
 import type { Approvals } from './approvals.ts'
 import type { AuditLog } from './audit.ts'
+import type { FileIndexes } from './file-index/file-indexes.ts'
 import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
@@ -36,6 +37,7 @@ export type Services = {
   runtime: RuntimeControl
   fileSessions: FileSessions
   fileChanges: FileChanges
+  fileIndexes: FileIndexes
   /** `performance.now()` at the start. */
   startedMs: number
 }

@@ -33,6 +33,8 @@ export type ServerSettings = {
   control: { baseUrl: string; token: Secret } | undefined
   corsOrigins: readonly string[]
   allowedHosts: readonly string[]
+  /** Globs of what catalogs leave out. */
+  catalogIgnore: readonly string[]
   readOnly: boolean
   logFormat: LogFormat
   logRequests: boolean
@@ -79,9 +81,10 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
     // Browsers send origins without the slash that people copy along.
     corsOrigins: (given.list('cors') ?? file.corsOrigins ?? []).map(origin => origin.trim().replace(/\/$/, '')),
     allowedHosts: given.list('allowed-hosts') ?? file.allowedHosts ?? [],
-    readOnly: flags.switches['read-only'] ?? isOn(env.OPENWORK_READONLY) ?? file.readOnly ?? false,
+    catalogIgnore: given.list('catalog-ignore') ?? file.catalogIgnore ?? [],
+    readOnly: flags.switches['read-only'] ?? isOn('OPENWORK_READONLY', env) ?? file.readOnly ?? false,
     logFormat: logFormatOf(given, file),
-    logRequests: flags.switches['log-requests'] ?? isOn(env.OPENWORK_LOG_REQUESTS) ?? file.logRequests ?? true,
+    logRequests: flags.switches['log-requests'] ?? isOn('OPENWORK_LOG_REQUESTS', env) ?? file.logRequests ?? true,
     verbose: flags.switches.verbose ?? false,
     runId: env.OPENWORK_RUN_ID?.trim() || randomUUID(),
     resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
@@ -147,8 +150,9 @@ class Given {
   }
 
   #found(name: ValueFlag): { value: string; origin: string } | undefined {
-    const flag = this.#flags.values[name]?.at(-1)?.trim()
-    if (flag) return { value: flag, origin: `--${name}` }
+    const flag = this.#flags.values[name]?.at(-1)
+    // As it is: a folder's name may begin or end with a blank.
+    if (flag?.trim()) return { value: flag, origin: `--${name}` }
     const variable = VALUE_FLAGS[name]
     const value = this.#env[variable]?.trim()
     return value ? { value, origin: variable } : undefined
@@ -195,7 +199,7 @@ function dataDirOf(env: Environment, cwd: string): string {
 function sandboxOf(env: Environment): ServerSettings['sandbox'] {
   const named = env.OPENWORK_SANDBOX_BACKEND?.trim().toLowerCase()
   const backend = named === 'docker' || named === 'container' ? named : 'none'
-  return { enabled: isOn(env.OPENWORK_SANDBOX_ENABLED) ?? backend !== 'none', backend }
+  return { enabled: isOn('OPENWORK_SANDBOX_ENABLED', env) ?? backend !== 'none', backend }
 }
 
 /** Undefined when unset or 0: not configured. */
@@ -226,10 +230,13 @@ function browserOf(provider: string | undefined): ServerSettings['browser'] {
   return name === 'sandbox-headless' || name === 'host-interactive' || name === 'client-interactive' ? name : undefined
 }
 
-/** Undefined when not set; any text but the usual words for yes is off. */
-function isOn(value: string | undefined): boolean | undefined {
-  const text = value?.trim().toLowerCase()
-  return text ? ['1', 'true', 'yes', 'on'].includes(text) : undefined
+/** Undefined when not set. Throws `invalid_value`: `OPENWORK_READONLY=ture` must not open what was to be closed. */
+function isOn(name: string, env: Environment): boolean | undefined {
+  const text = env[name]?.trim().toLowerCase()
+  if (!text) return undefined
+  if (['1', 'true', 'yes', 'on'].includes(text)) return true
+  if (['0', 'false', 'no', 'off'].includes(text)) return false
+  throw invalidValue(name, text, '1, true, yes or on, or 0, false, no or off')
 }
 
 function parseList(origin: string, value: string): string[] {

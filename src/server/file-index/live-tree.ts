@@ -150,7 +150,7 @@ export class LiveTree {
     return folder && stat && { folder, name, stat }
   }
 
-  /** What the disk has at a path, the folders above it taken in. Undefined when it is no part of the catalog. */
+  /** What the disk has at a path, the folders above it taken in and told of. Undefined when it is no part of the catalog. */
   #ensureSpot(path: string): Spot | undefined {
     if (this.#options.ignores.ignoresPath(path)) return undefined
     const segments = path.split('/')
@@ -162,6 +162,7 @@ export class LiveTree {
         if (stat?.kind !== 'dir') return undefined
         this.#note(folder)
         this.#put({ folder, name: segment, stat })
+        this.#tell({ type: 'mkdir', path: folder.pathOf(segment), revision: stat.revision })
       }
       folder = folder.folder(segment) ?? folder
     }
