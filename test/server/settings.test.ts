@@ -151,6 +151,7 @@ test('a value of the wrong kind is refused, naming where it was given and what i
     [{ env: { OPENWORK_APPROVAL_TIMEOUT_MS: '0' } }, 'OPENWORK_APPROVAL_TIMEOUT_MS: "0" is not'],
     [{ flags: ['--log-format', 'xml'] }, '--log-format: "xml" is not pretty or text or human or json'],
     [{ flags: ['--opencode-base-url', 'localhost:4096'] }, '"localhost:4096" is not an http or https URL'],
+    [{ env: { OPENWORK_READONLY: 'ture' } }, 'OPENWORK_READONLY: "ture" is not 1, true'],
     [{ env: { OPENWORK_CORS_ORIGINS: '[1]' } }, 'OPENWORK_CORS_ORIGINS: "[1]" is not a JSON array'],
   ]
   for (const [given, message] of cases) {

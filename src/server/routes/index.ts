@@ -6,6 +6,7 @@ import { listApprovals, replyApproval, watchApprovals } from './approvals.ts'
 import { readAudit } from './audit.ts'
 import { capabilities } from './capabilities.ts'
 import { readConfig } from './config.ts'
+import { listFileEvents, readCatalog, streamFileEvents } from './file-catalog.ts'
 import { closeFiles, openFiles, renewFiles } from './file-sessions.ts'
 import { health } from './health.ts'
 import { opencodeRoutes } from './opencode.ts'
@@ -78,6 +79,7 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   openFiles,
   underOwnMount(openFiles),
   ...[renewFiles, closeFiles].flatMap(route => [route, underSessionMount(route)]),
+  ...[readCatalog, listFileEvents, streamFileEvents].flatMap(route => [route, underSessionMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,
 ]
