@@ -55,8 +55,9 @@ export class Journal {
     await this.#current
   }
 
-  /** The lines, last one first, without loading the files. */
+  /** The lines, last one first, without loading the files; those given before are among them. */
   async *linesFromEnd(): AsyncGenerator<string> {
+    await this.flush()
     const current = await openOrUndefined(this.#path, constants.O_RDONLY)
     let read: number | undefined
     let putAside: string[]

@@ -1,0 +1,259 @@
+import { expect, test } from 'bun:test'
+import { z } from 'zod'
+import { type ApprovalRequest, approvalList } from '../../src/api/approvals.ts'
+import { auditList } from '../../src/api/audit.ts'
+import { Approvals } from '../../src/server/approvals.ts'
+import { startChanging } from './changes.ts'
+import { asClient, asHost } from './start-server.ts'
+
+type Server = Awaited<ReturnType<typeof startChanging>>
+
+const waiting = async (server: Server): Promise<ApprovalRequest[]> =>
+  approvalList.parse((await server.json('/approvals', { headers: asHost })).body).items
+
+/** What waits, as soon as that many do. */
+async function waitingOf(server: Server, count: number): Promise<ApprovalRequest[]> {
+  for (;;) {
+    const items = await waiting(server)
+    if (items.length === count) return items
+    await Bun.sleep(2)
+  }
+}
+
+const reply = (
+  server: Server,
+  id: string,
+  body: unknown = { reply: 'allow' },
+  headers: Record<string, string> = asHost,
+) => server.json(`/approvals/${id}`, { method: 'POST', headers, body: JSON.stringify(body) })
+
+const audit = async (server: Server) =>
+  auditList.parse((await server.json(`/workspace/${server.workspaceId}/audit`, { headers: asClient })).body).items
+
+test('a change waits for the host, who sees what and whose it is; allowed, it is made', async () => {
+  await using server = await startChanging()
+  const before = Date.now()
+  const answer = server.change('a.txt', { ...asClient, 'x-openwork-client-id': 'phone' })
+  const [request] = await waitingOf(server, 1)
+  expect(request).toEqual({
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    workspaceId: server.workspaceId,
+    action: 'config.patch',
+    summary: 'Write a.txt',
+    paths: [`${server.workspace}/a.txt`],
+    actor: {
+      type: 'remote',
+      clientId: 'phone',
+      scope: 'collaborator',
+      tokenHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+    createdAt: expect.any(Number),
+    expiresAt: (request?.createdAt ?? 0) + 30_000,
+  })
+  expect(request?.createdAt).toBeGreaterThanOrEqual(before)
+  expect(await server.exists('a.txt')).toBe(false)
+  expect(await reply(server, request?.id ?? '')).toEqual({ status: 200, body: { ok: true, allowed: true } })
+  const { status } = await answer
+  expect([status, await server.exists('a.txt'), await waiting(server)]).toEqual([200, true, []])
+})
+
+test('denied, a change is not made: also by a reply that says neither', async () => {
+  await using server = await startChanging()
+  for (const body of [{ reply: 'deny' }, { reply: 'ALLOW' }, { reply: true }, {}]) {
+    const answer = server.change('a.txt', asClient)
+    const [request] = await waitingOf(server, 1)
+    expect(await reply(server, request?.id ?? '', body)).toEqual({ status: 200, body: { ok: true, allowed: false } })
+    const response = await answer
+    expect([response.status, await response.json()]).toEqual([
+      403,
+      {
+        code: 'write_denied',
+        message: 'The host denied this change',
+        details: { requestId: request?.id, reason: 'denied' },
+      },
+    ])
+  }
+  expect(await server.exists('a.txt')).toBe(false)
+})
+
+test('what nobody answers in time is denied', async () => {
+  await using server = await startChanging({ flags: ['--approval-timeout', '30'] })
+  const response = await server.change('a.txt', asClient)
+  const body = z.object({ code: z.string(), details: z.object({ requestId: z.string(), reason: z.string() }) })
+  const { code, details } = body.parse(await response.json())
+  expect([response.status, code, details.reason]).toEqual([403, 'write_denied', 'timeout'])
+  expect((await reply(server, details.requestId)).status).toBe(404)
+  expect([await waiting(server), await server.exists('a.txt')]).toEqual([[], false])
+})
+
+test('an answer is given once, to what was asked', async () => {
+  await using server = await startChanging()
+  const answer = server.change('a.txt', asClient)
+  const [request] = await waitingOf(server, 1)
+  expect((await reply(server, request?.id ?? '')).status).toBe(200)
+  expect((await answer).status).toBe(200)
+  for (const id of [request?.id ?? '', 'unknown', '%00', '../tokens'])
+    expect(await reply(server, encodeURIComponent(id))).toMatchObject({
+      status: 404,
+      body: { code: 'approval_not_found' },
+    })
+  for (const [body, code] of [
+    ['', 'invalid_json'],
+    ['null', 'invalid_payload'],
+    ['"allow"', 'invalid_payload'],
+  ])
+    expect(await server.json('/approvals/1', { method: 'POST', headers: asHost, body })).toMatchObject({
+      status: 400,
+      body: { code },
+    })
+})
+
+test('a change whose requester has left is withdrawn and never made', async () => {
+  await using server = await startChanging()
+  const leaving = new AbortController()
+  const left = server.change('a.txt', asClient, { signal: leaving.signal }).catch(error => error.name)
+  const [request] = await waitingOf(server, 1)
+  leaving.abort()
+  expect(await left).toBe('AbortError')
+  await waitingOf(server, 0)
+  expect((await reply(server, request?.id ?? '')).status).toBe(404)
+  expect(await audit(server)).toMatchObject([
+    { action: 'approval.gone', target: request?.id, actor: { type: 'remote' }, summary: 'Write a.txt' },
+  ])
+  expect(await server.exists('a.txt')).toBe(false)
+  expect((await server.logged()).out).toContain('499')
+})
+
+test('a hundred changes of a client wait at once, each with its own answer; one more is refused', async () => {
+  await using server = await startChanging()
+  const answers = Array.from({ length: 100 }, (_, n) => server.change(`${n}.txt`, asClient))
+  const requests = await waitingOf(server, 100)
+  expect(requests.map(({ createdAt }) => createdAt)).toEqual(requests.map(({ createdAt }) => createdAt).sort())
+  const refused = await server.change('more.txt', asClient)
+  expect([refused.status, await refused.json()]).toEqual([
+    429,
+    expect.objectContaining({ code: 'too_many_approvals', details: { limit: 100 } }),
+  ])
+  const other = server.change('other.txt', await server.tokenOf('collaborator'))
+  const all = await waitingOf(server, 101)
+
+  await Promise.all(
+    all.map(({ id, summary }) => reply(server, id, { reply: /[13579]\.txt$/.test(summary) ? 'allow' : 'deny' })),
+  )
+  const statuses = await Promise.all(answers.map(async answer => (await answer).status))
+  expect(statuses).toEqual(statuses.map((_, n) => (n % 2 === 1 ? 200 : 403)))
+  expect((await other).status).toBe(403)
+  expect([await server.exists('99.txt'), await server.exists('98.txt')]).toEqual([true, false])
+})
+
+test('in mode auto nothing waits; and some changes never do', async () => {
+  await using auto = await startChanging({ flags: ['--approval', 'auto'] })
+  expect((await auto.change('a.txt', asClient)).status).toBe(200)
+  expect(await audit(auto)).toMatchObject([{ action: 'test.write', summary: 'Wrote a.txt' }])
+  await using manual = await startChanging()
+  const path = `/workspace/${manual.workspaceId}/change-unasked`
+  expect((await manual.post(path, asClient, { name: 'b.txt' })).status).toBe(200)
+  expect(await manual.exists('b.txt')).toBe(true)
+})
+
+test('only the host and owners see and answer what waits', async () => {
+  await using server = await startChanging()
+  for (const headers of [asClient, await server.tokenOf('viewer'), await server.tokenOf('collaborator')]) {
+    expect((await server.json('/approvals', { headers })).status).toBe(401)
+    expect((await server.json('/approvals/events', { headers })).status).toBe(401)
+    expect((await reply(server, '1', undefined, headers)).status).toBe(401)
+  }
+  const owner = await server.tokenOf('owner')
+  const answer = server.change('a.txt', asClient)
+  const [request] = await waitingOf(server, 1)
+  expect((await server.json('/approvals', { headers: owner })).status).toBe(200)
+  expect((await reply(server, request?.id ?? '', { reply: 'allow' }, owner)).status).toBe(200)
+  expect((await answer).status).toBe(200)
+})
+
+test('the audit log says who allowed or denied what, and what was done then', async () => {
+  await using server = await startChanging()
+  for (const [name, word] of [
+    ['a.txt', 'allow'],
+    ['b.txt', 'deny'],
+  ] as const) {
+    const answer = server.change(name, asClient)
+    const [request] = await waitingOf(server, 1)
+    await reply(server, request?.id ?? '', { reply: word })
+    await (await answer).text()
+  }
+  expect(await audit(server)).toMatchObject([
+    { action: 'approval.denied', summary: 'Write b.txt', actor: { type: 'host' } },
+    { action: 'test.write', summary: 'Wrote a.txt', actor: { type: 'remote' }, target: `${server.workspace}/a.txt` },
+    { action: 'approval.allowed', summary: 'Write a.txt', actor: { type: 'host' } },
+  ])
+})
+
+test('a server that stops denies what waits, and says so in the audit log', async () => {
+  await using first = await startChanging()
+  const answer = first.change('a.txt', asClient)
+  await waitingOf(first, 1)
+  await first.stop()
+  const response = await answer
+  expect([response.status, await response.json()]).toMatchObject([403, { details: { reason: 'denied' } }])
+  await using second = await startChanging({ folder: first.folder })
+  expect(await audit(second)).toMatchObject([{ action: 'approval.denied', summary: 'Write a.txt' }])
+  expect(await first.exists('a.txt')).toBe(false)
+})
+
+test('whoever watches gets what waits already, then what is added and what becomes of it', async () => {
+  await using server = await startChanging()
+  const early = server.change('early.txt', asClient)
+  const [first] = await waitingOf(server, 1)
+  const events = eventsOf(await server.call('/approvals/events', { headers: asHost }))
+  expect(await events.next()).toEqual({ event: 'snapshot', data: { items: [first] } })
+
+  const leaving = new AbortController()
+  const late = server.change('late.txt', asClient, { signal: leaving.signal }).catch(() => undefined)
+  const added = await events.next()
+  expect(added).toMatchObject({ event: 'added', data: { summary: 'Write late.txt' } })
+  await reply(server, first?.id ?? '')
+  expect(await events.next()).toEqual({
+    event: 'resolved',
+    data: { id: first?.id, workspaceId: server.workspaceId, outcome: 'allowed', resolvedAt: expect.any(Number) },
+  })
+  leaving.abort()
+  await Promise.all([early, late])
+  expect(await events.next()).toMatchObject({ event: 'resolved', data: { id: added?.data.id, outcome: 'gone' } })
+  await server.stop()
+  expect(await events.next()).toBeUndefined()
+})
+
+test('a question of somebody who has left already is not asked', async () => {
+  const outcomes: string[] = []
+  const approvals = new Approvals({ mode: 'manual', timeoutMs: 1000 }, ({ outcome }) => outcomes.push(outcome))
+  const question = {
+    workspaceId: 'w',
+    action: 'config.patch',
+    summary: '',
+    paths: [],
+    actor: { type: 'remote' },
+  } as const
+  await expect(approvals.ask(question, AbortSignal.abort())).rejects.toMatchObject({ code: 'requester_gone' })
+  expect([approvals.list(), outcomes]).toEqual([[], []])
+})
+
+/** The events of a stream, one at a time; undefined when it has ended. */
+function eventsOf(response: Response) {
+  const reader = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  return {
+    async next(): Promise<{ event: string; data: Record<string, unknown> } | undefined> {
+      for (;;) {
+        const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)\n\n/m.exec(text) ?? []
+        if (event) {
+          text = text.slice(text.indexOf(data) + data.length)
+          return { event, data: JSON.parse(data) }
+        }
+        const { done, value = '' } = await reader.read()
+        if (done) return undefined
+        text += value
+      }
+    },
+  }
+}
