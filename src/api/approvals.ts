@@ -4,6 +4,7 @@ import { actor } from './whoami.ts'
 /** What may need a yes from the host. */
 export const APPROVAL_ACTIONS = [
   'config.patch',
+  'workspace.file.write',
   'workspace.files.session.write',
   'workspace.files.session.ops',
 ] as const

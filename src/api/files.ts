@@ -137,6 +137,7 @@ export const rawWriteRequest = z.object({
   baseUpdatedAt: z.number().optional(),
   force: z.boolean().optional(),
 })
+export type RawWriteRequest = z.infer<typeof rawWriteRequest>
 export const rawWriteReply = z.object({
   ok: z.literal(true),
   path: z.string(),

@@ -75,6 +75,7 @@ export const FAILURES = {
   file_session_not_found: { exitCode: 1, status: 404 },
   file_not_found: { exitCode: 1, status: 404 },
   file_too_large: { exitCode: 1, status: 413 },
+  range_not_satisfiable: { exitCode: 1, status: 416 },
   conflict: { exitCode: 1, status: 409 },
   read_failed: { exitCode: 1, status: 500 },
   write_failed: { exitCode: 1, status: 500 },
@@ -98,6 +99,8 @@ export const FAILURES = {
   server_unreachable: { exitCode: 1, status: 503 },
   server_invalid_answer: { exitCode: 1, status: 502 },
   request_refused: { exitCode: 1, status: 502 },
+  // files sync
+  sync_folder_unusable: { exitCode: 3, status: 400 },
   // supervisor: a service that does not come to the state someone waits for
   service_gave_up: { exitCode: 5, status: 503 },
   service_exited: { exitCode: 5, status: 503 },

@@ -9,7 +9,7 @@ import { PathLocks } from './path-locks.ts'
 import { revisionOf, wholeMs } from './revision.ts'
 import { resolveInside } from './safe-path.ts'
 
-/** A change that happened, for the listing and its events. Paths are relative to the workspace. */
+/** A change that happened, for the listing and its events; in paths without links, as listings have them. */
 export type ChangeNote =
   | { type: 'write'; path: string; revision: string }
   | { type: 'mkdir'; path: string }
@@ -43,7 +43,7 @@ export class FileChanges {
       await this.#leftovers.sweepBeside(place, Date.now())
       const { written, previous } = await writeAtomically(place, bytes, { expected, given: path })
       const revision = revisionOf(written)
-      target.note({ type: 'write', path, revision })
+      target.note({ type: 'write', path: place.listed, revision })
       return {
         bytes: bytes.length,
         updatedAt: wholeMs(written),
@@ -64,7 +64,7 @@ export class FileChanges {
         if ((await findEntry(place.path))?.isDirectory()) return
         throw taken()
       }
-      target.note({ type: 'mkdir', path })
+      target.note({ type: 'mkdir', path: place.listed })
     })
   }
 
@@ -80,7 +80,7 @@ export class FileChanges {
       if (!entry.isDirectory()) await unlink(place.path)
       else if (recursive) await rm(place.path, { recursive: true })
       else await removeEmptyFolder(place.path)
-      target.note({ type: 'delete', path })
+      target.note({ type: 'delete', path: place.listed })
     })
   }
 
@@ -95,7 +95,7 @@ export class FileChanges {
       await using goal = await openCreated(target.root, to, realTo)
       await moveEntry(entry, source, goal, overwrite)
       const revision = revisionOf((await findEntry(goal.path)) ?? entry)
-      target.note({ type: 'rename', path: from, toPath: to, revision })
+      target.note({ type: 'rename', path: source.listed, toPath: goal.listed, revision })
       return revision
     })
   }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readlink, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative as relativePath, sep } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import { findRoot, invalidPath, requireInside, unusableFolder } from './safe-path.ts'
 
@@ -14,6 +14,8 @@ const OPEN_FOLDER = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
 export type Place = {
   /** Absolute and real, as it was when the folder was opened. For locks, audit and people. */
   readonly real: string
+  /** Relative to the workspace, links resolved, segments joined by `/`: as listings name it. */
+  readonly listed: string
   /** Leads to the same place, and on Linux nowhere else, whatever is renamed or replaced by a link meanwhile. */
   readonly path: string
   /** A path of the same kind for another name beside it. */
@@ -41,13 +43,15 @@ export async function openPlace(
     if (!folder && !create) return undefined
     if (!folder) continue
     const missing = segments.slice(known)
-    return placeIn(missing.length === 0 ? folder : await folder.descend(missing, relative), name, relative)
+    return placeIn(realRoot, missing.length === 0 ? folder : await folder.descend(missing, relative), name, relative)
   }
 }
 
-function placeIn(folder: Folder, name: string, given: string): Place {
+function placeIn(realRoot: string, folder: Folder, name: string, given: string): Place {
+  const real = join(folder.real, name)
   return {
-    real: join(folder.real, name),
+    real,
+    listed: relativePath(realRoot, real).replaceAll(sep, '/'),
     path: folder.pathOf(name),
     beside: other => folder.pathOf(other),
     recheck: () => folder.recheck(given),

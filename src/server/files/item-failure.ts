@@ -12,8 +12,17 @@ export function failedItem<About extends object>(
   return { ...failure.details, ok: false, ...about, code: failure.code, message: failure.message }
 }
 
+/** The result of work on a file; its system errors as failures with a code. */
+export async function asFileFailure<Result>(fallback: FailureCode, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    throw fileFailure(error, fallback)
+  }
+}
+
 /** A system error about a file as a failure that says what to do; `fallback` is the code of those without a better one. */
-export function fileFailure(error: unknown, fallback: FailureCode): OpenworkError {
+function fileFailure(error: unknown, fallback: FailureCode): OpenworkError {
   if (error instanceof OpenworkError) return error
   const code = systemCode(error)
   switch (code) {

@@ -2,7 +2,7 @@ import type { OperationItem, OperationRequest } from '../../api/files.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { FileChanges, Target } from './file-changes.ts'
 import { failedItem } from './item-failure.ts'
-import { findRelativePath, invalidPath, resolveInside } from './safe-path.ts'
+import { absolutePathOf, findRelativePath, invalidPath } from './safe-path.ts'
 
 export type PlannedOperation =
   | { type: 'mkdir'; path: string; absolute: readonly string[] }
@@ -19,7 +19,7 @@ async function planOperation(root: string, operation: OperationRequest): Promise
     const input = operation[name]
     if (typeof input !== 'string') throw invalidPath('', `${operation.type} needs a text "${name}"`)
     const path = await findRelativePath(root, input)
-    return { path, absolute: await resolveInside(root, path) }
+    return { path, absolute: await absolutePathOf(root, path) }
   }
   switch (operation.type) {
     case 'mkdir': {
@@ -37,6 +37,20 @@ async function planOperation(root: string, operation: OperationRequest): Promise
     }
     default:
       return { type: 'unknown', name: operation.type, absolute: [] }
+  }
+}
+
+/** For people: what the host is asked, and what the audit says. */
+export function describeOperation(plan: PlannedOperation): string {
+  switch (plan.type) {
+    case 'mkdir':
+      return `make ${plan.path}`
+    case 'delete':
+      return `delete ${plan.path}${plan.recursive ? ' with all that is in it' : ''}`
+    case 'rename':
+      return `rename ${plan.from} to ${plan.to}${plan.overwrite ? ', replacing what is there' : ''}`
+    case 'unknown':
+      return plan.name
   }
 }
 

@@ -1,7 +1,9 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { findEntry } from './atomic-write.ts'
+import { openPlace } from './folder.ts'
 import { findRoot, invalidPath, requireInside } from './safe-path.ts'
 
 /** A pipe would otherwise wait for a writer, and a link is put in the place of a file by those who mean harm. */
@@ -15,7 +17,8 @@ export type OpenedFile = { handle: FileHandle; stat: BigIntStats }
  */
 export async function openFile(root: string, relative: string): Promise<OpenedFile> {
   const realRoot = await findRoot(root)
-  const path = requireInside(realRoot, await realFile(join(realRoot, relative), relative), relative)
+  const path = await findReal(realRoot, relative)
+  if (path === undefined) throw fileNotFound(relative)
   const handle = await open(path, OPEN_FILE)
   try {
     const stat = await handle.stat({ bigint: true })
@@ -28,14 +31,28 @@ export async function openFile(root: string, relative: string): Promise<OpenedFi
   }
 }
 
-async function realFile(path: string, relative: string): Promise<string> {
+/**
+ * What is under a path, links followed as far as they stay inside; undefined when there is nothing. Throws
+ * `invalid_path` for a link that leads out, or a system error.
+ */
+export async function findInside(root: string, relative: string): Promise<BigIntStats | undefined> {
+  const realRoot = await findRoot(root)
+  const path = await findReal(realRoot, relative)
+  if (path === undefined) return undefined
+  if (path === realRoot) return lstat(path, { bigint: true })
+  await using place = await openPlace(realRoot, path.slice(realRoot.length).split(sep).filter(Boolean).join('/'))
+  return place && findEntry(place.path)
+}
+
+/** Undefined when there is nothing under the path. */
+async function findReal(realRoot: string, relative: string): Promise<string | undefined> {
   try {
-    return await realpath(path)
+    return requireInside(realRoot, await realpath(join(realRoot, relative)), relative)
   } catch (error) {
     switch (systemCode(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
-        throw fileNotFound(relative)
+        return undefined
       case 'ELOOP':
         throw invalidPath(relative, 'its symbolic links go in circles')
       case 'ENAMETOOLONG':

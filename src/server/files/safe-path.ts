@@ -91,6 +91,16 @@ export const invalidPath = (given: string, why: string): OpenworkError =>
 
 const abbreviated = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
+/** For people and locks: `resolveInside`, or the plain path where the system does not let us look. Throws `invalid_path`. */
+export async function absolutePathOf(root: string, relative: string): Promise<string> {
+  try {
+    return await resolveInside(root, relative)
+  } catch (error) {
+    if (systemCode(error) === undefined || error instanceof OpenworkError) throw error
+    return join(root, relative)
+  }
+}
+
 /** The real path of a folder; undefined when it is not there. Throws `invalid_path` for what can hold no file. */
 async function findFolder(path: string, given: string): Promise<string | undefined> {
   try {
@@ -124,7 +134,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path)
     return true
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
+    if (systemCode(error) === undefined) throw error
+    return false // what the system does not let us see is told by whoever goes on with the path
   }
 }

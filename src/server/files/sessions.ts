@@ -20,7 +20,7 @@ type Held = {
   tokenHash: string | undefined
 }
 
-type Open = { workspaceId: string; caller: Caller; canWrite: boolean; ttlSeconds: number | undefined }
+type Open = { workspaceId: string; caller: Pick<Caller, 'actor'>; canWrite: boolean; ttlSeconds: number | undefined }
 
 /** The file sessions of this process. Each belongs to the credential that opened it. */
 export class FileSessions {
@@ -41,7 +41,7 @@ export class FileSessions {
   }
 
   /** Throws `file_session_not_found` (also when expired or closed), or `forbidden` when another credential opened it. */
-  require(id: string, caller: Caller, nowMs: number): FileSession {
+  require(id: string, caller: Pick<Caller, 'actor'>, nowMs: number): FileSession {
     return shown(this.#held(id, caller, nowMs), nowMs)
   }
 
@@ -51,18 +51,18 @@ export class FileSessions {
   }
 
   /** Throws as `require`. */
-  renew(id: string, caller: Caller, ttlSeconds: number | undefined, nowMs: number): FileSession {
+  renew(id: string, caller: Pick<Caller, 'actor'>, ttlSeconds: number | undefined, nowMs: number): FileSession {
     const session = this.#held(id, caller, nowMs)
     session.expiresAtMs = nowMs + ttlMs(ttlSeconds)
     return shown(session, nowMs)
   }
 
   /** Throws as `require`. */
-  close(id: string, caller: Caller, nowMs: number): void {
+  close(id: string, caller: Pick<Caller, 'actor'>, nowMs: number): void {
     this.#sessions.delete(this.#held(id, caller, nowMs).id)
   }
 
-  #held(id: string, caller: Caller, nowMs: number): Held {
+  #held(id: string, caller: Pick<Caller, 'actor'>, nowMs: number): Held {
     const session = this.#sessions.get(id)
     if (!session || session.expiresAtMs <= nowMs) {
       this.#sessions.delete(id)

@@ -5,7 +5,7 @@ import type { FileChanges, Target } from './file-changes.ts'
 import { openPlace } from './folder.ts'
 import { failedItem, type ItemFailure } from './item-failure.ts'
 import { decodeBase64, requireFileSize } from './limits.ts'
-import { findRelativePath, resolveInside } from './safe-path.ts'
+import { absolutePathOf, findRelativePath } from './safe-path.ts'
 
 export type PlannedWrite = {
   path: string
@@ -37,7 +37,7 @@ export async function planWrites(root: string, writes: readonly WriteRequest[]):
 
 async function planWrite(root: string, write: WriteRequest, bytes: Uint8Array): Promise<PlannedWrite> {
   const path = await findRelativePath(root, write.path)
-  const absolute = await resolveInside(root, path)
+  const absolute = await absolutePathOf(root, path)
   const expected = expectationOf(write)
   return { path, absolute, bytes, expected, refusal: await findRefusal(root, path, bytes, expected) }
 }

@@ -6,8 +6,10 @@ import { listApprovals, replyApproval, watchApprovals } from './approvals.ts'
 import { readAudit } from './audit.ts'
 import { capabilities } from './capabilities.ts'
 import { readConfig } from './config.ts'
+import { changeFiles, readFiles, writeFiles } from './file-batches.ts'
 import { listFileEvents, readCatalog, streamFileEvents } from './file-catalog.ts'
 import { closeFiles, openFiles, renewFiles } from './file-sessions.ts'
+import { readRawFile, statFile, writeRawFile } from './files.ts'
 import { health } from './health.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
@@ -78,7 +80,8 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   ]),
   openFiles,
   underOwnMount(openFiles),
-  ...[renewFiles, closeFiles].flatMap(route => [route, underSessionMount(route)]),
+  ...[statFile, readRawFile, writeRawFile].flatMap(route => [route, underOwnMount(route)]),
+  ...[renewFiles, closeFiles, readFiles, writeFiles, changeFiles].flatMap(route => [route, underSessionMount(route)]),
   ...[readCatalog, listFileEvents, streamFileEvents].flatMap(route => [route, underSessionMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,
