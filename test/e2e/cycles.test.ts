@@ -5,19 +5,19 @@ import { newWorld, type World } from './harness.ts'
 
 /**
  * What stays from run to run, to the letter: the data dir and the workspace. The token store may say when it was written,
- * and opencode's own log and database, in the home, may grow.
+ * and journals may grow: that of the server, and opencode's own log and database in the home.
  */
 const kept = (world: World): Record<string, string> =>
   Object.fromEntries(
     [world.dataDir, world.workspace].flatMap(folder =>
       readdirSync(folder, { recursive: true })
         .map(name => join(folder, String(name)))
-        .filter(path => statSync(path).isFile())
+        .filter(path => statSync(path).isFile() && !path.endsWith('.jsonl'))
         .map(path => [path, readFileSync(path, 'utf8').replace(/(?<="updatedAt": )\d+/, 'then')]),
     ),
   )
 
-test('30 cycles leave no process and no file behind, and nothing grows', async () => {
+test('30 cycles leave no process and no file behind', async () => {
   await using world = await newWorld()
   const cycle = async (): Promise<void> => {
     const host = await world.serve()

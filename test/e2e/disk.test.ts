@@ -14,7 +14,7 @@ const filesIn = (folder: string): string[] =>
     .map(name => join(folder, String(name)))
     .filter(path => statSync(path).isFile())
 
-/** Nothing runs, no run is written down, and every file of ours is whole: a document, under its final name. */
+/** Nothing runs, no run is written down, and every file of ours is whole: a document, or one per line, under its final name. */
 function expectNothingHalfMade(world: World, dataDir: string): void {
   expect(world.processes()).toEqual([])
   if (!existsSync(dataDir)) return
@@ -22,8 +22,10 @@ function expectNothingHalfMade(world: World, dataDir: string): void {
   expect(existsSync(runs) ? readdirSync(runs) : []).toEqual([])
   const ours = filesIn(dataDir).filter(path => !path.startsWith(join(dataDir, 'opencode-config')))
   for (const path of ours) {
-    expect(path).toEndWith('.json')
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toBeObject()
+    expect(path).toMatch(/\.jsonl?$/)
+    const text = readFileSync(path, 'utf8')
+    const documents = path.endsWith('l') ? text.trimEnd().split('\n') : [text]
+    for (const document of documents) expect(JSON.parse(document)).toBeObject()
   }
 }
 

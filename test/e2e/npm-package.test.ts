@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { npmPack } from '../../build/npm.ts'
@@ -36,6 +36,7 @@ test('the packed npm packages install offline, and both commands run', async () 
     expect(installed.exitCode).toBe(0)
 
     const bin = process.platform === 'win32' ? prefix : join(prefix, 'bin')
+    if (process.platform !== 'win32') expect((await readdir(bin)).sort()).toEqual(['openwork', 'openwork-orchestrator'])
     for (const command of ['openwork', 'openwork-orchestrator']) {
       const program = Bun.which(command, { PATH: bin })
       expect(program).not.toBeNull()
