@@ -7,3 +7,19 @@ export const workspaceConfig = z.object({
   /** Time of the last change made through this server, milliseconds since the epoch; null when there was none. */
   updatedAt: z.number().nullable(),
 })
+
+const settings = z.record(z.string(), z.unknown())
+
+/**
+ * Keys to replace as wholes, the others stay. In `opencode`, null takes a key out, and of `permission` only
+ * `external_directory` is taken; in `openwork`, null is a value.
+ */
+export const configPatch = z
+  .object({ opencode: settings.optional(), openwork: settings.optional() })
+  .refine(
+    ({ opencode, openwork }) => opencode !== undefined || openwork !== undefined,
+    'opencode or openwork is needed',
+  )
+export type ConfigPatch = z.infer<typeof configPatch>
+
+export const configPatched = z.object({ updatedAt: z.number() })

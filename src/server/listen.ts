@@ -20,6 +20,7 @@ import { FileSessions } from './files/sessions.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
 import { Pairings } from './pairings.ts'
+import { ProjectConfigs } from './project-config.ts'
 import { ReloadEvents } from './reload/reload-events.ts'
 import { RouterProxy } from './router-proxy.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
@@ -88,6 +89,7 @@ export async function listen(
       opencode: new OpencodeProxy(workspaces, streams),
       approvals,
       audit,
+      projectConfigs: new ProjectConfigs(),
       reloadEvents,
       router: new RouterProxy(settings.routerPort, streams),
       runtime: new RuntimeControl(settings.control),

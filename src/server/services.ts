@@ -16,6 +16,7 @@ import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
 import type { Pairings } from './pairings.ts'
+import type { ProjectConfigs } from './project-config.ts'
 import type { ReloadEvents } from './reload/reload-events.ts'
 import type { RouterProxy } from './router-proxy.ts'
 import type { RuntimeControl } from './runtime-control.ts'
@@ -32,6 +33,7 @@ export type Services = {
   opencode: OpencodeProxy
   approvals: Approvals
   audit: AuditLog
+  projectConfigs: ProjectConfigs
   reloadEvents: ReloadEvents
   router: RouterProxy
   runtime: RuntimeControl

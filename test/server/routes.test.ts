@@ -41,7 +41,7 @@ test('capabilities promise only what is there', async () => {
   await using server = await startServer({ flags: OPENCODE })
   const { body } = await server.json('/capabilities', { headers: asClient })
   expect(capabilities.parse(body)).toMatchObject({
-    config: { read: true, write: false },
+    config: { read: true, write: true },
     proxy: { opencode: true, opencodeWrite: true, opencodeRouter: false },
     tokens: { scoped: true, scopes: ['owner', 'collaborator', 'viewer'] },
     sandbox: { enabled: false, backend: 'none' },

@@ -29,7 +29,7 @@ function describeCapabilities({ settings, workspaces, router }: Services): Capab
     plugins: ABSENT,
     mcp: ABSENT,
     commands: ABSENT,
-    config: { read: true, write: false },
+    config: { read: true, write: !settings.readOnly },
     approvals: settings.approval,
     sandbox: settings.sandbox,
     ui: { toy: false },

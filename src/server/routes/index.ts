@@ -5,12 +5,13 @@ import type { AnyServerRoute, ServerFixedRoute } from '../services.ts'
 import { listApprovals, replyApproval, watchApprovals } from './approvals.ts'
 import { readAudit } from './audit.ts'
 import { capabilities } from './capabilities.ts'
-import { readConfig } from './config.ts'
+import { patchConfig, readConfig } from './config.ts'
 import { changeFiles, readFiles, writeFiles } from './file-batches.ts'
 import { listFileEvents, readCatalog, streamFileEvents } from './file-catalog.ts'
 import { closeFiles, openFiles, renewFiles } from './file-sessions.ts'
 import { readRawFile, statFile, writeRawFile } from './files.ts'
 import { health } from './health.ts'
+import { describeRoutes } from './openapi.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
 import { cancelPairing, claimPairing, listPairings, openPairing } from './pairings.ts'
@@ -74,7 +75,7 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   listApprovals,
   watchApprovals,
   replyApproval,
-  ...[readConfig, readAudit, listReloadEvents, watchReloadEvents, reloadWorkspaceEngine].flatMap(route => [
+  ...[readConfig, patchConfig, readAudit, listReloadEvents, watchReloadEvents, reloadWorkspaceEngine].flatMap(route => [
     route,
     underOwnMount(route),
   ]),
@@ -85,4 +86,5 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   ...[readCatalog, listFileEvents, streamFileEvents].flatMap(route => [route, underSessionMount(route)]),
   ...opencodeRoutes,
   ...opencodeRouterRoutes,
+  describeRoutes(() => SERVER_ROUTES),
 ]
