@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { findEntry } from './atomic-write.ts'
 import { openPlace } from './folder.ts'
@@ -52,6 +52,7 @@ async function findReal(realRoot: string, relative: string): Promise<string | un
     switch (systemCode(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
+        await requireParentInside(realRoot, relative)
         return undefined
       case 'ELOOP':
         throw invalidPath(relative, 'its symbolic links go in circles')
@@ -60,6 +61,18 @@ async function findReal(realRoot: string, relative: string): Promise<string | un
       default:
         throw error
     }
+  }
+}
+
+/** Otherwise a link out of the workspace would tell what is there, and what is not. */
+async function requireParentInside(realRoot: string, relative: string): Promise<void> {
+  const parent = dirname(relative)
+  try {
+    requireInside(realRoot, await realpath(join(realRoot, parent)), relative)
+  } catch (error) {
+    const code = systemCode(error)
+    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || parent === '.') throw error
+    await requireParentInside(realRoot, parent)
   }
 }
 
