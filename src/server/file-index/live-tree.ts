@@ -59,6 +59,8 @@ export class LiveTree {
   readonly #work: Wanted = new Map()
   /** Waiting for the next run, which begins a little later. */
   readonly #hints: Wanted = new Map()
+  /** Since the last run. */
+  #hintCount = 0
   #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #ranAtMs = Number.NEGATIVE_INFINITY
@@ -179,6 +181,7 @@ export class LiveTree {
   #hint(folder: Folder, name: string | undefined): void {
     if (this.#isClosed || !folder.isWithin(this.root)) return
     if (name !== undefined && this.#options.ignores.ignores(folder.path, name)) return
+    this.#hintCount += 1
     want(this.#hints, folder, name === undefined ? undefined : [name])
     this.#schedule()
   }
@@ -211,13 +214,10 @@ export class LiveTree {
 
   async #drain(): Promise<void> {
     this.#isTroubled = false
-    let hints = 0
-    for (const [folder, names] of this.#hints) {
-      hints += names?.size ?? MANY_NAMES
-      want(this.#work, folder, names)
-    }
+    for (const [folder, names] of this.#hints) want(this.#work, folder, names)
     this.#hints.clear()
-    if (hints > BURST) this.#patrol.soon()
+    if (this.#hintCount > BURST) this.#patrol.soon()
+    this.#hintCount = 0
     while (this.#work.size > 0 && !this.#isClosed) {
       const notes = this.#notes
       const looks = await Promise.all(this.#takeBatch().map(([folder, names]) => this.#look(folder, names)))

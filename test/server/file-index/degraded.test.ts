@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'bun:test'
+import { watch } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import type { WatchFolder } from '../../../src/server/file-index/folder-watches.ts'
+import { openIndex } from './support.ts'
+
+const QUICK = { degradedMs: 20, fullMs: 600_000, soonMs: 20 }
+
+/** Real watches, as long as the system is said to have some. */
+function scarceWatches(available: number): { watch: WatchFolder; release(more: number): void } {
+  let left = available
+  return {
+    watch(path, changed) {
+      if (left <= 0)
+        throw Object.assign(new Error(`ENOSPC: no space left on device, watch '${path}'`), { code: 'ENOSPC' })
+      left -= 1
+      return watch(path, { persistent: false }, (_kind, name) => changed(name))
+    },
+    release(more) {
+      left += more
+    },
+  }
+}
+
+describe('when the system gives no more watches', () => {
+  test('a catalog says so once, finds changes by looking, and watches again as soon as it may', async () => {
+    const watches = scarceWatches(2)
+    await using at = await openIndex({ watch: watches.watch, patrol: QUICK })
+    for (const path of ['a/1', 'b/2', 'c/3', 'c/d/4']) await at.write(path)
+    expect((await at.page()).isDegraded).toBe(true)
+    expect(await at.paths({ includeDirs: false })).toEqual(['a/1', 'b/2', 'c/3', 'c/d/4'])
+
+    await at.write('c/d/4', 'changed without a watch')
+    await at.until(() => at.index.cursor === 1)
+    await at.write('c/d/new/5')
+    await at.until(() => at.index.cursor === 3)
+    await rm(at.at('b'), { recursive: true })
+    await at.until(() => at.index.cursor === 4)
+    expect(at.events()).toEqual(['write c/d/4', 'mkdir c/d/new', 'write c/d/new/5', 'delete b'])
+    expect(at.logged.length).toBe(1)
+    expect(at.logged[0]).toContain('WARN Not all of')
+
+    watches.release(100)
+    await at.write('a/seen')
+    await at.until(async () => !(await at.page()).isDegraded)
+    expect(at.logged.length).toBe(2)
+    expect(at.logged[1]).toContain('is watched again')
+  })
+
+  test('a workspace folder that goes away and comes back is followed', async () => {
+    await using at = await openIndex({ patrol: QUICK })
+    await at.write('x/1')
+    await at.paths()
+    await rename(at.path, `${at.path}-away`)
+    await at.until(async () => (await at.paths()).length === 0)
+    expect(at.events()).toEqual(['delete x'])
+    expect((await at.page()).isDegraded).toBe(true)
+    await rename(`${at.path}-away`, at.path)
+    await at.until(async () => (await at.paths()).length === 2)
+    await at.write('x/1', 'and watched again')
+    await at.until(async () => (await at.item('x/1'))?.size === 17)
+    expect((await at.page()).isDegraded).toBe(false)
+  })
+
+  test('a workspace folder that is not there is empty, and fills when it comes', async () => {
+    await using at = await openIndex({ patrol: QUICK })
+    await rm(at.path, { recursive: true })
+    expect(await at.paths()).toEqual([])
+    await at.write('x')
+    await at.until(async () => (await at.paths()).length === 1)
+  })
+})
+
+describe('when watches lose events', () => {
+  test('a burst makes everything be looked at again', async () => {
+    let heard = 0
+    const lossy: WatchFolder = (path, changed) =>
+      watch(path, { persistent: false }, (_kind, name) => {
+        heard += 1
+        if (heard <= 2_500) changed(name)
+      })
+    await using at = await openIndex({ watch: lossy, patrol: QUICK })
+    await at.paths()
+    const written = Array.from({ length: 4_000 }, (_, n) => `file-${n}`)
+    await Promise.all(written.map(path => at.write(path, '')))
+    await at.until(async () => (await at.page({ limit: 1 })).total === written.length)
+  })
+
+  test('the safety net finds what no event told of', async () => {
+    const deaf: WatchFolder = path => watch(path, { persistent: false }, () => {})
+    await using at = await openIndex({ watch: deaf, patrol: { ...QUICK, fullMs: 20 } })
+    await at.write('a/b/c')
+    await at.paths()
+    await at.write('a/b/c', 'silently changed')
+    await at.until(() => at.index.cursor === 1)
+    expect(at.events()).toEqual(['write a/b/c'])
+  })
+})
