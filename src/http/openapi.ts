@@ -1,0 +1,184 @@
+import { z } from 'zod'
+import { failureBody } from '../api/failure.ts'
+import { FAILURES, type FailureCode } from '../shared/errors.ts'
+import type { AnyRoute, FixedRoute, StreamRoute } from './route.ts'
+
+type Json = { readonly [key: string]: unknown }
+
+/** An OpenAPI 3.1 document: operations by method by path. */
+export type OpenApiDocument = {
+  readonly openapi: '3.1.0'
+  readonly info: Json
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Json>>>>
+  readonly components: Json
+}
+
+export type OpenApiOptions<Access> = {
+  title: string
+  version: string
+  description: string
+  securitySchemes: Json
+  /** Which security schemes an access asks for, each enough by itself, and how it may be refused. */
+  describe(access: Access): { security: readonly string[]; fails: readonly FailureCode[] }
+  /** What to say of routes whose access depends on the request. */
+  streamAccess: Access
+}
+
+/** Any request may be answered so. */
+const ALWAYS: readonly FailureCode[] = ['host_not_allowed', 'invalid_path', 'internal_error']
+const STREAM_METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
+const REST = 'path'
+
+/** Describes routes by what makes them answer: what the document says is what is checked. */
+export function openApiDocument<Access, Caller, Services>(
+  routes: readonly AnyRoute<Access, Caller, Services>[],
+  options: OpenApiOptions<Access>,
+): OpenApiDocument {
+  const paths: Record<string, Readonly<Record<string, Json>>> = {}
+  for (const route of routes) {
+    const template = templateOf(route.path)
+    paths[template] = { ...paths[template], ...operationsOf(route, options) }
+  }
+  const { title, version, description, securitySchemes } = options
+  return {
+    openapi: '3.1.0',
+    info: { title, version, description },
+    paths,
+    components: { securitySchemes, schemas: { Failure: schemaOf(failureBody, 'output') } },
+  }
+}
+
+/** `/a/:id/*` as `/a/{id}/{path}`. */
+const templateOf = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}').replace(/\*$/, `{${REST}}`)
+
+function operationsOf<Access, Caller, Services>(
+  route: AnyRoute<Access, Caller, Services>,
+  options: OpenApiOptions<Access>,
+): Record<string, Json> {
+  if (route.kind !== 'stream') return { [route.method.toLowerCase()]: operationOf(route, options) }
+  return Object.fromEntries(STREAM_METHODS.map(method => [method, streamOperation(route, method, options)]))
+}
+
+function operationOf<Access, Caller, Services>(
+  route: FixedRoute<Access, Caller, Services>,
+  { describe }: OpenApiOptions<Access>,
+): Json {
+  const { security, fails } = describe(route.access)
+  const body = route.kind === 'json' ? route.body : undefined
+  const codes = [
+    ...route.fails,
+    ...fails,
+    ...ALWAYS,
+    ...(route.query ? (['invalid_payload'] as const) : []),
+    ...(body ? (['invalid_json', 'invalid_payload', 'body_too_large'] as const) : []),
+    ...(route.method === 'GET' ? [] : (['origin_not_allowed'] as const)),
+  ]
+  return {
+    operationId: operationIdOf(route.method, route.path),
+    summary: route.summary,
+    security: security.map(scheme => ({ [scheme]: [] })),
+    parameters: [...pathParameters(route.path), ...headerParameters(route), ...queryParameters(route.query)],
+    ...(body && {
+      requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } },
+    }),
+    responses: { ...successOf(route), ...failuresOf(codes) },
+  }
+}
+
+function streamOperation<Access, Caller, Services>(
+  { path, summary, fails }: StreamRoute<Access, Caller, Services>,
+  method: string,
+  { describe, streamAccess }: OpenApiOptions<Access>,
+): Json {
+  const access = describe(streamAccess)
+  return {
+    operationId: operationIdOf(method, path),
+    summary,
+    description: 'Passed on. Who may depends on the method and the path.',
+    security: access.security.map(scheme => ({ [scheme]: [] })),
+    parameters: pathParameters(path),
+    responses: {
+      default: { description: 'What the program behind answers' },
+      ...failuresOf([...fails, ...access.fails, ...ALWAYS]),
+    },
+  }
+}
+
+/** `GET /workspace/:id/audit` as `getWorkspaceByIdAudit`. */
+function operationIdOf(method: string, path: string): string {
+  const words = path.split(/[/.-]/).filter(word => word !== '' && word !== '*')
+  const pascal = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
+  return (
+    method.toLowerCase() +
+    words.map(word => (word.startsWith(':') ? `By${pascal(word.slice(1))}` : pascal(word))).join('')
+  )
+}
+
+const text = { type: 'string' }
+
+function pathParameters(path: string): Json[] {
+  const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+  const parameters: Json[] = names.map(name => ({ name, in: 'path', required: true, schema: text }))
+  if (path.endsWith('*'))
+    parameters.push({ name: REST, in: 'path', required: true, schema: text, description: 'The rest, slashes included' })
+  return parameters
+}
+
+const headerParameters = ({ kind }: { kind: string }): Json[] =>
+  kind === 'events'
+    ? [{ name: 'Last-Event-ID', in: 'header', required: false, schema: text, description: 'Where the client was' }]
+    : []
+
+/** The schema is asked what it cannot do without: one that puts something in place of a bad value needs none. */
+function queryParameters(query: z.ZodType | undefined): Json[] {
+  if (!query) return []
+  const missing = new Set(query.safeParse({}).error?.issues.map(({ path: [name] }) => name))
+  const { properties = {} } = schemaOf(query, 'input') as { properties?: Json }
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: missing.has(name),
+    schema,
+  }))
+}
+
+function successOf<Access, Caller, Services>(route: FixedRoute<Access, Caller, Services>): Json {
+  switch (route.kind) {
+    case 'json':
+      return answer(String(route.reply.status), 'application/json', schemaOf(route.reply.schema, 'output'))
+    case 'events': {
+      const events = Object.entries(route.events).map(([kind, schema]) => [kind, schemaOf(schema, 'output')])
+      return answer('200', 'text/event-stream', { ...text, 'x-events': Object.fromEntries(events) })
+    }
+    case 'bytes':
+      return answer('2XX', '*/*', { ...text, format: 'binary' })
+  }
+}
+
+const answer = (status: string, type: string, schema: Json): Json => ({
+  [status]: { description: 'Done', content: { [type]: { schema } } },
+})
+
+function failuresOf(codes: readonly FailureCode[]): Json {
+  const byStatus = Map.groupBy(new Set(codes), code => FAILURES[code].status)
+  const answers = [...byStatus].map(([status, codes]) => {
+    const schema = {
+      allOf: [{ $ref: '#/components/schemas/Failure' }, { properties: { code: { enum: codes.sort() } } }],
+    }
+    return [String(status), { description: codes.join(', '), content: { 'application/json': { schema } } }]
+  })
+  return Object.fromEntries(answers)
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _dialect, ...described } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    // Limits that every JavaScript integer has say nothing of this one.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+    },
+  })
+  return described
+}
