@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startModelProvider, workspaceConfig } from '../fixtures/model-provider.ts'
 import { expectAnswerToPrompt } from './answers-a-prompt.ts'
-import { newWorld } from './harness.ts'
+import { newMoodyWorld, newWorld } from './harness.ts'
 
 describe('a host', () => {
   test('answers a prompt through the proxy, and a client sees its events as they happen', async () => {
@@ -163,6 +163,21 @@ describe('a host', () => {
     expect(second.document.openwork.ownerToken).not.toBe(openwork.ownerToken)
     const old = await second.request('/whoami', { headers: { authorization: `Bearer ${openwork.ownerToken}` } })
     expect(old.status).toBe(401)
+  })
+
+  test('reads the settings file of a stand-alone server only when it is named', async () => {
+    await using world = await newMoodyWorld('')
+    const folder = join(world.home, '.config', 'openwork')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'server.json'), JSON.stringify({ corsOrigins: ['https://app.example'] }))
+    const allowed = async (env: Record<string, string>): Promise<string | null> => {
+      const host = await world.serve([], { env })
+      const answer = await host.request('/workspaces', { headers: { origin: 'https://app.example' } })
+      return answer.headers.get('access-control-allow-origin')
+    }
+
+    expect(await allowed({})).toBeNull()
+    expect(await allowed({ OPENWORK_SERVER_CONFIG: join(folder, 'server.json') })).toBe('https://app.example')
   })
 
   test('in dev mode opencode lives below the data dir and leaves the home alone', async () => {
