@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { systemCode } from '../shared/errors.ts'
+import { processGroup } from '../supervisor/process-group.ts'
 
 export type ProgramEnd = {
   readonly code: number | null
@@ -48,7 +48,9 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
         output[name] = (output[name] + text).slice(-MAX_OUTPUT)
       })
     let timedOut = false
-    const kill = (): void => killGroup(child.pid)
+    const kill = (): void => {
+      if (child.pid !== undefined) processGroup.kill(child.pid)
+    }
     const limit = setTimeout(() => {
       timedOut = true
       kill()
@@ -79,18 +81,4 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       child.once('close', end)
     })
   })
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  if (process.platform === 'win32') {
-    spawn('taskkill', ['/T', '/F', '/PID', String(pid)], { stdio: 'ignore', windowsHide: true }).on('error', () => {})
-    return
-  }
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    // The whole group has ended; macOS says EPERM while its last member waits to be reaped.
-    if (!['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) throw error
-  }
 }

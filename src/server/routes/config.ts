@@ -4,6 +4,7 @@ import { ok } from '../../http/route.ts'
 import { CHANGE_FAILS, change } from '../change.ts'
 import { type PlannedEdit, planConfigPatch, readProjectConfig } from '../project-config.ts'
 import { requireWorkspace, route } from '../services.ts'
+import { visibleConfig } from '../visible-config.ts'
 
 const FAILS = [
   'workspace_not_found',
@@ -20,12 +21,12 @@ export const readConfig = route({
   access: { auth: 'client' },
   reply: ok(workspaceConfig),
   fails: FAILS,
-  handle: async ({ params: { id } }, services) => {
+  handle: async ({ params: { id }, caller: { scope } }, services) => {
     const workspace = requireWorkspace(services, id)
     const { opencode, openwork } = await readProjectConfig(workspace)
     return {
-      opencode: { ...opencode },
-      openwork: { ...openwork },
+      opencode: { ...visibleConfig(scope, opencode) },
+      openwork: { ...visibleConfig(scope, openwork) },
       updatedAt: await services.audit.lastChangeAt(workspace),
     }
   },
