@@ -41,7 +41,7 @@ export async function findInside(root: string, relative: string): Promise<BigInt
   if (path === undefined) return undefined
   if (path === realRoot) return lstat(path, { bigint: true })
   await using place = await openPlace(realRoot, path.slice(realRoot.length).split(sep).filter(Boolean).join('/'))
-  return place && findEntry(place.path)
+  return place && (await findEntry(place.path)) // awaited here: the folder is closed on leaving
 }
 
 /** Undefined when there is nothing under the path. */
