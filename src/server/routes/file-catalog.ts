@@ -85,7 +85,7 @@ export const streamFileEvents = eventRoute({
     const index = services.fileIndexes.of(workspace)
     await index.ready()
     const asked = query.since === undefined ? undefined : { epoch: query.epoch, seq: query.since }
-    const from = lastEventId === undefined ? asked : parseEventId(lastEventId)
+    const from = lastEventId ? parseEventId(lastEventId) : asked
     return follow(index, { from, signal, check: () => void requireSession(services, call) })
   },
 })
