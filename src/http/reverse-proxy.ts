@@ -1,4 +1,4 @@
-import { systemCode } from '../shared/errors.ts'
+import { messageOf, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import type { OpenStreams } from './open-streams.ts'
 
@@ -32,7 +32,7 @@ export class UpstreamFailure extends Error {
   readonly kind: UpstreamFailureKind
 
   constructor(kind: UpstreamFailureKind, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(messageOf(cause), { cause })
     this.kind = kind
   }
 }

@@ -1,4 +1,4 @@
-import { OpenworkError } from '../shared/errors.ts'
+import { messageOf, OpenworkError } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import type { Host } from './host.ts'
 
@@ -126,7 +126,6 @@ type Auth = Readonly<Record<string, string>>
 
 const bearer = (token: string): Auth => ({ authorization: `Bearer ${token}` })
 const hostAuth = (host: Host): Auth => ({ 'x-openwork-host-token': host.plan.server.hostToken.reveal() })
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Plain requests to the host under test; every one limited in time. */
 class CheckClient {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { httpOrigin } from '../services/opencode.ts'
 import type { Log } from '../shared/log.ts'
 import { type Secret, secret } from '../shared/secret.ts'
+import { httpOrigin } from '../shared/url.ts'
 import type { ControlHandler } from './control-app.ts'
 import type { Runtime } from './runtime.ts'
 

@@ -1,7 +1,8 @@
-import { basicAuth } from '../services/opencode.ts'
+import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import { type Secret, secret } from '../shared/secret.ts'
+import { basicAuth } from '../shared/url.ts'
 import type { HostPlan } from './plan.ts'
 
 /** Tells the platform that runs this machine whether the agent is in use, so that it may be put to sleep when not. */
@@ -32,8 +33,7 @@ export function startHeartbeat(options: HeartbeatOptions, plan: HostPlan, log: L
     try {
       await sendBeat(options, plan, AbortSignal.any([stopped.signal, AbortSignal.timeout(REQUEST_MS)]))
     } catch (error) {
-      if (!stopped.signal.aborted)
-        log.warn('the activity heartbeat failed', { reason: error instanceof Error ? error.message : String(error) })
+      if (!stopped.signal.aborted) log.warn('the activity heartbeat failed', { reason: messageOf(error) })
     }
   }
   void beat()

@@ -1,7 +1,7 @@
-import { basicAuth } from '../services/opencode.ts'
-import { systemCode } from '../shared/errors.ts'
+import { messageOf, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import { reveal, type Secret, secret } from '../shared/secret.ts'
+import { basicAuth } from '../shared/url.ts'
 import { listRuns } from '../supervisor/run-record.ts'
 import { parseHostInfo } from './host-info.ts'
 
@@ -76,5 +76,5 @@ function explainFailure(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError') return `no answer within ${PROBE_MS / 1000} s`
   if (error instanceof SyntaxError) return 'its answer is not JSON'
   if (systemCode(error) === 'ECONNREFUSED' || systemCode(error) === 'ConnectionRefused') return 'connection refused'
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }

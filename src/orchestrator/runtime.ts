@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { RUNTIME_SERVICES, type RuntimeService, type RuntimeVersions, type UpgradeState } from '../api/runtime.ts'
-import { OpenworkError } from '../shared/errors.ts'
+import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 
@@ -95,7 +95,7 @@ export class Runtime {
         // A new program would be fetched here; so far every release runs the programs it was made with.
         await this.#options.supervisor.restart(name)
       } catch (error) {
-        return error instanceof Error ? error.message : String(error)
+        return messageOf(error)
       }
     }
     return undefined

@@ -1,4 +1,5 @@
-import { type Secret, secret } from '../shared/secret.ts'
+import type { Secret } from '../shared/secret.ts'
+import { basicAuth, httpOrigin } from '../shared/url.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { agentEnvironment, defined, resourceAttributes } from './child-environment.ts'
 
@@ -70,11 +71,3 @@ export const opencodeService = (input: OpencodeInput): ServiceSpec => ({
   stop: { signal: 'SIGTERM', graceMs: 5_000 },
   needs: [],
 })
-
-/** The `Authorization` header of HTTP basic authentication. */
-export const basicAuth = (username: Secret, password: Secret): Secret =>
-  secret(`Basic ${Buffer.from(`${username.reveal()}:${password.reveal()}`).toString('base64')}`)
-
-/** `http://host:port`, IPv6 addresses in brackets. */
-export const httpOrigin = (host: string, port: number): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -1,9 +1,10 @@
 import { PROBE_USER_AGENT } from '../api/health.ts'
 import { FAILURES } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
+import { httpOrigin, loopbackOf } from '../shared/url.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { defined, ownProgramEnvironment, resourceAttributes } from './child-environment.ts'
-import { httpOrigin, OPENCODE } from './opencode.ts'
+import { OPENCODE } from './opencode.ts'
 
 export const OPENWORK_SERVER = 'openwork-server'
 
@@ -106,6 +107,3 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
   // opencode is up it answers that it is not. Stopped first as well.
   needs: [{ service: OPENCODE, reached: 'waiting' }],
 })
-
-/** The address on which this machine itself reaches a listener. */
-export const loopbackOf = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)

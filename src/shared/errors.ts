@@ -56,6 +56,7 @@ export const FAILURES = {
 
   // openwork-server
   invalid_config: { exitCode: 2, status: 422 },
+  config_file_unusable: { exitCode: 3, status: 500 },
   workspace_unauthorized: { exitCode: 1, status: 403 },
   invalid_scope: { exitCode: 2, status: 400 },
   token_not_found: { exitCode: 1, status: 404 },
@@ -146,3 +147,6 @@ export class OpenworkError extends Error {
 /** The system error code (`ENOENT`, `EADDRINUSE`, …) of a thrown value, if it has one. */
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+/** What a thrown value says, without its stack. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promi
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { type FailureCode, OpenworkError, systemCode } from '../shared/errors.ts'
+import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
 import { withFileLock } from './file-lock.ts'
 import { npmPack } from './npm-pack.ts'
 import type { OpencodePin } from './opencode-pins.ts'
@@ -246,7 +246,7 @@ const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB
 
 function explainDisk(error: unknown, sidecarDir: string): unknown {
   const code = systemCode(error)
-  const cause = error instanceof Error ? error.message : String(error)
+  const cause = messageOf(error)
   if (error instanceof OpenworkError || code === undefined) return error
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new OpenworkError('disk_full', `The disk that holds ${sidecarDir} is full: ${cause}`, {

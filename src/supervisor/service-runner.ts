@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/errors.ts'
 import { type Launched, type Launcher, SpawnError } from './launcher.ts'
 import { LastLines } from './lines.ts'
 import { pause } from './pause.ts'
@@ -175,7 +176,7 @@ export class ServiceRunner {
     try {
       await written
     } catch (cause) {
-      const message = `the run record could not be written: ${cause instanceof Error ? cause.message : String(cause)}`
+      const message = `the run record could not be written: ${messageOf(cause)}`
       this.#context.tell({ type: 'warning', service: this.spec.name, message, cause })
     }
   }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { FAILURES, OpenworkError } from '../../shared/errors.ts'
+import { FAILURES, messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
 
 /** What a command says: one result on stdout, everything else on stderr. */
@@ -46,7 +46,7 @@ export class Output {
       else this.note(renderFailure(name, error))
       return error.exitCode
     }
-    if (isJson) this.#failureDocument(error instanceof Error ? error.message : String(error), 'internal_error')
+    if (isJson) this.#failureDocument(messageOf(error), 'internal_error')
     this.#write(this.#options.stderr, this.#options.redactor.text(`${name}: internal error\n${renderStack(error)}`))
     return 1
   }
