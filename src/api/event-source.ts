@@ -1,0 +1,111 @@
+import type { z } from 'zod'
+import { OpenworkError } from '../shared/errors.ts'
+import { failureBody } from './failure.ts'
+import { type OpenworkClientOptions, parseOrUndefined, refusal, requestInit, unreachable } from './request.ts'
+
+/** Our servers send something every 15 s; one that is silent for three times that is gone. */
+const MAX_SILENCE_MS = 45_000
+
+type Events = Readonly<Record<string, z.ZodType>>
+
+/** An event of one of these kinds, with the data of its kind. */
+export type ReceivedEvent<Kinds extends Events> = {
+  [Kind in keyof Kinds]: { event: Kind; id: string | undefined; data: z.infer<Kinds[Kind]> }
+}[keyof Kinds]
+
+/**
+ * The events of a stream as they come; kinds that are not in `kinds` are passed over. Ends when `signal` is aborted.
+ * Throws an `OpenworkError`: why the server refuses or fails, `server_unreachable` when it does not answer, falls silent
+ * or ends the stream, `server_invalid_answer` for events that are not those of `kinds`.
+ */
+export async function* receiveEvents<Kinds extends Events>(
+  options: OpenworkClientOptions,
+  path: string,
+  kinds: Kinds,
+  signal: AbortSignal,
+): AsyncGenerator<ReceivedEvent<Kinds>> {
+  const url = `${options.baseUrl.replace(/\/+$/, '')}${path}`
+  const silence = new AbortController()
+  const giveUp = (): void => silence.abort(new DOMException('silent', 'TimeoutError'))
+  let limitMs = options.timeoutMs
+  let timer = setTimeout(giveUp, limitMs)
+  try {
+    const init = requestInit(url, options, { method: 'GET', path })
+    const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, silence.signal]) })
+    if (response.status !== 200)
+      throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await response.text())).data)
+    limitMs = MAX_SILENCE_MS
+    const parser = new EventParser()
+    for await (const chunk of response.body ?? []) {
+      clearTimeout(timer)
+      for (const event of parser.push(chunk)) {
+        const received = readEvent(event, kinds, url)
+        if (received) yield received
+      }
+      timer = setTimeout(giveUp, limitMs)
+    }
+    throw new Error('the server ended the stream')
+  } catch (error) {
+    if (signal.aborted) return
+    throw error instanceof OpenworkError ? error : unreachable(url, error, limitMs)
+  } finally {
+    clearTimeout(timer)
+    silence.abort()
+  }
+}
+
+type RawEvent = { event: string; id: string | undefined; data: string }
+
+function readEvent<Kinds extends Events>(
+  { event, id, data }: RawEvent,
+  kinds: Kinds,
+  url: string,
+): ReceivedEvent<Kinds> | undefined {
+  const json = parseOrUndefined(data)
+  if (event === 'failure') throw refusal(url, 200, failureBody.safeParse(json).data)
+  const schema = Object.hasOwn(kinds, event) ? kinds[event] : undefined
+  if (!schema) return undefined
+  const parsed = schema.safeParse(json)
+  // Read by the schema of its own kind.
+  if (parsed.success) return { event, id, data: parsed.data } as ReceivedEvent<Kinds>
+  throw new OpenworkError(
+    'server_invalid_answer',
+    `${url} sent an event "${event}" that is none of an openwork-server`,
+    {
+      details: { url },
+    },
+  )
+}
+
+/** Server-sent events out of bytes, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them. */
+class EventParser {
+  readonly #decoder = new TextDecoder()
+  #text = ''
+  #event = ''
+  #id: string | undefined
+  #data: string[] = []
+
+  #take(line: string): void {
+    const colon = line.indexOf(':')
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
+    if (field === 'event') this.#event = value
+    else if (field === 'id') this.#id = value
+    else if (field === 'data') this.#data.push(value)
+  }
+
+  *push(chunk: Uint8Array): Generator<RawEvent> {
+    const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split(/\r?\n/)
+    this.#text = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line === '') yield* this.#finish()
+      else this.#take(line)
+    }
+  }
+
+  *#finish(): Generator<RawEvent> {
+    if (this.#data.length > 0) yield { event: this.#event || 'message', id: this.#id, data: this.#data.join('\n') }
+    this.#event = ''
+    this.#data = []
+  }
+}

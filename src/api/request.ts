@@ -1,0 +1,103 @@
+import type { z } from 'zod'
+import { FAILURES, type FailureCode, OpenworkError } from '../shared/errors.ts'
+import { fetchRoute } from '../shared/loopback.ts'
+import { reveal, type Secret } from '../shared/secret.ts'
+import { type FailureBody, failureBody } from './failure.ts'
+
+export type OpenworkClientOptions = {
+  /** `http://host:port`, a path of a reverse proxy kept, or a workspace's mount `…/w/<id>`. */
+  baseUrl: string
+  /** Sent as bearer. */
+  token?: string | Secret
+  /** Sent as `X-OpenWork-Host-Token`. */
+  hostToken?: string | Secret
+  /** Limit of one call, its body included. */
+  timeoutMs: number
+}
+
+/** `path` begins with `/` and is percent-encoded; `body` is sent as JSON. */
+type Ask = { method: string; path: string; body?: unknown }
+
+/** One call, with the promises of `OpenworkClient`: for groups of routes that have a client of their own. */
+export async function askServer<Result>(
+  options: OpenworkClientOptions,
+  ask: Ask,
+  reply: z.ZodType<Result>,
+): Promise<Result> {
+  const url = `${options.baseUrl.replace(/\/+$/, '')}${ask.path}`
+  const { status: httpStatus, text } = await exchange(url, options, ask)
+  const json = parseOrUndefined(text)
+  if (httpStatus < 200 || httpStatus >= 300) throw refusal(url, httpStatus, failureBody.safeParse(json).data)
+  const parsed = reply.safeParse(json)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new OpenworkError('server_invalid_answer', `${url} gave no answer of an openwork-server`, {
+    hint: 'Check the URL: something else may listen there',
+    details: { url, status: httpStatus, issue: issue && `${issue.path.join('.')}: ${issue.message}` },
+  })
+}
+
+async function exchange(
+  url: string,
+  options: OpenworkClientOptions,
+  ask: Ask,
+): Promise<{ status: number; text: string }> {
+  const init = requestInit(url, options, ask)
+  try {
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(options.timeoutMs) })
+    return { status: response.status, text: await response.text() }
+  } catch (cause) {
+    throw unreachable(url, cause, options.timeoutMs)
+  }
+}
+
+/** What `fetch` needs besides a signal. Throws `invalid_value` for what is no URL of a server. */
+export function requestInit(
+  url: string,
+  { token, hostToken }: OpenworkClientOptions,
+  { method, body }: Ask,
+): RequestInit {
+  if (!URL.canParse(url) || !/^https?:/i.test(url))
+    throw new OpenworkError('invalid_value', `"${url}" is not an http or https URL`)
+  return {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${reveal(token)}` }),
+      ...(hostToken !== undefined && { 'x-openwork-host-token': reveal(hostToken) }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    // A credential goes to the server it was meant for, not where that one points.
+    redirect: 'manual',
+    ...fetchRoute(url),
+  }
+}
+
+/** The failure for a request that got no answer, or not a whole one. */
+export function unreachable(url: string, cause: unknown, timeoutMs: number): OpenworkError {
+  const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError'
+  const reason = timedOut ? `no answer within ${timeoutMs} ms` : cause instanceof Error ? cause.message : String(cause)
+  return new OpenworkError('server_unreachable', `Cannot reach ${url}: ${reason}`, {
+    hint: 'See whether the host runs: openwork status',
+    cause,
+    details: { url },
+  })
+}
+
+/** The failure for an answer that is none of the expected ones: the server's own where it names one. */
+export function refusal(url: string, httpStatus: number, failure: FailureBody | undefined): OpenworkError {
+  const details = { url, status: httpStatus, ...(failure && { code: failure.code, details: failure.details }) }
+  const message = failure?.message ?? `${url} answered with status ${httpStatus}`
+  const code = failure && isFailureCode(failure.code) ? failure.code : 'request_refused'
+  return new OpenworkError(code, message, { details })
+}
+
+const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(FAILURES, code)
+
+export function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // told apart by the caller: a refusal needs no JSON, an answer does
+  }
+}
