@@ -24,6 +24,58 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./pair.ts')).pair,
   },
   {
+    path: 'files session create',
+    aliases: ['files session'],
+    summary: 'Open a session for reading and changing files of a workspace',
+    load: async () => (await import('./files-session-create.ts')).filesSessionCreate,
+  },
+  {
+    path: 'files session renew',
+    summary: 'Let a file session last longer, from now',
+    load: async () => (await import('./files-session-renew.ts')).filesSessionRenew,
+  },
+  {
+    path: 'files session close',
+    aliases: ['files session delete'],
+    summary: 'Close a file session',
+    load: async () => (await import('./files-session-close.ts')).filesSessionClose,
+  },
+  {
+    path: 'files catalog',
+    summary: 'List the files of a workspace, page by page',
+    load: async () => (await import('./files-catalog.ts')).filesCatalog,
+  },
+  {
+    path: 'files events',
+    summary: 'List what changed in a workspace',
+    load: async () => (await import('./files-events.ts')).filesEvents,
+  },
+  {
+    path: 'files read',
+    summary: 'Read files of a workspace',
+    load: async () => (await import('./files-read.ts')).filesRead,
+  },
+  {
+    path: 'files write',
+    summary: 'Write a file of a workspace',
+    load: async () => (await import('./files-write.ts')).filesWrite,
+  },
+  {
+    path: 'files mkdir',
+    summary: 'Make folders in a workspace, with their parents',
+    load: async () => (await import('./files-mkdir.ts')).filesMkdir,
+  },
+  {
+    path: 'files delete',
+    summary: 'Delete files and folders of a workspace',
+    load: async () => (await import('./files-delete.ts')).filesDelete,
+  },
+  {
+    path: 'files rename',
+    summary: 'Rename or move a file or folder of a workspace',
+    load: async () => (await import('./files-rename.ts')).filesRename,
+  },
+  {
     path: 'tokens list',
     summary: 'The tokens and paired devices of a host, newest first',
     load: async () => (await import('./tokens-list.ts')).tokensList,
