@@ -48,7 +48,7 @@ export type ForwardOptions = {
    * client does: how long an answer may take, nobody here can tell.
    */
   liveness: { everyMs: number; isAlive: () => Promise<boolean> }
-  /** Streams that are open; a program closes them before it ends. */
+  /** What is open; a program ends it before it ends itself, and a request that is not answered yet is `unreachable`. */
   streams: OpenStreams
 }
 
@@ -66,6 +66,8 @@ export async function forward(request: Request, options: ForwardOptions): Promis
     fellSilent = true
     aborter.abort()
   })
+  // When the program ends nothing is waited for that may take an hour: the client is told to come again.
+  const forget = options.streams.add(() => aborter.abort())
   try {
     const answer = await fetch(options.url, {
       method: request.method,
@@ -86,6 +88,7 @@ export async function forward(request: Request, options: ForwardOptions): Promis
     throw new UpstreamFailure(failureKind(error, { fellSilent, clientGone: request.signal.aborted }), error)
   } finally {
     stopWatching()
+    forget()
   }
 }
 

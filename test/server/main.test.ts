@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { VERSION } from '../../src/shared/version.ts'
 import { asClient, asHost, CLIENT_TOKEN, HOST_TOKEN, temporaryFolder } from './start-server.ts'
+import { codeOf } from './upstream.ts'
 
 const PROGRAM = join(import.meta.dir, '../../src/bin/openwork.ts')
 
@@ -250,22 +251,31 @@ test('a stop ends event streams properly', async () => {
   expect(await server.child.exited).toBe(0)
 })
 
-test('a stop does not wait for ever for a prompt, and a second signal does not wait at all', async () => {
+test('a stop does not wait for a prompt: whoever asked is told at once', async () => {
+  await using folder = await temporaryFolder()
+  await using engine = startEngine()
+  await using server = await startedIn(folder.path, ['--opencode-base-url', engine.url])
+  const prompt = fetch(`${server.url}/opencode/session/s/message`, { method: 'POST', headers: asHost, body: '{}' })
+  await engine.prompted
+  server.child.kill('SIGTERM')
+  const answer = await prompt
+  expect([answer.status, await codeOf(answer)]).toEqual([503, 'opencode_unreachable'])
+  expect(await server.child.exited).toBe(0)
+})
+
+test('a stop gives a request that is still being sent a moment, and a second signal none', async () => {
   await using folder = await temporaryFolder()
   for (const signals of [1, 2]) {
-    await using engine = startEngine()
-    await using server = await startedIn(folder.path, ['--opencode-base-url', engine.url])
-    const prompt = fetch(`${server.url}/opencode/session/s/message`, { method: 'POST', headers: asHost, body: '{}' })
-    const outcome = prompt.then(
-      () => 'answered',
-      () => 'cut',
-    )
-    await engine.prompted
+    await using server = await startedIn(folder.path)
+    const endless = new ReadableStream({ start: body => body.enqueue(new TextEncoder().encode('{')) })
+    const upload = fetch(`${server.url}/tokens`, { method: 'POST', headers: asHost, body: endless }).catch(() => 'cut')
+    await Bun.sleep(0)
+    await fetch(`${server.url}/health`) // by now the other one has arrived as well
     server.child.kill('SIGTERM')
     await server.stdout.match(/Stopping: (\S+)/)
     if (signals === 2) server.child.kill('SIGTERM')
     expect(await server.child.exited).toBe(signals === 2 ? 143 : 0)
-    expect(await outcome).toBe('cut')
+    expect(await upload).toBe('cut')
   }
 })
 
