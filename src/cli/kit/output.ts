@@ -29,6 +29,16 @@ export class Output {
     if (document !== '') this.#write(this.#options.stdout, document)
   }
 
+  /**
+   * One of the results of a command that has them one after the other, instead of one document: a line of JSON with
+   * `--json`, else a line of text, if it has any.
+   */
+  item(value: unknown, text: string): void {
+    this.#hasResult = true // a failure is not to stand between them
+    const line = this.#options.json ? JSON.stringify(value) : text
+    if (line !== '') this.#write(this.#options.stdout, line)
+  }
+
   /** A remark for the person in front of it, in both modes. Known secrets are masked. */
   note(text: string): void {
     this.#write(this.#options.stderr, this.#options.redactor.known(text))

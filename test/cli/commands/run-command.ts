@@ -6,11 +6,19 @@ import { HOST_TOKEN } from '../../server/start-server.ts'
 export type Ran = { code: number; stdout: string; stderr: string }
 
 /** Runs a command line of `openwork` in this process, with nothing of the user's environment. */
-export async function runCommand(argv: readonly string[], env: Record<string, string>, cwd = '/'): Promise<Ran> {
+export const runCommand = (argv: readonly string[], env: Record<string, string>, cwd = '/'): Promise<Ran> =>
+  startCommand(argv, env, cwd).ended
+
+/** The same for a command that goes on: `stdout` is what it has printed so far; `breakPipe` takes its reader away. */
+export function startCommand(argv: readonly string[], env: Record<string, string>, cwd = '/') {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const [printed, told] = [collect(stdout), collect(stderr)]
-  const code = await runCli(program, argv, { env, cwd, home: cwd, stdin: Readable.from([]), stdout, stderr })
-  return { code, stdout: printed(), stderr: told() }
+  const code = runCli(program, argv, { env, cwd, home: cwd, stdin: Readable.from([]), stdout, stderr })
+  const breakPipe = (): void => {
+    stdout.on('error', () => {}) // as bin does
+    stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+  }
+  return { stdout: printed, breakPipe, ended: code.then((code): Ran => ({ code, stdout: printed(), stderr: told() })) }
 }
 
 /** What a command needs to act as the host of a server. */
