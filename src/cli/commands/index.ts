@@ -19,6 +19,16 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    path: 'approvals list',
+    summary: 'Changes of remote clients that wait for a yes',
+    load: async () => (await import('./approvals-list.ts')).approvalsList,
+  },
+  {
+    path: 'approvals reply',
+    summary: 'Allow or deny a change that waits',
+    load: async () => (await import('./approvals-reply.ts')).approvalsReply,
+  },
+  {
     path: 'pair',
     summary: 'Show a code with which one device gets a token of its own',
     load: async () => (await import('./pair.ts')).pair,
@@ -74,6 +84,11 @@ const commands: readonly CommandEntry[] = [
     path: 'files rename',
     summary: 'Rename or move a file or folder of a workspace',
     load: async () => (await import('./files-rename.ts')).filesRename,
+  },
+  {
+    path: 'files sync',
+    summary: 'Mirror a local folder to a workspace, or the other way round',
+    load: async () => (await import('./files-sync.ts')).filesSync,
   },
   {
     path: 'tokens list',
