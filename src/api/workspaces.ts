@@ -42,3 +42,28 @@ export const activatedWorkspace = z.object({
   workspace,
   persisted: z.literal(false),
 })
+
+export const localWorkspaceRequest = z.object({
+  /** Absolute, on the server's machine. */
+  folderPath: z.string().trim().min(1).max(4096),
+  name: z.string().trim().max(200).optional(),
+  /** Which starter files it gets; the folder's own are never replaced. */
+  preset: z.string().trim().min(1).max(80).default('starter'),
+})
+export type LocalWorkspaceRequest = z.infer<typeof localWorkspaceRequest>
+
+/** Blank or absent: the name is taken back. */
+export const displayNameRequest = z.object({ displayName: z.string().max(200).nullish() })
+
+/** `persisted`: it holds after a restart too, because the server has a settings file. */
+export const managedWorkspaces = z.object({
+  activeId: z.string().nullable(),
+  workspaces: z.array(workspace),
+  persisted: z.boolean(),
+})
+
+export const deletedWorkspace = managedWorkspaces.extend({
+  ok: z.literal(true),
+  deleted: z.literal(true),
+  items: z.array(workspace),
+})

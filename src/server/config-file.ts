@@ -90,3 +90,51 @@ async function parseJsonAt(path: string, content: string): Promise<unknown> {
     )
   }
 }
+
+/** The lock of a server that was killed is taken over after this; waiting for a lock (some 7 s) outlasts it. */
+const LOCK_STALE_MS = 3_000
+
+/** What is kept in the settings file of what clients manage. */
+export type ManagedSettings = { workspaces: readonly WorkspaceEntry[]; authorizedRoots: readonly string[] }
+
+/**
+ * Puts the managed settings into the file, if there is one; its other keys stay. Several servers may do so at once: the
+ * last one wins, and nobody sees half a file. Resolves to whether there was a file. Throws `invalid_config`,
+ * `config_file_unusable`.
+ */
+export async function writeManagedSettings(path: string, managed: ManagedSettings): Promise<boolean> {
+  if ((await readConfigFile(path)) === undefined) return false
+  const { lock } = await import('proper-lockfile')
+  try {
+    const release = await lock(path, {
+      stale: LOCK_STALE_MS,
+      retries: { retries: 80, factor: 1.2, minTimeout: 5, maxTimeout: 100, randomize: true },
+      onCompromised: () => {}, // the write is one rename: at worst another server's is the last one
+    })
+    try {
+      await replaceManaged(path, managed)
+    } finally {
+      await release().catch(() => {}) // it is taken over when it is stale
+    }
+  } catch (cause) {
+    if (cause instanceof OpenworkError || systemCode(cause) === undefined) throw cause
+    throw new OpenworkError('config_file_unusable', `Cannot change ${path} (${systemCode(cause)})`, { cause })
+  }
+  return true
+}
+
+async function replaceManaged(path: string, managed: ManagedSettings): Promise<void> {
+  const { default: writeFileAtomic } = await import('write-file-atomic')
+  const content = await parseJsonAt(path, await readFile(path, 'utf8'))
+  const settings = { ...(content as Record<string, unknown>), ...managed }
+  const text = `${JSON.stringify(settings, null, 2)}\n`
+  await writeFileAtomic(path, text, holdsSecrets(settings) ? { mode: 0o600 } : {})
+}
+
+/** Whoever can read the file could then use the server, or an opencode. */
+const holdsSecrets = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.entries(value).some(([key, member]) => (SECRET_KEYS.has(key) && Boolean(member)) || holdsSecrets(member))
+
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'hostToken', 'openworkToken', 'opencodePassword'])

@@ -28,6 +28,7 @@ import { RuntimeControl } from './runtime-control.ts'
 import type { AnyServerRoute } from './services.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
+import { WorkspaceRegistry } from './workspace-registry.ts'
 import { Workspaces } from './workspaces.ts'
 
 /** How long a connection may be silent that is no proxied stream; Bun allows at most 255. */
@@ -84,6 +85,7 @@ export async function listen(
     services: {
       settings,
       workspaces,
+      workspaceRegistry: new WorkspaceRegistry({ settings, workspaces, reloadEvents }),
       tokens,
       pairings: new Pairings(tokens),
       opencode: new OpencodeProxy(workspaces, streams),

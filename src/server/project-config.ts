@@ -9,7 +9,7 @@ import { readText, type WorkspaceText, writeText } from './workspace-text.ts'
 /** In the order opencode looks for them. */
 const OPENCODE_FILES = ['opencode.jsonc', 'opencode.json', '.opencode/opencode.jsonc', '.opencode/opencode.json']
 const NEW_OPENCODE_FILE = 'opencode.jsonc'
-const OPENWORK_FILE = '.opencode/openwork.json'
+export const OPENWORK_FILE = '.opencode/openwork.json'
 
 const CONFIG_SCHEMA = 'https://opencode.ai/config.json'
 
@@ -55,6 +55,10 @@ export async function planConfigPatch(workspace: Workspace, patch: ConfigPatch):
   ])
   return planned.filter(edit => edit !== undefined)
 }
+
+/** What `editsOf` makes of the opencode settings of a folder; undefined when nothing. Throws `invalid_jsonc`. */
+export const planSettings = async (root: string, editsOf: EditOf): Promise<PlannedEdit | undefined> =>
+  planEdit(await findOpencodeFile(root), editsOf)
 
 /** Changes of one workspace's settings follow each other, whoever asks for them. */
 export class ProjectConfigs {
@@ -109,8 +113,8 @@ type EditOf = (value: JsoncObject) => JsoncEdit[]
 async function planEdit({ name, found, value }: SettingsFile, editsOf: EditOf): Promise<PlannedEdit | undefined> {
   const edits = editsOf(value)
   if (edits.length === 0) return undefined
-  const isNewOpencodeFile = !found && name === NEW_OPENCODE_FILE
-  const schema: JsoncEdit[] = isNewOpencodeFile ? [{ path: ['$schema'], value: CONFIG_SCHEMA }] : []
+  const isNew = !found && name === NEW_OPENCODE_FILE
+  const schema: JsoncEdit[] = isNew ? [{ path: ['$schema'], value: CONFIG_SCHEMA }] : []
   const edited = await editJsonc(found?.text ?? '', [...schema, ...edits])
   return { name, forOpencode: name !== OPENWORK_FILE, keys: edits.map(({ path }) => path.join('.')), edited, found }
 }

@@ -22,12 +22,14 @@ import type { RouterProxy } from './router-proxy.ts'
 import type { RuntimeControl } from './runtime-control.ts'
 import type { ServerSettings } from './settings.ts'
 import type { TokenStore } from './token-store.ts'
+import type { WorkspaceRegistry } from './workspace-registry.ts'
 import type { Workspaces } from './workspaces.ts'
 
 /** What the handlers of this program work with. */
 export type Services = {
   settings: ServerSettings
   workspaces: Workspaces
+  workspaceRegistry: WorkspaceRegistry
   tokens: TokenStore
   pairings: Pairings
   opencode: OpencodeProxy

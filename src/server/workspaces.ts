@@ -1,9 +1,10 @@
-import { basename, resolve, sep } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Scope } from '../api/tokens.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { WorkspaceEntry } from './config-file.ts'
 import { sha256Hex } from './digest.ts'
+import { isWithin, realPathOf } from './real-path.ts'
 
 /** What is known of the opencode behind the whole server, for workspaces that do not say it themselves. */
 export type OpencodeDefaults = {
@@ -13,10 +14,14 @@ export type OpencodeDefaults = {
   password: string | undefined
 }
 
+/** How long a workspace that was found inside the authorized roots is not looked at again. */
+const TRUST_MS = 1_000
+
 /** The workspaces this server publishes. The first one is the active one: what unmounted `/opencode` reaches. */
 export class Workspaces {
   #items: readonly Workspace[]
-  readonly #authorizedRoots: readonly string[]
+  #authorizedRoots: readonly string[]
+  #trustedMs = new WeakMap<Workspace, number>()
 
   constructor(items: readonly Workspace[], authorizedRoots: readonly string[]) {
     this.#items = items
@@ -35,21 +40,25 @@ export class Workspaces {
     return this.#authorizedRoots
   }
 
+  /** Whether authorized or not. Throws `workspace_not_found`. */
+  find(id: string): Workspace {
+    const found = this.#items.find(workspace => workspace.id === id)
+    if (found) return found
+    throw new OpenworkError('workspace_not_found', `No workspace has the id "${id}"`)
+  }
+
   /** Throws `workspace_not_found`, or `workspace_unauthorized` for one outside the authorized roots. */
   require(id: string): Workspace {
-    const found = this.#items.find(workspace => workspace.id === id)
-    if (!found) throw new OpenworkError('workspace_not_found', `No workspace has the id "${id}"`)
-    if (found.workspaceType === 'local' && !this.isAuthorized(found.path))
+    const found = this.find(id)
+    if (found.workspaceType === 'local' && !this.#isTrusted(found))
       throw new OpenworkError('workspace_unauthorized', `Workspace "${id}" is outside the authorized roots`)
     return found
   }
 
-  /** Whether a folder equals an authorized root or lies below one, by its text. */
+  /** Whether a folder equals an authorized root or lies below one, all links followed. */
   isAuthorized(path: string): boolean {
-    const folder = resolve(path)
-    return this.#authorizedRoots.some(
-      root => folder === root || folder.startsWith(root.endsWith(sep) ? root : root + sep),
-    )
+    const folder = realPathOf(path)
+    return this.#authorizedRoots.some(root => isWithin(realPathOf(root), folder))
   }
 
   /** Makes a workspace the first one, for this process only. Throws as `require`. */
@@ -57,6 +66,23 @@ export class Workspaces {
     const chosen = this.require(id)
     this.#items = [chosen, ...this.#items.filter(workspace => workspace !== chosen)]
     return chosen
+  }
+
+  /** From now on these are published, in this order, as far as they lie in these roots. */
+  replace(items: readonly Workspace[], authorizedRoots: readonly string[]): void {
+    this.#items = items
+    this.#authorizedRoots = authorizedRoots
+    this.#trustedMs = new WeakMap()
+  }
+
+  /** Its folder may become a link at any time; looking at each request would cost each of them. */
+  #isTrusted(workspace: Workspace): boolean {
+    const nowMs = performance.now()
+    const trustedMs = this.#trustedMs.get(workspace)
+    if (trustedMs !== undefined && nowMs - trustedMs < TRUST_MS) return true
+    if (!this.isAuthorized(workspace.path)) return false
+    this.#trustedMs.set(workspace, nowMs)
+    return true
   }
 }
 
@@ -139,3 +165,14 @@ const definedOnly = <T extends object>(value: T): { [Key in keyof T]?: Exclude<T
   Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
     [Key in keyof T]?: Exclude<T[Key], undefined>
   }
+
+/** What the settings file keeps of a workspace. */
+export function workspaceEntryOf({ opencode, path, ...own }: Workspace): WorkspaceEntry {
+  const { username, password } = opencode ?? {}
+  return definedOnly({
+    ...own,
+    path: path || undefined,
+    opencodeUsername: username,
+    opencodePassword: password,
+  }) as WorkspaceEntry
+}

@@ -12,6 +12,7 @@ const FAILS = [
   'invalid_jsonc',
   'invalid_path',
   'file_too_large',
+  'workspace_not_a_folder',
 ] as const
 
 export const readConfig = route({
@@ -40,7 +41,7 @@ export const patchConfig = route({
   access: { auth: 'client', scope: 'collaborator', writes: true },
   body: configPatch,
   reply: ok(configPatched),
-  fails: [...FAILS, ...CHANGE_FAILS, 'invalid_json', 'invalid_payload', 'workspace_not_a_folder', 'conflict'],
+  fails: [...FAILS, ...CHANGE_FAILS, 'invalid_json', 'invalid_payload', 'conflict'],
   handle: async (call, services) => {
     const { projectConfigs, reloadEvents, audit } = services
     const workspace = requireWorkspace(services, call.params.id)

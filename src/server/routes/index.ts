@@ -20,7 +20,14 @@ import { readRuntimeVersions, upgradeRuntime } from './runtime.ts'
 import { mountedStatus, status } from './status.ts'
 import { createToken, listTokens, revokeToken, rotateToken } from './tokens.ts'
 import { whoami } from './whoami.ts'
-import { activateWorkspace, listWorkspaces, mountedWorkspaces } from './workspaces.ts'
+import {
+  activateWorkspace,
+  createWorkspace,
+  deleteWorkspace,
+  listWorkspaces,
+  mountedWorkspaces,
+  renameWorkspace,
+} from './workspaces.ts'
 
 /** A server-wide route that is also there under `/w/:id`, for clients that know one workspace as their base URL. */
 const underMount = (route: ServerFixedRoute): ServerFixedRoute =>
@@ -64,6 +71,9 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   listWorkspaces,
   mountedWorkspaces,
   activateWorkspace,
+  createWorkspace,
+  renameWorkspace,
+  deleteWorkspace,
   listTokens,
   createToken,
   revokeToken,

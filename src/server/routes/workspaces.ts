@@ -1,6 +1,15 @@
-import { activatedWorkspace, workspaceList } from '../../api/workspaces.ts'
-import { ok } from '../../http/route.ts'
-import { route } from '../services.ts'
+import {
+  activatedWorkspace,
+  deletedWorkspace,
+  displayNameRequest,
+  localWorkspaceRequest,
+  managedWorkspaces,
+  type Workspace,
+  workspaceList,
+} from '../../api/workspaces.ts'
+import { created, ok } from '../../http/route.ts'
+import type { Caller } from '../admission.ts'
+import { route, type Services } from '../services.ts'
 import { visibleTo } from '../workspaces.ts'
 
 export const listWorkspaces = route({
@@ -37,8 +46,78 @@ export const activateWorkspace = route({
   access: { auth: 'host' },
   reply: ok(activatedWorkspace),
   fails: ['workspace_not_found', 'workspace_unauthorized'],
-  handle: ({ caller, params: { id } }, { workspaces }) => {
-    const workspace = visibleTo(caller.scope, workspaces.activate(id))
-    return { activeId: workspace.id, workspace, persisted: false }
+  handle: async ({ caller, params: { id } }, { workspaces, audit }) => {
+    const activated = workspaces.activate(id)
+    await audit.record(id, caller.actor, [noteOf('activate', activated)])
+    const workspace = visibleTo(caller.scope, activated)
+    return { activeId: workspace.id, workspace, persisted: false as const }
   },
+})
+
+const MANAGED_FAILS = ['invalid_config', 'config_file_unusable'] as const
+
+export const createWorkspace = route({
+  method: 'POST',
+  path: '/workspaces/local',
+  summary: 'Publish a folder as the active workspace, made when it is missing',
+  access: { auth: 'host', writes: true },
+  body: localWorkspaceRequest,
+  reply: created(managedWorkspaces),
+  fails: [
+    ...MANAGED_FAILS,
+    'invalid_json',
+    'invalid_payload',
+    'invalid_path',
+    'invalid_jsonc',
+    'workspace_not_a_folder',
+    'workspace_unusable',
+    'disk_full',
+  ],
+  handle: async ({ caller, body }, services) => {
+    const { workspace, persisted } = await services.workspaceRegistry.create(body)
+    await services.audit.record(workspace.id, caller.actor, [noteOf('create', workspace)])
+    return listFor(caller, services, persisted)
+  },
+})
+
+export const renameWorkspace = route({
+  method: 'PATCH',
+  path: '/workspaces/:id/display-name',
+  summary: 'Name a workspace, or take its name back',
+  access: { auth: 'host', writes: true },
+  body: displayNameRequest,
+  reply: ok(managedWorkspaces),
+  fails: [...MANAGED_FAILS, 'invalid_json', 'invalid_payload', 'workspace_not_found'],
+  handle: async ({ caller, params: { id }, body }, services) => {
+    const { workspace, persisted } = await services.workspaceRegistry.rename(id, body.displayName ?? undefined)
+    await services.audit.record(id, caller.actor, [noteOf('rename', workspace)])
+    return listFor(caller, services, persisted)
+  },
+})
+
+export const deleteWorkspace = route({
+  method: 'DELETE',
+  path: '/workspaces/:id',
+  summary: 'Forget a workspace; its files stay',
+  access: { auth: 'host', writes: true },
+  reply: ok(deletedWorkspace),
+  fails: [...MANAGED_FAILS, 'workspace_not_found'],
+  handle: async ({ caller, params: { id } }, services) => {
+    const { workspace, persisted } = await services.workspaceRegistry.remove(id)
+    await services.audit.record(id, caller.actor, [noteOf('delete', workspace)])
+    const list = listFor(caller, services, persisted)
+    return { ok: true as const, deleted: true as const, ...list, items: list.workspaces }
+  },
+})
+
+const listFor = ({ scope }: Caller, { workspaces }: Services, persisted: boolean) => ({
+  activeId: workspaces.active?.id ?? null,
+  workspaces: workspaces.all.map(workspace => visibleTo(scope, workspace)),
+  persisted,
+})
+
+const noteOf = (action: 'create' | 'rename' | 'activate' | 'delete', { path, baseUrl, name, id }: Workspace) => ({
+  action: `workspace.${action}`,
+  target: path || baseUrl || id,
+  summary: `${action} workspace ${name}`,
 })
