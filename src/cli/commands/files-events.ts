@@ -10,13 +10,13 @@ export const filesEvents = defineCommand({
     ...sessionFlags,
     since: integer({ summary: 'Only behind this event: cursor of the answer before' }),
     epoch: text({ summary: 'What --since counts in: epoch of the answer before' }),
-    wait: integer({ unit: 'seconds', max: 25, summary: 'Wait so long when nothing changed yet' }),
+    waitFor: integer({ unit: 'seconds', max: 25, summary: 'Wait so long when nothing changed yet' }),
   },
-  async run({ session, since, epoch, wait, ...values }, context) {
+  async run({ session, since, epoch, waitFor, ...values }, context) {
     const query = new URLSearchParams()
     if (since !== undefined) query.set('since', String(since))
     if (epoch !== undefined) query.set('epoch', epoch)
-    if (wait !== undefined) query.set('wait', String(wait))
+    if (waitFor !== undefined) query.set('wait', String(waitFor))
     const path = `${sessionOf(values, [session]).path}/catalog/events?${query}`
     return askFiles(values, context, { method: 'GET', path })
   },
