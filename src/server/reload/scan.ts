@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCode } from '../../shared/errors.ts'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { parseJsonc } from '../jsonc.ts'
 import {
   DOT_FILES,
   DOT_FOLDER,
@@ -128,9 +129,24 @@ class Walk {
       const repaired = await statOrUndefined(path)
       return repaired && this.#read(path, repaired, item)
     }
-    const fingerprint = Bun.SHA256.hash(content, 'hex')
+    const fingerprint = await fingerprintOf(item.reason, path, content)
     // Changed just now, it may be changed once more in the same tick of the file system's clock: look again next time.
     return { stamp: Date.now() - stats.ctimeMs > TICK_MS ? stamp : '', fingerprint }
+  }
+}
+
+/**
+ * Different whenever opencode would read something else. It adds a `$schema` to settings without one itself (1.18.33), and
+ * comments are for people.
+ */
+async function fingerprintOf(reason: FileReason, path: string, content: Buffer): Promise<string> {
+  if (reason !== 'config') return Bun.SHA256.hash(content, 'hex')
+  try {
+    const { $schema: _schema, ...settings } = await parseJsonc(path, content.toString())
+    return Bun.SHA256.hash(JSON.stringify(settings), 'hex')
+  } catch (error) {
+    if (!(error instanceof OpenworkError)) throw error
+    return Bun.SHA256.hash(content, 'hex') // broken: one state of it is not another
   }
 }
 

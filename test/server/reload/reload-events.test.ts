@@ -139,7 +139,7 @@ test('nothing is told of what changes no content, of temp files, of others’ fo
   const { root, next } = await watchedProject({ 'opencode.json': '{}', '.opencode/plugins/a.ts': 'a' })
   const later = new Date(Date.now() + 60_000)
   await utimes(join(root, 'opencode.json'), later, later)
-  await writeFile(join(root, 'opencode.json'), '{}')
+  await writeFile(join(root, 'opencode.json'), '// a comment\n{ "$schema": "https://opencode.ai/config.json" }')
   for (const path of [
     '.opencode/plugins/node_modules/x/index.js',
     '.opencode/plugins/.git/HEAD',
