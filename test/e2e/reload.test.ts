@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ReloadEvent, reloadEventList } from '../../src/api/reload.ts'
 import { type RuntimeVersions, runtimeVersions } from '../../src/api/runtime.ts'
+import { startModelProvider, workspaceConfig } from '../fixtures/model-provider.ts'
 import { eventually, newWorld, type RunningHost } from './harness.ts'
 
 const workspaceOf = async (host: RunningHost): Promise<string> => {
@@ -77,19 +78,33 @@ test('the services of a host can be renewed by its owner, and clients go on as b
   expect(world.processes()).toEqual([])
 })
 
-test('a folder that is added as a workspace works with the same opencode, its starter files included', async () => {
+test('a folder that is added as a workspace answers prompts, also where its plugins cannot be fetched', async () => {
+  await using model = startModelProvider({ reply: 'Tulips.' })
   await using world = await newWorld()
-  const host = await world.serve()
-  const folderPath = join(world.home, 'garden')
-
-  const created = await post(host, '/workspaces/local', { folderPath, name: 'Garden' })
-
+  const host = await world.serve(['--approval', 'auto'])
+  const created = await post(host, '/workspaces/local', { folderPath: join(world.home, 'garden'), name: 'Garden' })
   expect(created.status).toBe(201)
   const { activeId } = (await created.json()) as { activeId: string }
-  const of = async (path: string): Promise<{ name: string }[]> =>
-    (await (await host.request(`/w/${activeId}/opencode${path}`)).json()) as { name: string }[]
-  expect((await of('/command')).map(({ name }) => name)).toEqual(
+  const opencode = workspaceConfig(model.url)
+  const patched = await host.request(`/workspace/${activeId}/config`, {
+    method: 'PATCH',
+    body: JSON.stringify({ opencode }),
+  })
+  expect(patched.status).toBe(200)
+  const namesOf = async (path: string): Promise<string[]> =>
+    ((await (await host.request(`/w/${activeId}/opencode${path}`)).json()) as { name: string }[]).map(
+      ({ name }) => name,
+    )
+
+  expect(await namesOf('/command')).toEqual(
     expect.arrayContaining(['get-started', 'learn-files', 'learn-plugins', 'learn-skills']),
   )
-  expect((await of('/agent')).map(({ name }) => name)).toContain('openwork')
+  expect(await namesOf('/agent')).toContain('openwork')
+  const session = (await (await post(host, `/w/${activeId}/opencode/session`)).json()) as { id: string }
+  const prompt = { parts: [{ type: 'text', text: 'What grows here?' }] }
+  const answer = await post(host, `/w/${activeId}/opencode/session/${session.id}/message`, prompt)
+  expect(await answer.json()).toMatchObject({
+    info: { agent: 'openwork', role: 'assistant' },
+    parts: expect.arrayContaining([expect.objectContaining({ type: 'text', text: 'Tulips.' })]),
+  })
 })
