@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
 import { newWorld } from '../../test/e2e/harness.ts'
+import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
 import { measureIdle } from './idle.ts'
 import { measureLife } from './life.ts'
@@ -48,5 +49,6 @@ async function measureAll(): Promise<Measurement[]> {
   const idle = await measureIdle(world, host)
   const requests = await measureRequests(rounds, host)
   await host.stop()
-  return [...commands, ...life, ...idle, ...requests]
+  const catalog = await measureCatalog(rounds)
+  return [...commands, ...life, ...idle, ...requests, ...catalog]
 }
