@@ -1,3 +1,4 @@
+import { sep } from 'node:path'
 import { MAX_BATCH_BYTES, type WriteRequest, type WrittenItem } from '../../api/files.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { type Expectation, findFile, requireExpected } from './atomic-write.ts'
@@ -6,6 +7,7 @@ import { openPlace } from './folder.ts'
 import { failedItem, type ItemFailure } from './item-failure.ts'
 import { decodeBase64, requireFileSize } from './limits.ts'
 import { absolutePathOf, findRelativePath } from './safe-path.ts'
+import { slicesOf } from './slices.ts'
 
 export type PlannedWrite = {
   path: string
@@ -64,21 +66,33 @@ async function findRefusal(
   }
 }
 
-/** Makes the planned writes, one after the other; each is judged once more, and fails alone. */
+type Item = WrittenItem | (ItemFailure & { path: string })
+
+/**
+ * Makes the planned writes; each is judged once more, and fails alone. Those of one place, or one within the other,
+ * follow each other as they were asked for.
+ */
 export async function applyWrites(
   changes: FileChanges,
   target: Target,
   plans: readonly PlannedWrite[],
-): Promise<(WrittenItem | (ItemFailure & { path: string }))[]> {
-  const items = []
-  for (const { path, bytes, expected, refusal } of plans) items.push(refusal ?? (await apply(path, bytes, expected)))
-  return items
-
-  async function apply(path: string, bytes: Uint8Array, expected: Expectation) {
+): Promise<Item[]> {
+  const apply = async ({ path, bytes, expected, refusal }: PlannedWrite): Promise<Item> => {
+    if (refusal) return refusal
     try {
-      return { ok: true as const, path, ...(await changes.write(target, path, bytes, expected)) }
+      return { ok: true, path, ...(await changes.write(target, path, bytes, expected)) }
     } catch (error) {
       return failedItem({ path }, error, 'write_failed')
     }
   }
+  const atOnce = areApart(plans.map(({ absolute }) => absolute)) ? slicesOf(plans) : plans.map(plan => [plan])
+  const items: Item[] = []
+  for (const slice of atOnce) items.push(...(await Promise.all(slice.map(apply))))
+  return items
+}
+
+/** Whether no path is another one or lies in it; names that differ in case only may be one file. */
+function areApart(paths: readonly string[]): boolean {
+  const places = paths.map(path => `${path.normalize('NFC').toLowerCase()}${sep}`).sort()
+  return places.every((place, index) => !places[index + 1]?.startsWith(place))
 }

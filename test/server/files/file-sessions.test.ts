@@ -400,3 +400,20 @@ test('every change is in the audit, with its absolute path', async () => {
     ['workspace.files.session.ops', inWorkspace('d')],
   ])
 })
+
+test('writes of one path in one batch follow each other, those of many are all made', async () => {
+  await using server = await startServer(AUTO)
+  const { write } = await openSession(server)
+  const same = await write(
+    ...Array.from({ length: 20 }, (_, n) => ({ path: n % 2 ? 'f' : './f', contentBase64: base64(`${n}`) })),
+  )
+  const revisions = same.items.map(item => (item.ok ? [item.previousRevision, item.revision] : []))
+  for (const [index, [previous]] of revisions.entries()) expect(previous).toBe(revisions[index - 1]?.[1] ?? null)
+  expect(await readFile(join(server.workspace, 'f'), 'utf8')).toBe('19')
+
+  const many = await write(
+    ...Array.from({ length: 64 }, (_, n) => ({ path: `d${n % 5}/f${n}`, contentBase64: base64(`${n}`) })),
+  )
+  expect(many.items.map(item => item.ok && item.path)).toEqual(Array.from({ length: 64 }, (_, n) => `d${n % 5}/f${n}`))
+  expect(many.cursor).toBeGreaterThanOrEqual(same.cursor + 64)
+})
