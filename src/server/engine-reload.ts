@@ -1,7 +1,6 @@
-import type { Workspace } from '../api/workspaces.ts'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { OpenworkError } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
-import { directoryHeader, type Engine, engineOf, opencodeUrl } from './opencode-target.ts'
+import { directoryHeader, type Engine, opencodeUrl, unreachable } from './opencode-target.ts'
 
 /** A tenth of a second when measured; a busy machine may need more. */
 const LIMIT_MS = 15_000
@@ -9,18 +8,12 @@ const LIMIT_MS = 15_000
 /** What opencode says of its refusal is passed on so far. */
 const MAX_ANSWER_LENGTH = 2_000
 
-/** The opencode of a workspace. Throws `opencode_unconfigured`. */
-export function requireEngine(workspace: Workspace): Engine {
-  const engine = engineOf(workspace)
-  if (engine) return engine
-  throw new OpenworkError('opencode_unconfigured', `Workspace "${workspace.id}" has no opencode base URL`)
-}
-
 /**
  * Has an opencode drop what it holds of its folder in memory; the next request makes it read the files anew. Throws
  * `opencode_reload_failed` (details `status`, `body`) when it refuses, `opencode_unreachable` when it does not answer.
  */
-export async function reloadEngine({ baseUrl, credentials, directory }: Engine): Promise<void> {
+export async function reloadEngine(engine: Engine): Promise<void> {
+  const { baseUrl, credentials, directory } = engine
   const url = opencodeUrl(baseUrl, '/instance/dispose', '')
   if (directory !== undefined) url.searchParams.set('directory', directory)
   let answer: { status: number; body: string }
@@ -37,10 +30,7 @@ export async function reloadEngine({ baseUrl, credentials, directory }: Engine):
     })
     answer = { status: response.status, body: (await response.text()).slice(0, MAX_ANSWER_LENGTH) }
   } catch (cause) {
-    throw new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
-      cause,
-      details: { target: baseUrl, reason: systemCode(cause) ?? 'no_answer', retryAfterMs: 1000 },
-    })
+    throw unreachable(engine, cause)
   }
   if (answer.status >= 200 && answer.status < 300) return
   throw new OpenworkError('opencode_reload_failed', `opencode refused to reload, with status ${answer.status}`, {

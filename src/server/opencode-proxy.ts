@@ -2,18 +2,19 @@ import type { Workspace } from '../api/workspaces.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { OpenStreams } from '../http/open-streams.ts'
 import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import { confine } from './opencode-bounds.ts'
 import {
   directoryHeader,
   dropOtherWorkspace,
   type Engine,
-  engineOf,
   isPromptReply,
   opencodeUrl,
   pinDirectory,
+  requireEngine,
   showsCredentials,
+  unreachable,
 } from './opencode-target.ts'
 import { UpstreamTrust } from './upstream-trust.ts'
 import type { Workspaces } from './workspaces.ts'
@@ -83,9 +84,7 @@ export class OpencodeProxy {
   }
 
   #engine(workspace: Workspace): Engine {
-    const engine = this.#engines.get(workspace) ?? engineOf(workspace)
-    if (!engine)
-      throw new OpenworkError('opencode_unconfigured', `Workspace "${workspace.id}" has no opencode base URL`)
+    const engine = this.#engines.get(workspace) ?? requireEngine(workspace)
     this.#engines.set(workspace, engine)
     return engine
   }
@@ -127,9 +126,3 @@ export class OpencodeProxy {
 }
 
 const named = (directory: string): Record<string, string> => ({ 'x-opencode-directory': directoryHeader(directory) })
-
-const unreachable = ({ baseUrl: target }: Engine, cause?: unknown): OpenworkError =>
-  new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
-    cause,
-    details: { target, reason: systemCode(cause) ?? 'no_answer', retryAfterMs: 1000 },
-  })

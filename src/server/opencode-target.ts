@@ -1,6 +1,6 @@
 import type { Workspace } from '../api/workspaces.ts'
 import { decodePath } from '../http/exchange.ts'
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
 
 /** Where opencode takes the folder to work in from, beside its header (1.18.33). */
 const DIRECTORY_PARAMS = ['directory', 'location[directory]']
@@ -17,9 +17,9 @@ export type Engine = {
   directory: string | undefined
 }
 
-/** Undefined when nothing is known of an opencode there. */
-export function engineOf({ opencode }: Workspace): Engine | undefined {
-  if (!opencode?.baseUrl) return undefined
+/** The opencode of a workspace. Throws `opencode_unconfigured` when nothing is known of one. */
+export function requireEngine({ id, opencode }: Workspace): Engine {
+  if (!opencode?.baseUrl) throw new OpenworkError('opencode_unconfigured', `Workspace "${id}" has no opencode base URL`)
   const { baseUrl, directory, username, password } = opencode
   const basic = username && password && Buffer.from(`${username}:${password}`).toString('base64')
   return {
@@ -45,6 +45,13 @@ export function opencodeUrl(baseUrl: string, rest: string, search: string): URL 
     throw new OpenworkError('invalid_path', 'The path leads out of the opencode base URL')
   return url
 }
+
+/** For whoever asked while nobody answers there. */
+export const unreachable = ({ baseUrl: target }: Engine, cause?: unknown): OpenworkError =>
+  new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
+    cause,
+    details: { target, reason: systemCode(cause) ?? 'no_answer', retryAfterMs: 1000 },
+  })
 
 /** Makes a URL mean this folder whatever the caller asked for. */
 export function pinDirectory(url: URL, directory: string | undefined): void {

@@ -2,7 +2,8 @@ import { engineReloaded, reloadEventList, reloadEventQuery, reloadFeedEvents } f
 import type { ServerEvent } from '../../http/event-stream.ts'
 import { ok } from '../../http/route.ts'
 import { change } from '../change.ts'
-import { reloadEngine, requireEngine } from '../engine-reload.ts'
+import { reloadEngine } from '../engine-reload.ts'
+import { requireEngine } from '../opencode-target.ts'
 import type { ReloadEvents } from '../reload/reload-events.ts'
 import { eventRoute, requireWorkspace, route } from '../services.ts'
 
