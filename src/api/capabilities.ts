@@ -23,7 +23,8 @@ export const capabilities = z.object({
   approvals: approvalPolicy,
   sandbox: z.object({ enabled: z.boolean(), backend: z.enum(['none', 'docker', 'container']) }),
   ui: z.object({ toy: z.boolean() }),
-  tokens: z.object({ scoped: z.literal(true), scopes: z.array(scope) }),
+  /** `pairing`: devices get tokens by one-time codes. */
+  tokens: z.object({ scoped: z.literal(true), scopes: z.array(scope), pairing: z.literal(true).optional() }),
   /** `opencodeWrite` is false in read-only mode, where the proxy forwards only GET and HEAD. */
   proxy: z.object({ opencode: z.boolean(), opencodeWrite: z.boolean(), opencodeRouter: z.boolean() }),
   toolProviders: z.object({

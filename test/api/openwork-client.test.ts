@@ -22,6 +22,20 @@ test('every call of the client is understood by the server, and its answer by th
   expect(await host.listTokens()).toEqual([])
 })
 
+test('devices are paired through the client', async () => {
+  await using server = await startServer()
+  const host = openworkClient({ baseUrl: server.url, hostToken: HOST_TOKEN, timeoutMs })
+  const [opened, other] = [await host.openPairing({}), await host.openPairing({ scope: 'viewer' })]
+  await host.cancelPairing(other.id)
+  const device = await openworkClient({ baseUrl: server.url, timeoutMs }).claimPairing({
+    code: opened.code,
+    label: 'x',
+  })
+  expect(await host.listPairings()).toMatchObject([{ id: opened.id, status: 'claimed', tokenId: device.id }])
+  const { token } = await host.rotateToken(device.id)
+  expect((await openworkClient({ baseUrl: server.url, token, timeoutMs }).whoami()).scope).toBe('collaborator')
+})
+
 test('a workspace’s mount serves as base URL', async () => {
   await using server = await startServer()
   const client = openworkClient({ baseUrl: `${server.url}/w/${server.workspaceId}`, token: CLIENT_TOKEN, timeoutMs })

@@ -1,6 +1,7 @@
 import { expect, setSystemTime, test } from 'bun:test'
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { auditEntry } from '../../src/api/audit.ts'
 import { type OpenedPairing, openedPairing, type PairingInfo, pairingList } from '../../src/api/pairings.ts'
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { Pairings } from '../../src/server/pairings.ts'
@@ -226,4 +227,30 @@ test('a code whose token could not be made stays good', async () => {
   await rmdir(path)
   const { id } = await pairings.claim({ code }, here, 2)
   expect((await tokens.list()).map(token => token.id)).toEqual([id])
+})
+
+test('who made, claimed and took back credentials is written down, without the credentials', async () => {
+  await using server = await startServer()
+  const { id, code } = await open(server, { label: 'phone' })
+  const { id: cancelled } = await open(server)
+  await server.call(`/pairings/${cancelled}`, { method: 'DELETE', headers: asHost })
+  const device = issuedToken.parse(await (await claim(server, { code })).json())
+  const { token } = issuedToken.parse(await (await server.post(`/tokens/${device.id}/rotate`, asHost)).json())
+  await server.call(`/tokens/${device.id}`, { method: 'DELETE', headers: asHost })
+  await claim(server, { code })
+
+  const text = await readFile(join(server.settings.dataDir, 'audit', '_server.jsonl'), 'utf8')
+  const entries = text
+    .trimEnd()
+    .split('\n')
+    .map(line => auditEntry.parse(JSON.parse(line)))
+  expect(entries.map(({ action, target, actor }) => [action, target, actor.type])).toEqual([
+    ['pairing.create', id, 'host'],
+    ['pairing.create', cancelled, 'host'],
+    ['pairing.cancel', cancelled, 'host'],
+    ['pairing.claim', device.id, 'remote'],
+    ['token.rotate', device.id, 'host'],
+    ['token.revoke', device.id, 'host'],
+  ])
+  for (const secret of [code, device.token, token]) expect(text).not.toContain(secret)
 })

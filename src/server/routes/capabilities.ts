@@ -33,7 +33,7 @@ function describeCapabilities({ settings, workspaces, router }: Services): Capab
     approvals: settings.approval,
     sandbox: settings.sandbox,
     ui: { toy: false },
-    tokens: { scoped: true, scopes: [...SCOPES].reverse() },
+    tokens: { scoped: true, scopes: [...SCOPES].reverse(), pairing: true },
     proxy: {
       opencode: workspaces.all.some(({ opencode }) => opencode?.baseUrl !== undefined),
       opencodeWrite: !settings.readOnly,
