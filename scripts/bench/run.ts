@@ -10,6 +10,7 @@ import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
 import { newWorld } from '../../test/e2e/harness.ts'
 import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
+import { measureFiles } from './files.ts'
 import { measureIdle } from './idle.ts'
 import { measureLife } from './life.ts'
 import { figure, isWithin, type Measurement } from './measure.ts'
@@ -49,6 +50,7 @@ async function measureAll(): Promise<Measurement[]> {
   const idle = await measureIdle(world, host)
   const requests = await measureRequests(rounds, host)
   await host.stop()
+  const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
-  return [...commands, ...life, ...idle, ...requests, ...catalog]
+  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog]
 }
