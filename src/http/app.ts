@@ -150,7 +150,7 @@ function answerJson<Access, Caller, Services>(
 async function answerEvents<Access, Caller, Services>(
   route: EventRoute<Access, Caller, Services>,
   { exchange, params, query, caller }: Admitted<Caller>,
-  { services, streams, errorLog, keepAliveMs }: AppOptions<Access, Caller, Services>,
+  { admit, services, streams, errorLog, keepAliveMs }: AppOptions<Access, Caller, Services>,
 ): Promise<Response> {
   const lastEventId = exchange.header('last-event-id') ?? undefined
   const ended = new AbortController()
@@ -162,6 +162,7 @@ async function answerEvents<Access, Caller, Services>(
   exchange.keepOpen()
   const stream = eventStream(events[Symbol.asyncIterator](), {
     ended,
+    stillAdmitted: () => admit(route.access, exchange),
     onStalled: () => exchange.cutOff(),
     onBug: error => reportBug(errorLog, exchange, error),
     keepAliveMs,

@@ -18,6 +18,8 @@ const MAX_UNREAD_COMMENTS = 2
 type EventStreamOptions = {
   /** Aborted when the stream ends, whoever ends it: the iterator is to stop waiting then. */
   ended: AbortController
+  /** Asked at every sign of life; what it throws ends the stream: a token may have been revoked meanwhile. */
+  stillAdmitted(): unknown
   /** The client does not read and has been given up: nothing tells whether it is still there. */
   onStalled(): void
   /** What the iterator threw and is no `OpenworkError`. */
@@ -38,7 +40,7 @@ type EventStream = {
  */
 export function eventStream(
   events: AsyncIterator<ServerEvent>,
-  { ended, onStalled, onBug, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions,
+  { ended, stillAdmitted, onStalled, onBug, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions,
 ): EventStream {
   const { signal } = ended
   let controller: ReadableStreamDefaultController<Uint8Array>
@@ -53,14 +55,20 @@ export function eventStream(
     clearInterval(keepAlive)
     ended.abort()
     // A generator that waits is at its next `yield` as soon as what it waits for has heard of the end.
-    events.return?.().catch(failed)
+    events.return?.().catch(report)
   }
-  const failed = (error: unknown): void => {
+  const report = (error: unknown): void => {
     const isOurAbort = signal.aborted && error instanceof Error && error.name === 'AbortError'
     if (!(error instanceof OpenworkError || isOurAbort)) onBug(error)
   }
-
-  const keepAlive = setInterval(() => {
+  const fail = (error: unknown): void => {
+    report(error)
+    if (signal.aborted) return
+    controller.enqueue(encodeEvent({ event: 'failure', data: failureBodyOf(error) }))
+    finish()
+  }
+  const showLife = (): void => {
+    if (signal.aborted) return
     // Negative while something waits to be taken.
     if ((controller.desiredSize ?? 0) >= 0) {
       unread = 0
@@ -69,7 +77,8 @@ export function eventStream(
       finish()
       onStalled()
     }
-  }, keepAliveMs)
+  }
+  const keepAlive = setInterval(() => Promise.try(stillAdmitted).then(showLife).catch(fail), keepAliveMs)
 
   const body = new ReadableStream<Uint8Array>(
     {
@@ -85,10 +94,7 @@ export function eventStream(
           if (done) finish()
           else controller.enqueue(encodeEvent(value))
         } catch (error) {
-          failed(error)
-          if (signal.aborted) return
-          controller.enqueue(encodeEvent({ event: 'failure', data: failureBodyOf(error) }))
-          finish()
+          fail(error)
         }
       },
       cancel: leave,

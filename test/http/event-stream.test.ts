@@ -134,6 +134,25 @@ test('a quiet stream shows that it lives', async () => {
   await stream.cancel()
 })
 
+test('a stream ends when its client would not be let in any more', async () => {
+  let isRevoked = false
+  const feed = new EventFeed<ServerEvent>()
+  await using app = startApp([streamOf(feed)], {
+    keepAliveMs: 5,
+    admit() {
+      if (isRevoked) throw new OpenworkError('unauthorized', 'A token is required')
+      return 'caller'
+    },
+  })
+  const stream = textOf(await fetch(`${app.url}/events`))
+  await stream.until('keep-alive')
+  isRevoked = true
+  expect(await stream.whole()).toEndWith(
+    'event: failure\ndata: {"code":"unauthorized","message":"A token is required"}\n\n',
+  )
+  await listeners(feed, 0)
+})
+
 test('a client that leaves is forgotten', async () => {
   const feed = new EventFeed<ServerEvent>()
   await using app = startApp([streamOf(feed)])

@@ -15,7 +15,11 @@ export const bytesRoute = bytesRoutesOf<'open', string, Services>()
 /** A program with these routes on a free port; what it logs is kept. */
 export function startApp(
   routes: readonly AnyRoute<'open', string, Services>[],
-  { bind = '127.0.0.1', keepAliveMs }: { bind?: string; keepAliveMs?: number } = {},
+  {
+    bind = '127.0.0.1',
+    keepAliveMs,
+    admit = access => `${access} caller`,
+  }: { bind?: string; keepAliveMs?: number; admit?: (access: 'open') => string } = {},
 ) {
   const lines: string[] = []
   const log = new Log({
@@ -33,7 +37,7 @@ export function startApp(
   const fetch = httpApp({
     routes,
     services: { greeting: 'hello' },
-    admit: access => `${access} caller`,
+    admit,
     checkHost: hostCheck({ bind, allowedHosts: [], machineName: 'My-Machine' }),
     cors: new Cors([]),
     streams,
