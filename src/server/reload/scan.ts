@@ -18,7 +18,7 @@ import {
 /** Longer files are told apart by size and time, not by their content. */
 const MAX_HASHED_BYTES = 1024 * 1024
 
-/** Trees of skills and commands are small. What is deeper, or more, is something else that got there. */
+/** Trees of skills and commands are small. What is deeper, or more in one of them, is something else that got there. */
 const MAX_DEPTH = 8
 const MAX_ENTRIES = 5_000
 
@@ -96,6 +96,7 @@ class Walk {
   }
 
   async tree(root: string, reason: FileReason): Promise<void> {
+    this.#entries = 0
     const entries = (await this.enter(root)) ? await namesIn(root) : []
     for (const entry of entries) {
       const path = join(root, entry)

@@ -1,5 +1,5 @@
 import { type FSWatcher, type Stats, watch } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Change, changesBetween } from './changes.ts'
@@ -47,6 +47,8 @@ export class TriggerWatch {
 
   /** Resolves when everything that changes from then on will be noticed. */
   get watching(): Promise<void> {
+    // The project's folder was not there, or was taken away: nothing tells when it comes back.
+    if (this.#watched.size === 0 && !this.#stopped) this.#work = this.#work.then(() => this.#compare())
     return this.#work
   }
 
@@ -127,7 +129,8 @@ export class TriggerWatch {
   /** The root of a project is a busy place; a few names there are ours. */
   #interestIn(path: string): (name: string) => boolean {
     const { root } = this.#options
-    if (path === root) return name => ROOT_FILES.has(name) || name === DOT_FOLDER
+    // Its own name: it is being removed.
+    if (path === root) return name => ROOT_FILES.has(name) || name === DOT_FOLDER || name === basename(root)
     if (path === join(root, DOT_FOLDER)) return name => DOT_FILES.has(name) || DOT_TREES.has(name)
     return name => !isIgnored(name)
   }

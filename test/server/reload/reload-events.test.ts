@@ -211,6 +211,19 @@ test('remote workspaces are not watched; what is noted of them is told', async (
   expect(await next()).toMatchObject({ seq: 1, workspaceId: 'ws_remote', reason: 'config' })
 })
 
+test('a project folder that was not there, or is made anew, is watched when somebody asks', async () => {
+  const root = join(await temporaryProject(), 'later')
+  const { events, next } = await following([workspaceAt(root)])
+  await put(join(root, 'opencode.json'), '{}')
+  await events.watching('ws_1')
+  expect(await next()).toMatchObject({ reason: 'config', trigger: { action: 'added' } })
+  await rm(root, { recursive: true })
+  expect(await next()).toMatchObject({ reason: 'config', trigger: { action: 'removed' } })
+  await put(join(root, 'opencode.json'), '{}')
+  await events.watching('ws_1')
+  expect(await next()).toMatchObject({ reason: 'config', trigger: { action: 'added' } })
+})
+
 test('the list of workspaces decides what is watched', async () => {
   const [first, second] = [await temporaryProject(), await temporaryProject()]
   const { events, next } = await following([workspaceAt(first, 'ws_first')])
