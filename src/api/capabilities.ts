@@ -20,6 +20,12 @@ export const capabilities = z.object({
   mcp: access,
   commands: access,
   config: access,
+  /** Adding, naming and forgetting workspaces. */
+  workspaces: z.object({ manage: z.boolean() }).optional(),
+  /** Being told what opencode should be reloaded for, by polling and as a stream, and reloading it. */
+  reload: z.object({ events: z.literal(true), stream: z.literal(true), engine: z.literal(true) }).optional(),
+  /** Whether somebody supervises this server who can be asked for versions and upgrades. */
+  runtime: z.object({ available: z.boolean() }).optional(),
   approvals: approvalPolicy,
   sandbox: z.object({ enabled: z.boolean(), backend: z.enum(['none', 'docker', 'container']) }),
   ui: z.object({ toy: z.boolean() }),

@@ -42,6 +42,9 @@ test('capabilities promise only what is there', async () => {
   const { body } = await server.json('/capabilities', { headers: asClient })
   expect(capabilities.parse(body)).toMatchObject({
     config: { read: true, write: true },
+    workspaces: { manage: true },
+    reload: { events: true, stream: true, engine: true },
+    runtime: { available: false },
     proxy: { opencode: true, opencodeWrite: true, opencodeRouter: false },
     tokens: { scoped: true, scopes: ['owner', 'collaborator', 'viewer'] },
     sandbox: { enabled: false, backend: 'none' },
@@ -57,6 +60,7 @@ test('capabilities name the browser and the sandbox the environment announces', 
   const parsed = capabilities.parse(body)
   expect(parsed.sandbox).toEqual({ enabled: true, backend: 'docker' })
   expect(parsed.toolProviders.browser).toEqual({ enabled: true, placement: 'in-sandbox', mode: 'headless' })
+  expect(parsed).toMatchObject({ config: { write: false }, workspaces: { manage: false } })
   expect(parsed.proxy.opencodeWrite).toBe(false)
 })
 

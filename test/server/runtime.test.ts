@@ -27,6 +27,8 @@ test('passes the orchestrator’s answers on, under its own token', async () => 
   const started = await server.post('/runtime/upgrade', asHost, { services: ['opencode'] })
 
   expect(versions).toEqual({ status: 200, body: VERSIONS })
+  const { body: capabilities } = await server.json('/capabilities', { headers: asClient })
+  expect(capabilities).toMatchObject({ runtime: { available: true } })
   expect([started.status, await started.json()]).toEqual([202, expect.objectContaining({ services: ['opencode'] })])
   expect(control.seen.map(({ method, url, body, headers }) => [method, url, body, headers.authorization])).toEqual([
     ['GET', '/runtime/versions', '', 'Bearer control-token'],

@@ -18,7 +18,7 @@ export const capabilities = route({
 /** A group is announced when its routes are there: a client that believes us must not run into 404. */
 const ABSENT = { read: false, write: false }
 
-function describeCapabilities({ settings, workspaces, router }: Services): Capabilities {
+function describeCapabilities({ settings, workspaces, router, runtime }: Services): Capabilities {
   return {
     schemaVersion: 1,
     serverVersion: VERSION,
@@ -30,6 +30,9 @@ function describeCapabilities({ settings, workspaces, router }: Services): Capab
     mcp: ABSENT,
     commands: ABSENT,
     config: { read: true, write: !settings.readOnly },
+    workspaces: { manage: !settings.readOnly },
+    reload: { events: true, stream: true, engine: true },
+    runtime: { available: runtime.isAvailable },
     approvals: settings.approval,
     sandbox: settings.sandbox,
     ui: { toy: false },
