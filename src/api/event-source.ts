@@ -6,6 +6,9 @@ import { type OpenworkClientOptions, parseOrUndefined, refusal, requestInit, unr
 /** Our servers send something every 15 s; one that is silent for three times that is gone. */
 const MAX_SILENCE_MS = 45_000
 
+/** No event of ours is a tenth as long: what sends more is no server of ours. */
+const MAX_EVENT_BYTES = 16 * 1024 * 1024
+
 type Events = Readonly<Record<string, z.ZodType>>
 
 /** An event of one of these kinds, with the data of its kind. */
@@ -35,7 +38,7 @@ export async function* receiveEvents<Kinds extends Events>(
     if (response.status !== 200)
       throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await response.text())).data)
     limitMs = MAX_SILENCE_MS
-    const parser = new EventParser()
+    const parser = new EventParser(() => invalidAnswer(url, 'an event without end'))
     for await (const chunk of response.body ?? []) {
       clearTimeout(timer)
       for (const event of parser.push(chunk)) {
@@ -68,14 +71,11 @@ function readEvent<Kinds extends Events>(
   const parsed = schema.safeParse(json)
   // Read by the schema of its own kind.
   if (parsed.success) return { event, id, data: parsed.data } as ReceivedEvent<Kinds>
-  throw new OpenworkError(
-    'server_invalid_answer',
-    `${url} sent an event "${event}" that is none of an openwork-server`,
-    {
-      details: { url },
-    },
-  )
+  throw invalidAnswer(url, `an event "${event}" that is none of an openwork-server`)
 }
+
+const invalidAnswer = (url: string, what: string): OpenworkError =>
+  new OpenworkError('server_invalid_answer', `${url} sent ${what}`, { details: { url } })
 
 /** Server-sent events out of bytes, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them. */
 class EventParser {
@@ -84,6 +84,12 @@ class EventParser {
   #event = ''
   #id: string | undefined
   #data: string[] = []
+  #length = 0
+  readonly #tooLong: () => OpenworkError
+
+  constructor(tooLong: () => OpenworkError) {
+    this.#tooLong = tooLong
+  }
 
   #take(line: string): void {
     const colon = line.indexOf(':')
@@ -95,6 +101,8 @@ class EventParser {
   }
 
   *push(chunk: Uint8Array): Generator<RawEvent> {
+    this.#length += chunk.byteLength
+    if (this.#length > MAX_EVENT_BYTES) throw this.#tooLong()
     const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split(/\r?\n/)
     this.#text = lines.pop() ?? ''
     for (const line of lines) {
@@ -107,5 +115,6 @@ class EventParser {
     if (this.#data.length > 0) yield { event: this.#event || 'message', id: this.#id, data: this.#data.join('\n') }
     this.#event = ''
     this.#data = []
+    this.#length = 0
   }
 }

@@ -71,6 +71,7 @@ test('what the server refuses, fails with or gets wrong has its code', async () 
     [[`event: failure\ndata: ${failure}\n\n`], {}, 'read_only'],
     [['event: tick\ndata: {"n":"one"}\n\n'], {}, 'server_invalid_answer'],
     [['event: tick\ndata: no JSON\n\n'], {}, 'server_invalid_answer'],
+    [['data: ', ...Array.from({ length: 17 }, () => 'x'.repeat(1024 * 1024))], {}, 'server_invalid_answer'],
   ] as const) {
     await using server = serve(chunks, options)
     expect(await all(server.receive())).toEqual({ received: [], code })
