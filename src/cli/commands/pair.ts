@@ -3,6 +3,7 @@ import type { OpenworkClient } from '../../api/openwork-client.ts'
 import type { OpenedPairing, PairingInfo } from '../../api/pairings.ts'
 import { SCOPES } from '../../api/tokens.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { isLoopbackHost } from '../../shared/loopback.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool, enumeration, integer, text } from '../kit/flags.ts'
 import { connect, hostFlags } from '../server-connection.ts'
@@ -71,6 +72,7 @@ type Shown = OpenedPairing & { connectUrl: string; url: string }
 
 async function renderPairing({ code, expiresAt, connectUrl, url }: Shown): Promise<string> {
   const { renderUnicodeCompact } = await import('uqr')
+  const isLocal = isLoopbackHost(new URL(connectUrl).hostname.replace(/^\[|\]$/g, ''))
   const until = new Date(expiresAt).toTimeString().slice(0, 5)
   return [
     renderUnicodeCompact(url),
@@ -78,6 +80,7 @@ async function renderPairing({ code, expiresAt, connectUrl, url }: Shown): Promi
     `Address  ${connectUrl}`,
     `Code     ${code}  (once, until ${until})`,
     `Link     ${url}`,
+    ...(isLocal ? ['', 'Only this machine reaches this address; start the host with --remote-access for others.'] : []),
   ].join('\n')
 }
 

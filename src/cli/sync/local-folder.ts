@@ -5,7 +5,7 @@ import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
 import type { IsIgnored } from './ignore-rules.ts'
 import { findNameProblem } from './names.ts'
 import type { LocalFile, Skipped } from './plan.ts'
-import { temporaryKindOf } from './temporary-name.ts'
+import { leftoverKind } from './temporary-name.ts'
 
 export type LocalListing = {
   readonly files: ReadonlyMap<string, LocalFile>
@@ -46,7 +46,7 @@ export async function listLocal(root: string, isIgnored: IsIgnored): Promise<Loc
 
   const visit = async (folder: string, entry: Dirent): Promise<void> => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-    if (temporaryKindOf(entry.name) && entry.isFile()) leftovers.push(path)
+    if (entry.isFile() && leftoverKind(entry.name)) leftovers.push(path)
     if (isIgnored(entry.isDirectory() ? `${path}/` : path)) return
     const problem = findNameProblem(path, process.platform)
     if (problem !== undefined) return void skip(path, problem)

@@ -3,7 +3,7 @@ import { chmod, copyFile, link, lstat, mkdir, rename, unlink, writeFile } from '
 import { basename, dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { hashFile, hashOf, notPlain, realFolder } from './local-folder.ts'
-import { temporaryKindOf, temporaryName } from './temporary-name.ts'
+import { temporaryName } from './temporary-name.ts'
 
 export type Placed =
   | { readonly as: 'created' | 'updated' | 'same' }
@@ -85,7 +85,7 @@ export async function clearLeftovers(
   const copies: { path: string; copy: string }[] = []
   for (const path of paths) {
     const file = join(root, path)
-    const content = temporaryKindOf(basename(path)) === 'old' ? await hashFile(file) : undefined
+    const content = path.endsWith('.old') ? await hashFile(file) : undefined
     if (!content || isKnown(content.hash)) await unlinkIfThere(file)
     else copies.push({ path, copy: await keepCopy(root, file, attempt => copyName(path, attempt)) })
   }

@@ -55,12 +55,19 @@ export function planSync(input: SyncInput): SyncPlan {
       ? local.get(path)?.hash === last.hash
       : remote.get(path)?.revision === last.revision
   }
+  const compare = (path: string): Action =>
+    // A copy of it would have to be read from the server first.
+    direction === 'up' && (remote.get(path)?.size ?? 0) > maxBytes
+      ? skip(path, `what is there is larger than ${maxBytes} bytes and cannot be kept as a copy`)
+      : { do: 'compare', path }
   const decide = (path: string): void => {
     if (blocked.isUnknown(path)) return
     const from = source.get(path)
     if (!from) {
       const isOurs = isAsSynced(path, 'target')
-      if (deletes && isOurs) actions.push({ do: 'delete', path })
+      // A wrong prefix, a disk that is not mounted: an empty source is more often a mistake than a wish.
+      if (deletes && source.size === 0) actions.push(skip(path, 'not deleted: the source is empty'))
+      else if (deletes && isOurs) actions.push({ do: 'delete', path })
       else if (deletes) actions.push(skip(path, 'not deleted: no sync put it there, or it was changed since'))
       else extra += 1
       return
@@ -69,7 +76,7 @@ export function planSync(input: SyncInput): SyncPlan {
     if (from.size > maxBytes) actions.push(skip(path, `larger than ${maxBytes} bytes`))
     else if (obstacle !== undefined) actions.push(skip(path, obstacle))
     else if (!target.has(path)) actions.push({ do: 'create', path })
-    else if (!isAsSynced(path, 'target')) actions.push({ do: 'compare', path })
+    else if (!isAsSynced(path, 'target')) actions.push(compare(path))
     else if (isAsSynced(path, 'source')) unchanged += 1
     else actions.push({ do: 'update', path })
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { systemCode } from '../../shared/errors.ts'
 
 /** For ignore rules. */
 export const TEMPORARY_PATTERNS: readonly string[] = ['.openwork-sync-*.new', '.openwork-sync-*.old']
@@ -6,9 +7,24 @@ export const TEMPORARY_PATTERNS: readonly string[] = ['.openwork-sync-*.new', '.
 /** `new`: being written. `old`: taken out of its place, perhaps the only one of its kind. */
 export type TemporaryKind = 'new' | 'old'
 
-/** A name beside the file that it is for. */
-export const temporaryName = (kind: TemporaryKind): string => `.openwork-sync-${randomBytes(8).toString('hex')}.${kind}`
+const NAME = /^\.openwork-sync-(\d+)-[0-9a-f]{16}\.(new|old)$/
 
-/** Undefined for a name that `temporaryName` does not make. */
-export const temporaryKindOf = (name: string): TemporaryKind | undefined =>
-  /^\.openwork-sync-[0-9a-f]{16}\.(?:new|old)$/.test(name) ? (name.endsWith('.new') ? 'new' : 'old') : undefined
+/** A name beside the file that it is for. */
+export const temporaryName = (kind: TemporaryKind): string =>
+  `.openwork-sync-${process.pid}-${randomBytes(8).toString('hex')}.${kind}`
+
+/** What a name of `temporaryName` is for, when the process that made it has ended; undefined for any other. */
+export function leftoverKind(name: string): TemporaryKind | undefined {
+  const [, pid, kind] = NAME.exec(name) ?? []
+  if (pid === undefined || isRunning(Number(pid))) return undefined
+  return kind === 'new' ? 'new' : 'old'
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return systemCode(error) === 'EPERM' // it runs, as someone else
+  }
+}

@@ -14,6 +14,7 @@ test('pair shows address, code and a QR code of the link, whose code stays in th
   const [, shown = ''] = /^Code {5}(\S+) {2}\(once, until \d\d:\d\d\)$/m.exec(stdout) ?? []
   const [, link = ''] = /^Link {5}(\S+)$/m.exec(stdout) ?? []
   expect(link).toBe(`${server.url}/#pair=${shown}`)
+  expect(stdout).toContain('start the host with --remote-access')
   expect(new URL(link).hash).toBe(`#pair=${shown}`)
   const claim = await server.post('/pairings/claim', {}, { code: shown })
   expect(issuedToken.parse(await claim.json())).toMatchObject({ scope: 'viewer', kind: 'device' })

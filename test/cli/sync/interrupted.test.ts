@@ -57,10 +57,14 @@ test('what a killed sync left beside files is cleared away, and kept when it is 
   await using place = await startSync()
   await writeTree(place.local, { 'a.md': 'a' })
   await place.sync()
+  const gone = Bun.spawn(['true'])
+  await gone.exited
+  const running = `.openwork-sync-${process.pid}-0123456789abcdef.new`
   await writeTree(place.local, {
-    'd/.openwork-sync-0123456789abcdef.new': 'half',
-    '.openwork-sync-0123456789abcdef.old': 'a',
-    'd/.openwork-sync-fedcba9876543210.old': 'saved in the last moment',
+    [`d/.openwork-sync-${gone.pid}-0123456789abcdef.new`]: 'half',
+    [`.openwork-sync-${gone.pid}-0123456789abcdef.old`]: 'a',
+    [`d/.openwork-sync-${gone.pid}-fedcba9876543210.old`]: 'saved in the last moment',
+    [running]: 'another sync is at it',
     '.openwork-sync-notes.md': 'mine',
   })
   const { created, conflicts } = await place.sync()
@@ -68,6 +72,7 @@ test('what a killed sync left beside files is cleared away, and kept when it is 
   expect(await readTree(place.remote)).toEqual({ 'a.md': 'a', '.openwork-sync-notes.md': 'mine' })
   expect(plainTree(await readTree(place.local))).toEqual({
     '.openwork-sync-notes.md': 'mine',
+    [running]: 'another sync is at it',
     'a.md': 'a',
     'd/recovered (conflict)': 'saved in the last moment',
   })

@@ -53,7 +53,7 @@ const TABLE: [string, Case, { up: Action['do'] | 'nothing'; down: Action['do'] |
 
 describe.each(['up', 'down'] as const)('%s', direction => {
   test.each(TABLE)('a file %s', (_name, of, expected) => {
-    const { actions } = plan(direction, { 'f.md': of })
+    const { actions } = plan(direction, { 'f.md': of, other: { local: 'o', remote: 'o', synced: 'o' } })
     expect(actions.map(action => action.do)).toEqual(expected[direction] === 'nothing' ? [] : [expected[direction]])
   })
 
@@ -61,6 +61,18 @@ describe.each(['up', 'down'] as const)('%s', direction => {
     const cases = { a: { local: 'x', synced: 'x' }, b: { remote: 'x', synced: 'x' } }
     const { actions, extra } = plan(direction, cases, { deletes: false })
     expect([actions.map(action => action.do), extra]).toEqual([['create'], 1])
+  })
+
+  test('an empty source deletes nothing', () => {
+    const all = { a: { local: 'x', remote: 'x', synced: 'x' }, b: { local: 'y', remote: 'y', synced: 'y' } }
+    const { actions } = plan(direction, all, { [direction === 'up' ? 'local' : 'remote']: new Map() })
+    expect(actions).toEqual(['a', 'b'].map(path => ({ do: 'skip', path, reason: 'not deleted: the source is empty' })))
+  })
+
+  test('a large file of the target is replaced only where it can be kept as a copy', () => {
+    const side = direction === 'up' ? 'remote' : 'local'
+    const cases = { big: { local: 'x', remote: 'x', [side]: 'y'.repeat(MAX + 1) } }
+    expect(plan(direction, cases).actions.map(action => action.do)).toEqual([direction === 'up' ? 'skip' : 'compare'])
   })
 
   test('what could not be looked at is left alone, with all below it', () => {
