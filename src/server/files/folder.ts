@@ -1,14 +1,20 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readlink, realpath } from 'node:fs/promises'
 import { join, relative as relativePath, sep } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
-import { findRoot, invalidPath, requireInside, unusableFolder } from './safe-path.ts'
+import { findFolder, findRoot, invalidPath, requireInside, unusableFolder } from './safe-path.ts'
 
 /** Where Linux shows what this process has open. A path through it leads to the very folder, wherever that is by now. */
 const OPEN_FILES = '/proc/self/fd'
-const holdsFolders = process.platform === 'linux'
+const showsOpenFiles = process.platform === 'linux' && existsSync(OPEN_FILES)
 
 const OPEN_FOLDER = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
+
+/** Where the file or folder behind a handle really is at this moment; undefined where the system does not tell. */
+export const pathOfOpen = async (handle: FileHandle): Promise<string | undefined> =>
+  showsOpenFiles ? linkOf(handle) : undefined
+
+const linkOf = ({ fd }: FileHandle): Promise<string> => readlink(`${OPEN_FILES}/${fd}`)
 
 /** A place in a workspace: the folder it is in, held open, and its name there. */
 export type Place = {
@@ -73,7 +79,7 @@ class Folder {
   static async open(realRoot: string, relative: string, given: string): Promise<Folder | undefined> {
     const path = join(realRoot, relative)
     try {
-      return holdsFolders ? await Folder.#hold(path, realRoot, given) : await Folder.#find(path, realRoot, given)
+      return showsOpenFiles ? await Folder.#hold(path, realRoot, given) : await Folder.#find(path, realRoot, given)
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined
       throw unusableFolder(error, given)
@@ -83,17 +89,16 @@ class Folder {
   static async #hold(path: string, realRoot: string, given: string): Promise<Folder> {
     const handle = await open(path, OPEN_FOLDER)
     try {
-      return new Folder(requireInside(realRoot, await readlink(`${OPEN_FILES}/${handle.fd}`), given), handle)
+      return new Folder(requireInside(realRoot, await linkOf(handle), given), handle)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  static async #find(path: string, realRoot: string, given: string): Promise<Folder> {
-    const real = await realpath(path)
-    await (await open(real, OPEN_FOLDER)).close()
-    return new Folder(requireInside(realRoot, real, given), undefined)
+  static async #find(path: string, realRoot: string, given: string): Promise<Folder | undefined> {
+    const real = await findFolder(path, given)
+    return real === undefined ? undefined : new Folder(requireInside(realRoot, real, given), undefined)
   }
 
   pathOf(name: string): string {

@@ -1,9 +1,9 @@
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
+import { type FileHandle, lstat, open, realpath } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { findEntry } from './atomic-write.ts'
-import { openPlace } from './folder.ts'
+import { openPlace, pathOfOpen } from './folder.ts'
 import { findRoot, invalidPath, requireInside } from './safe-path.ts'
 
 /** A pipe would otherwise wait for a writer, and a link is put in the place of a file by those who mean harm. */
@@ -78,7 +78,8 @@ async function requireParentInside(realRoot: string, relative: string): Promise<
 
 /** Where a file is that was opened by `path`: a folder on the way may have become a link between look and opening. */
 async function whereOpened(handle: FileHandle, path: string, { dev, ino }: BigIntStats): Promise<string> {
-  if (process.platform === 'linux') return readlink(`/proc/self/fd/${handle.fd}`)
+  const opened = await pathOfOpen(handle)
+  if (opened !== undefined) return opened
   const now = await realpath(path)
   const there = await lstat(now, { bigint: true })
   if (there.dev === dev && there.ino === ino) return now

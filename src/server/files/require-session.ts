@@ -20,4 +20,9 @@ export function requireWritable({ canWrite }: FileSession): void {
 }
 
 /** What `requireSession` throws; for a route's `fails`. */
-export const SESSION_FAILS = ['file_session_not_found', 'workspace_not_found', 'workspace_unauthorized'] as const
+export const SESSION_FAILS = [
+  'file_session_not_found',
+  'forbidden',
+  'workspace_not_found',
+  'workspace_unauthorized',
+] as const

@@ -102,7 +102,7 @@ export async function absolutePathOf(root: string, relative: string): Promise<st
 }
 
 /** The real path of a folder; undefined when it is not there. Throws `invalid_path` for what can hold no file. */
-async function findFolder(path: string, given: string): Promise<string | undefined> {
+export async function findFolder(path: string, given: string): Promise<string | undefined> {
   try {
     const found = await realpath(path)
     if ((await lstat(found)).isDirectory()) return found

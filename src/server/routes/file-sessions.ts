@@ -43,7 +43,7 @@ export const closeFiles = route({
   summary: 'Close a file session',
   access: { auth: 'client' },
   reply: ok(fileSessionClosed),
-  fails: ['file_session_not_found'],
+  fails: ['file_session_not_found', 'forbidden'],
   handle: ({ params, caller }, { fileSessions }) => {
     fileSessions.close(params.sessionId, caller, Date.now())
     return { ok: true as const }
