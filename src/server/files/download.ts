@@ -122,18 +122,29 @@ function streamOf(handle: FileHandle, { first, last }: ByteRange, signal: AbortS
   let position = first
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= handle.close())
-  signal.addEventListener('abort', () => void close(), { once: true })
+  // Not every client that is gone cancels the stream, and nobody else closes the file.
+  const onGone = (): void => void close().catch(() => {})
+  if (signal.aborted) onGone()
+  signal.addEventListener('abort', onGone, { once: true })
+  const readNext = async (): Promise<Uint8Array> => {
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, last - position + 1))
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position)
+    if (bytesRead === 0) throw cutShort()
+    position += bytesRead
+    return chunk.subarray(0, bytesRead)
+  }
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const chunk = new Uint8Array(Math.min(CHUNK_BYTES, last - position + 1))
-        const bytesRead = closing ? 0 : (await handle.read(chunk, 0, chunk.length, position)).bytesRead
-        position += bytesRead
-        if (bytesRead > 0) controller.enqueue(chunk.subarray(0, bytesRead))
-        else controller.error(cutShort())
-        if (bytesRead > 0 && position <= last) return
-        await close()
-        if (position > last) controller.close()
+        try {
+          controller.enqueue(await readNext())
+          if (position <= last) return
+          await close()
+          controller.close()
+        } catch (error) {
+          onGone()
+          throw error
+        }
       },
       cancel: close,
     },

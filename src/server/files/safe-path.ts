@@ -2,6 +2,7 @@ import { lstat, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import type { Workspace } from '../../api/workspaces.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { isTemporaryName } from './temporary-name.ts'
 
 /** Linux takes no longer path (PATH_MAX); a client that sends one means harm or is confused. */
 const MAX_PATH_BYTES = 4096
@@ -32,6 +33,7 @@ export function parseRelativePath(input: string): string {
   if (segments.length === 0) throw invalidPath(input, 'it is empty')
   if (segments.some(segment => segment === '.' || segment === '..'))
     throw invalidPath(input, 'it holds a segment "." or ".."')
+  if (segments.some(isTemporaryName)) throw invalidPath(input, 'the name is kept for files that are being written')
   if (process.platform === 'win32' && segments.some(segment => WINDOWS_RESERVED.test(segment)))
     throw invalidPath(input, 'Windows does not allow such a name')
   return segments.join('/')

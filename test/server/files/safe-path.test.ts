@@ -49,6 +49,7 @@ describe('a path', () => {
     '././a',
     'a\0b',
     'a\ud800',
+    'a/.openwork-tmp-00000000-0000-4000-8000-000000000000',
   ])('%j is refused', input => {
     expect(() => parseRelativePath(input)).toThrow(refused)
   })
