@@ -8,7 +8,19 @@ export const workspaceConfig = z.object({
   updatedAt: z.number().nullable(),
 })
 
-const settings = z.record(z.string(), z.unknown())
+/** Deeper than any settings of people, and still no trouble for anybody who writes or reads them. */
+const MAX_DEPTH = 32
+const MAX_KEYS = 100
+
+const settings = z
+  .record(z.string(), z.unknown())
+  .refine(value => Object.keys(value).length <= MAX_KEYS, `at most ${MAX_KEYS} keys can be changed at once`)
+  .refine(value => isWithinDepth(value, MAX_DEPTH), `nested deeper than ${MAX_DEPTH} levels`)
+
+function isWithinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every(member => isWithinDepth(member, levels - 1))
+}
 
 /**
  * Keys to replace as wholes, the others stay. In `opencode`, null takes a key out, and of `permission` only

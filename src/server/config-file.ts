@@ -91,8 +91,10 @@ async function parseJsonAt(path: string, content: string): Promise<unknown> {
   }
 }
 
-/** The lock of a server that was killed is taken over after this; waiting for a lock (some 7 s) outlasts it. */
+/** The lock of a server that was killed is taken over after this; waiting for a lock outlasts it. */
 const LOCK_STALE_MS = 3_000
+const LOCK_WAIT_MS = 7_000
+const LOCK_RETRY_MS = 20
 
 /** What is kept in the settings file of what clients manage. */
 export type ManagedSettings = { workspaces: readonly WorkspaceEntry[]; authorizedRoots: readonly string[] }
@@ -104,13 +106,8 @@ export type ManagedSettings = { workspaces: readonly WorkspaceEntry[]; authorize
  */
 export async function writeManagedSettings(path: string, managed: ManagedSettings): Promise<boolean> {
   if ((await readConfigFile(path)) === undefined) return false
-  const { lock } = await import('proper-lockfile')
   try {
-    const release = await lock(path, {
-      stale: LOCK_STALE_MS,
-      retries: { retries: 80, factor: 1.2, minTimeout: 5, maxTimeout: 100, randomize: true },
-      onCompromised: () => {}, // the write is one rename: at worst another server's is the last one
-    })
+    const release = await lockFile(path)
     try {
       await replaceManaged(path, managed)
     } finally {
@@ -121,6 +118,23 @@ export async function writeManagedSettings(path: string, managed: ManagedSetting
     throw new OpenworkError('config_file_unusable', `Cannot change ${path} (${systemCode(cause)})`, { cause })
   }
   return true
+}
+
+/** Waits for another server that holds it, and for nothing else. Throws system errors, `ELOCKED` when that takes too long. */
+async function lockFile(path: string): Promise<() => Promise<void>> {
+  const { lock } = await import('proper-lockfile')
+  const deadlineMs = performance.now() + LOCK_WAIT_MS
+  for (;;) {
+    try {
+      return await lock(path, {
+        stale: LOCK_STALE_MS,
+        onCompromised: () => {}, // the write is one rename: at worst another server's is the last one
+      })
+    } catch (error) {
+      if (systemCode(error) !== 'ELOCKED' || performance.now() > deadlineMs) throw error
+      await Bun.sleep(LOCK_RETRY_MS)
+    }
+  }
 }
 
 async function replaceManaged(path: string, managed: ManagedSettings): Promise<void> {

@@ -1,4 +1,4 @@
-import type { FormattingOptions, Node } from 'jsonc-parser'
+import type { Node } from 'jsonc-parser'
 import { OpenworkError } from '../shared/errors.ts'
 
 /** JSON as people write it: comments and trailing commas are fine. */
@@ -11,7 +11,7 @@ export type JsoncObject = Readonly<Record<string, unknown>>
 export async function parseJsonc(file: string, text: string): Promise<JsoncObject> {
   const { parse, printParseErrorCode } = await import('jsonc-parser')
   const errors: import('jsonc-parser').ParseError[] = []
-  const value: unknown = parse(text, errors, { allowTrailingComma: true, allowEmptyContent: true })
+  const value = withinStack(file, () => parse(text, errors, { allowTrailingComma: true, allowEmptyContent: true }))
   const issues = errors.map(({ error, offset, length }) => ({ code: printParseErrorCode(error), offset, length }))
   const [first] = issues
   if (first)
@@ -24,21 +24,78 @@ export async function parseJsonc(file: string, text: string): Promise<JsoncObjec
   return { ...value }
 }
 
-/** A value to put at a path of keys; undefined takes the key out. */
-export type JsoncEdit = { path: readonly [string, ...string[]]; value: unknown }
+/** A value to put at a key, or at a key of the object at a key; undefined takes it out. */
+export type JsoncEdit = { path: readonly [key: string, nested?: string]; value: unknown }
 
-/** The text with the edits made one after the other; comments and everything else stay as they are. */
+/** The text, which holds an object or nothing, with the edits made one after the other; all else stays as it is. */
 export async function editJsonc(text: string, edits: readonly JsoncEdit[]): Promise<string> {
-  const { applyEdits, modify } = await import('jsonc-parser')
-  const formattingOptions = styleOf(text)
+  const style = styleOf(text)
   let edited = text
   for (const { path, value } of edits) {
-    if (value === undefined) edited = await removeKey(edited, path)
-    else edited = applyEdits(edited, modify(edited, [...path], value, { formattingOptions }))
+    const keys = path.filter(key => key !== undefined)
+    edited = value === undefined ? await removeKey(edited, keys) : await putKey(edited, keys, value, style)
   }
-  // What was written from nothing ends as text files do.
-  return text.trim() === '' && edited !== '' ? `${edited}\n` : edited
+  return edited
 }
+
+async function putKey(text: string, keys: readonly string[], value: unknown, style: Style): Promise<string> {
+  const { parseTree } = await import('jsonc-parser')
+  const [key = '', nested] = keys
+  const root = parseTree(text, [], { allowTrailingComma: true })
+  if (!root) {
+    const { indent, eol } = style
+    // What there is may be a comment up to its end.
+    const begin = text === '' || text.endsWith('\n') ? text : text + eol
+    return `${begin}{${eol}${indent}${member(key, wrapped(nested, value), style, indent)}${eol}}${eol}`
+  }
+  if (nested === undefined) return putMember(text, root, { key, value }, style)
+  const inner = valueNodeOf(root, key)
+  if (inner?.type === 'object') return putMember(text, inner, { key: nested, value }, style)
+  return putMember(text, root, { key, value: wrapped(nested, value) }, style)
+}
+
+const wrapped = (nested: string | undefined, value: unknown): unknown =>
+  nested === undefined ? value : { [nested]: value }
+
+/** Of keys that are given twice, the last one counts. */
+const valueNodeOf = (object: Node, key: string): Node | undefined =>
+  object.children?.findLast(({ children }) => children?.[0]?.value === key)?.children?.[1]
+
+/** Not `modify`: it lays out the text around anew, and fails for what is nested deeply. */
+async function putMember(
+  text: string,
+  object: Node,
+  { key, value }: { key: string; value: unknown },
+  style: Style,
+): Promise<string> {
+  const lineStart = text.lastIndexOf('\n', object.offset) + 1
+  const outer = /^[ \t]*/.exec(text.slice(lineStart))?.[0] ?? ''
+  const indent = outer + style.indent
+  const present = valueNodeOf(object, key)
+  if (present) return text.slice(0, present.offset) + rendered(value, style, indent) + text.slice(endOf(present))
+
+  const last = object.children?.at(-1)
+  const close = endOf(object) - 1
+  // Behind everything that is in there, comments too.
+  const end = text.slice(0, close).trimEnd().length
+  const comma = last && (await commaAfter(text, endOf(last)))
+  const isOneLine = last !== undefined && !text.slice(object.offset, close).includes('\n')
+  if (isOneLine) {
+    const separator = comma === undefined ? ', ' : ' '
+    return `${text.slice(0, end)}${separator}${JSON.stringify(key)}: ${JSON.stringify(value)}${text.slice(close)}`
+  }
+  const before =
+    last && comma === undefined ? `${text.slice(0, endOf(last))},${text.slice(endOf(last), end)}` : text.slice(0, end)
+  const trailing = comma === undefined ? '' : ','
+  const line = `${indent}${member(key, value, style, indent)}${trailing}`
+  return `${before}${style.eol}${line}${style.eol}${outer}${text.slice(close)}`
+}
+
+const member = (key: string, value: unknown, style: Style, indent: string): string =>
+  `${JSON.stringify(key)}: ${rendered(value, style, indent)}`
+
+const rendered = (value: unknown, { indent: unit, eol }: Style, indent: string): string =>
+  JSON.stringify(value, null, unit).replaceAll('\n', eol + indent)
 
 /** As often as it is there: of keys that are given twice, the last one counts. */
 async function removeKey(text: string, path: readonly string[]): Promise<string> {
@@ -89,15 +146,26 @@ function dropBlankLine(text: string, offset: number): string {
   return text.slice(0, start) + text.slice(newline + 1)
 }
 
-/** How the text is indented, so that what is added looks like the rest. */
-function styleOf(text: string): FormattingOptions {
-  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
-  const eol = text.includes('\r\n') ? '\r\n' : '\n'
-  return { insertSpaces: !indent.startsWith('\t'), tabSize: indent.startsWith('\t') ? 1 : indent.length, eol }
-}
+type Style = { indent: string; eol: string }
+
+/** How the text is laid out, so that what is added looks like the rest. */
+const styleOf = (text: string): Style => ({
+  indent: /^([ \t]+)"/m.exec(text)?.[1] ?? '  ',
+  eol: text.includes('\r\n') ? '\r\n' : '\n',
+})
 
 /** `line:column`, from 1. */
 function placeOf(text: string, offset: number): string {
   const lines = text.slice(0, offset).split('\n')
   return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`
+}
+
+/** The parser calls itself for what is nested. */
+function withinStack(file: string, parse: () => unknown): unknown {
+  try {
+    return parse()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new OpenworkError('invalid_jsonc', `${file} is nested too deeply`, { cause, details: { file, issues: [] } })
+  }
 }

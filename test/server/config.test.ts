@@ -152,7 +152,18 @@ test('what cannot be done is refused before anybody is asked', async () => {
     const response = await patch(server, body, headers)
     return [response.status, await codeOf(response)]
   }
-  for (const body of [{}, { opencode: null }, { opencode: [] }, { openwork: 'x' }, null, []])
+  const deep = JSON.parse('['.repeat(40) + ']'.repeat(40))
+  const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`key${index}`, 1]))
+  for (const body of [
+    {},
+    { opencode: null },
+    { opencode: [] },
+    { openwork: 'x' },
+    { opencode: { deep } },
+    { openwork: many },
+    null,
+    [],
+  ])
     expect(await refusal(body)).toEqual([400, 'invalid_payload'])
   expect(await refusal({ opencode: { a: 1 } }, await server.tokenOf('viewer'))).toEqual([403, 'forbidden'])
   await writeFile(join(server.workspace, 'opencode.json'), '{"a": }')

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { editJsonc, type JsoncEdit, parseJsonc } from '../../src/server/jsonc.ts'
 
 const set = (key: string, value: unknown): JsoncEdit => ({ path: [key], value })
-const remove = (...path: [string, ...string[]]): JsoncEdit => ({ path, value: undefined })
+const remove = (...path: [key: string, nested?: string]): JsoncEdit => ({ path, value: undefined })
 
 const FILE = `{
   // which model
@@ -56,6 +56,19 @@ test('what is added looks like the rest of the file', async () => {
   )
   expect(await editJsonc('{\n\t"a": 1\n}', [set('b', [])])).toBe('{\n\t"a": 1,\n\t"b": []\n}')
   expect(await editJsonc('', [set('a', 1), set('b', 2)])).toBe('{\n  "a": 1,\n  "b": 2\n}\n')
+  expect(await editJsonc('{"a": [1,2]}', [set('b', { c: 1 })])).toBe('{"a": [1,2], "b": {"c":1}}')
+  expect(await editJsonc('{\n  "a": 1, // why\n}\n', [set('b', 2)])).toBe('{\n  "a": 1, // why\n  "b": 2,\n}\n')
+  expect(await editJsonc('{\n  "a": 1 // why\n}\n', [set('b', 2)])).toBe('{\n  "a": 1, // why\n  "b": 2\n}\n')
+  expect(await editJsonc('{}', [set('a', 1)])).toBe('{\n  "a": 1\n}')
+  expect(await editJsonc('{ // nothing yet\n}', [set('a', 1)])).toBe('{ // nothing yet\n  "a": 1\n}')
+  expect(await editJsonc('// mine', [set('a', 1)])).toBe('// mine\n{\n  "a": 1\n}\n')
+  expect(await editJsonc('// mine\n', [set('a', 1)])).toBe('// mine\n{\n  "a": 1\n}\n')
+  expect(await editJsonc('{\n  "m": {\n    "x": [1,2]\n  }\n}', [{ path: ['m', 'y'], value: { z: 1 } }])).toBe(
+    '{\n  "m": {\n    "x": [1,2],\n    "y": {\n      "z": 1\n    }\n  }\n}',
+  )
+  expect(await editJsonc('{\n  "a": 1\n}', [{ path: ['m', 'y'], value: 1 }])).toBe(
+    '{\n  "a": 1,\n  "m": {\n    "y": 1\n  }\n}',
+  )
 })
 
 test('any sequence of edits leaves a file that holds exactly what was asked for', async () => {
@@ -88,6 +101,7 @@ test('a broken file is named with its place', async () => {
     message: 'opencode.json:3:1: not JSON: ValueExpected',
     details: { file: 'opencode.json', issues: [{ code: 'ValueExpected', offset: 14, length: 1 }] },
   })
-  for (const text of ['[]', '"text"', 'null', '{"a":1} x'])
+  const deep = `{"a":${'['.repeat(200_000)}`
+  for (const text of [deep, '[]', '"text"', 'null', '{"a":1} x'])
     expect(await parseJsonc('x', text).catch(error => error.code)).toBe('invalid_jsonc')
 })

@@ -121,7 +121,7 @@ test('files that are there stay, and settings get only what they lack', async ()
   expect(await readdir(join(path, '.opencode', 'skills'))).toEqual(['workspace-guide'])
   await createdBy(await create(server, { folderPath: path, preset: 'starter' }))
   const settings = await readFile(join(path, 'opencode.json'), 'utf8')
-  expect(settings).toContain('// mine\n  "default_agent": "build"')
+  expect(settings).toContain('// mine\n  "default_agent": "build",\n  "plugin": ["opencode-scheduler@1.0.0"]')
   expect(await parseJsonc('opencode.json', settings)).toMatchObject({
     plugin: ['opencode-scheduler@1.0.0'],
     mcp: { 'control-chrome': expect.any(Object) },
@@ -228,6 +228,25 @@ test('what cannot be kept or made is not begun', async () => {
     await remove(readOnly, readOnly.workspaceId),
   ])
     expect([response.status, await codeOf(response)]).toEqual([403, 'read_only'])
+})
+
+test('a settings file that cannot be changed leaves everything as it was', async () => {
+  await using folder = await temporaryFolder()
+  // With room for its own name, and none for that of the lock beside it.
+  const file = join(folder.path, 'c'.repeat(252))
+  await writeFile(file, '{}')
+  await using server = await startServer({ folder: folder.path, env: { OPENWORK_SERVER_CONFIG: file } })
+  const response = await create(server, { folderPath: join(folder.path, 'second') })
+  expect([response.status, await codeOf(response)]).toEqual([500, 'config_file_unusable'])
+  expect(await readFile(file, 'utf8')).toBe('{}')
+  const { body } = await server.json('/workspaces', { headers: asClient })
+  expect(body).toMatchObject({ items: [{ id: server.workspaceId }] })
+})
+
+test.if(process.platform === 'linux')('a place where nothing may be made is no workspace', async () => {
+  await using server = await startServer()
+  const response = await create(server, { folderPath: '/sys/openwork-test' })
+  expect([response.status, await codeOf(response)]).toEqual([403, 'workspace_unusable'])
 })
 
 test('a workspace is authorized by where it really is', async () => {
