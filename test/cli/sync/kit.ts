@@ -43,8 +43,8 @@ type Server = Awaited<ReturnType<typeof startServer>>
 async function listedAsOnDisk(server: Server, folder: string): Promise<void> {
   const opened = await server.post(`/workspace/${server.workspaceId}/files/sessions`, asClient, {})
   const { session } = fileSessionReply.parse(await opened.json())
-  const onDisk = await revisionsOf(folder, server.workspace)
   for (;;) {
+    const onDisk = await revisionsOf(folder, server.workspace)
     const path = `/files/sessions/${session.id}/catalog/snapshot?includeDirs=false&limit=10000`
     const { items } = catalogPage.parse((await server.json(path, { headers: asClient })).body)
     if (Bun.deepEquals(Object.fromEntries(items.map(item => [item.path, item.revision])), onDisk)) return
@@ -54,9 +54,10 @@ async function listedAsOnDisk(server: Server, folder: string): Promise<void> {
 
 async function revisionsOf(folder: string, workspace: string): Promise<Record<string, string>> {
   const revisions = await Promise.all(
-    (await filesBelow(folder)).map(
-      async path => [path.slice(workspace.length + 1), revisionOf(await lstat(path, { bigint: true }))] as const,
-    ),
+    (await filesBelow(folder)).map(async path => {
+      const stat = await lstat(path, { bigint: true }).catch(() => undefined) // a file the server is writing
+      return [path.slice(workspace.length + 1), stat ? revisionOf(stat) : 'gone'] as const
+    }),
   )
   return Object.fromEntries(revisions)
 }
