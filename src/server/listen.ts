@@ -15,6 +15,7 @@ import { Attempts } from './attempts.ts'
 import { AuditLog } from './audit.ts'
 import { KnownSecret } from './digest.ts'
 import { FileIndexes } from './file-index/file-indexes.ts'
+import { BatchMemory } from './files/batch-memory.ts'
 import { FileChanges } from './files/file-changes.ts'
 import { FileSessions } from './files/sessions.ts'
 import type { ServerLogs } from './logs.ts'
@@ -97,6 +98,7 @@ export async function listen(
       runtime: new RuntimeControl(settings.control),
       fileSessions: new FileSessions(),
       fileChanges: new FileChanges(),
+      batchMemory: new BatchMemory(),
       fileIndexes,
       startedMs,
     },

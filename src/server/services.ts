@@ -12,6 +12,7 @@ import type { Access, Caller } from './admission.ts'
 import type { Approvals } from './approvals.ts'
 import type { AuditLog } from './audit.ts'
 import type { FileIndexes } from './file-index/file-indexes.ts'
+import type { BatchMemory } from './files/batch-memory.ts'
 import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
@@ -41,6 +42,7 @@ export type Services = {
   runtime: RuntimeControl
   fileSessions: FileSessions
   fileChanges: FileChanges
+  batchMemory: BatchMemory
   fileIndexes: FileIndexes
   /** `performance.now()` at the start. */
   startedMs: number

@@ -82,6 +82,7 @@ export const FAILURES = {
   write_failed: { exitCode: 1, status: 500 },
   operation_failed: { exitCode: 1, status: 500 },
   invalid_operation: { exitCode: 2, status: 400 },
+  too_many_writes: { exitCode: 1, status: 429 },
   batch_too_large: { exitCode: 1, status: 413 },
   // the runtime behind a server: what its orchestrator can change
   runtime_upgrade_unavailable: { exitCode: 1, status: 501 },

@@ -52,7 +52,7 @@ export const writeFiles = route({
   body: writeBatchRequest,
   maxBodyBytes: MAX_WRITE_BODY_BYTES,
   reply: ok(writeBatchReply),
-  fails: [...BATCH_FAILS, 'batch_too_large', ...CHANGE_FAILS],
+  fails: [...BATCH_FAILS, 'batch_too_large', 'too_many_writes', ...CHANGE_FAILS],
   handle: async (call, services) => {
     const { session, workspace } = requireSession(services, call)
     requireWritable(session)
@@ -69,13 +69,16 @@ export const writeFiles = route({
       ),
       paths: accepted.map(({ absolute }) => absolute),
     } as const
-    const items = await change(services, call, workspace, question, async () => {
+    const effect = async () => {
       const items = await applyWrites(services.fileChanges, targetIn(services, workspace), plans)
       const notes = items.flatMap((item, index): AuditNote[] =>
         item.ok ? [{ action, target: plans[index]?.absolute ?? '', summary: `Wrote ${item.path}` }] : [],
       )
       return { result: items, audit: notes }
-    })
+    }
+    const items = await services.batchMemory.holding(sum(plans.map(({ bytes }) => bytes.length)), () =>
+      change(services, call, workspace, question, effect),
+    )
     return { items, cursor: services.fileIndexes.of(workspace).cursor }
   },
 })
@@ -109,6 +112,8 @@ export const changeFiles = route({
     return { items, cursor: services.fileIndexes.of(workspace).cursor }
   },
 })
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 
 /** How many names a summary spells out. */
 const NAMED = 5

@@ -84,6 +84,7 @@ export const writeRawFile = route({
     'conflict',
     'disk_full',
     'write_failed',
+    'too_many_writes',
     ...CHANGE_FAILS,
   ],
   handle: async (call, services) => {
@@ -92,11 +93,14 @@ export const writeRawFile = route({
     const plan = await asFileFailure('write_failed', planReplacement(target.root, call.body))
     const action = 'workspace.file.write'
     const question = { action, summary: `Write ${plan.path}`, paths: [plan.absolute] } as const
-    const { bytes, updatedAt, revision } = await change(services, call, workspace, question, async () => {
+    const effect = async () => {
       const writing = services.fileChanges.write(target, plan.path, plan.bytes, plan.expected)
       const written = await asFileFailure('write_failed', writing)
       return { result: written, audit: [{ action, target: plan.absolute, summary: `Wrote ${plan.path}` }] }
-    })
+    }
+    const { bytes, updatedAt, revision } = await services.batchMemory.holding(plan.bytes.length, () =>
+      change(services, call, workspace, question, effect),
+    )
     return { ok: true as const, path: plan.path, bytes, updatedAt, revision }
   },
 })

@@ -417,3 +417,24 @@ test('writes of one path in one batch follow each other, those of many are all m
   expect(many.items.map(item => item.ok && item.path)).toEqual(Array.from({ length: 64 }, (_, n) => `d${n % 5}/f${n}`))
   expect(many.cursor).toBeGreaterThanOrEqual(same.cursor + 64)
 })
+
+test('writes that wait for their approval hold only so much memory together', async () => {
+  await using server = await startServer()
+  const { raw } = await openSession(server)
+  const contentBase64 = Buffer.alloc(4_000_000).toString('base64')
+  const batch = () =>
+    raw('write-batch', { writes: Array.from({ length: 8 }, (_, n) => ({ path: `f${n}`, contentBase64 })) })
+  const waiting = [batch(), batch(), batch()]
+  await waitForApprovals(server, 3)
+  const refused = await batch()
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await refusal(refused)).toEqual([429, 'too_many_writes'])
+
+  for (const { id } of await waitForApprovals(server, 3))
+    await server.post(`/approvals/${id}`, asHost, { reply: 'deny' })
+  for (const answer of await Promise.all(waiting)) expect(await refusal(answer)).toEqual([403, 'write_denied'])
+  const next = batch()
+  const [approval] = await waitForApprovals(server, 1)
+  await server.post(`/approvals/${approval?.id}`, asHost, { reply: 'deny' })
+  expect(await refusal(await next)).toEqual([403, 'write_denied'])
+})
