@@ -99,7 +99,7 @@ export class RemoteFolder {
   }
 
   /** In the order asked for; at most 64 writes and 32 MB. An item is refused with `conflict` instead of overwriting. */
-  async write(writes: readonly RemoteWrite[]): Promise<(RemoteWritten | ItemFailure)[]> {
+  async write(writes: readonly RemoteWrite[]): Promise<readonly (RemoteWritten | ItemFailure)[]> {
     const body = {
       writes: writes.map(({ path, bytes, expected }) => ({
         path: this.#absolute(path),
@@ -108,12 +108,7 @@ export class RemoteFolder {
       })),
     }
     const { items } = await this.#ask('POST', '/write-batch', writeBatchReply, body)
-    return paired(writes, items).map((item, index) => {
-      const asked = body.writes[index]?.path
-      if (item.ok && item.path !== asked)
-        return { ok: false, code: 'invalid_path', message: `The server took ${asked} for ${item.path}` }
-      return item
-    })
+    return paired(writes, items)
   }
 
   /** In the order asked for; at most 64. */
@@ -153,8 +148,9 @@ export class RemoteFolder {
     return askServer(this.#server, { method, path: `${session}${path}`, body }, reply)
   }
 
+  /** With the name that the protocol has for the workspace: a folder of ours called `workspace` is then not taken for it. */
   #absolute(path: string): string {
-    return this.#place.prefix === '' ? path : `${this.#place.prefix}/${path}`
+    return ['', 'workspace', ...(this.#place.prefix === '' ? [] : [this.#place.prefix]), path].join('/')
   }
 
   #relative(path: string): string | undefined {

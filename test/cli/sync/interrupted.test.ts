@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runCommand } from '../commands/run-command.ts'
 import { plainName, plainTree, readTree, startSync, type Tree, writeTree } from './kit.ts'
 
 const MAIN = join(import.meta.dir, '..', '..', '..', 'src', 'bin', 'openwork.ts')
@@ -87,7 +88,6 @@ test('two syncs of different folders to one place lose nothing', async () => {
   const theirs = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`f${n}`, `theirs ${n}`]))
   await writeTree(place.local, mine)
   await writeTree(other, theirs)
-  const { runCommand } = await import('../commands/run-command.ts')
   const otherSync = () => runCommand(['files', 'sync', other, 'docs', '--json'], place.env)
   await Promise.all([place.run('--json'), otherSync()])
   const contents = new Set(Object.values(await readTree(place.remote)))

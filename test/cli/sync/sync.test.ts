@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asHost } from '../../server/start-server.ts'
+import { runCommand } from '../commands/run-command.ts'
 import { plainName, plainTree, readTree, startSync, type Tree, writeTree } from './kit.ts'
 
 const TREE: Tree = { 'a.md': 'a', 'empty.txt': '', 'b/c/d e.md': 'ü', '.env': 'x', 'b/__proto__': 'p' }
@@ -152,6 +153,16 @@ test('symbolic links are neither followed nor written through', async () => {
   expect(await readTree(place.remote)).toEqual({ 'file.md': 'evil', 'link/new.md': 'evil' })
 })
 
+test('a folder called workspace is one like any other', async () => {
+  await using place = await startSync()
+  await writeTree(place.local, { 'workspace/workspace/a.md': 'a', 'workspace/b.md': 'b', 'b.md': 'other' })
+  for (const created of [3, 0]) {
+    const { stdout } = await runCommand(['files', 'sync', place.local, '.', '--json', '--ignore', 'data'], place.env)
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, created })
+  }
+  expect(await readTree(place.server.workspace)).toEqual(await readTree(place.local))
+})
+
 test('both directions share what they know: a file brought up and changed there comes down as an update', async () => {
   await using place = await startSync()
   await writeTree(place.local, { 'a.md': 'one' })
@@ -219,7 +230,6 @@ test('who may not write is told so before anything is read', async () => {
 test('folders that cannot be synced are refused with a reason', async () => {
   await using place = await startSync()
   const codeOf = async (argv: string[]): Promise<unknown> => {
-    const { runCommand } = await import('../commands/run-command.ts')
     const { code, stdout } = await runCommand(['files', 'sync', ...argv, '--json'], place.env)
     return [code, JSON.parse(stdout).code]
   }
