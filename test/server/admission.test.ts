@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { request } from 'node:http'
 import { Attempts } from '../../src/server/attempts.ts'
-import { asClient, asHost, CLIENT_TOKEN, HOST_TOKEN, startServer } from './start-server.ts'
+import { asClient, asHost, CLIENT_TOKEN, HOST_TOKEN, startServer, testInProcess } from './start-server.ts'
 
 const codeOf = async (response: Response): Promise<unknown> => ((await response.json()) as { code: string }).code
 
@@ -79,7 +79,7 @@ test('a right token too long to be found by trying never waits for the guesses o
   expect(answer.status).toBe(200)
 })
 
-test('pauses double up to a minute and end', () => {
+testInProcess('pauses double up to a minute and end', () => {
   const attempts = new Attempts()
   const from = { address: '203.0.113.9' }
   const allowed = (nowMs: number): boolean => {
@@ -100,7 +100,7 @@ test('pauses double up to a minute and end', () => {
   expect(allowed(63_000 + 6 * 60_000)).toBe(true)
 })
 
-test('all addresses of one IPv6 subscriber are one', () => {
+testInProcess('all addresses of one IPv6 subscriber are one', () => {
   const attempts = new Attempts()
   for (let n = 0; n < 11; n += 1) attempts.failed({ address: `2001:db8:1:2::${n + 1}` }, 0)
   expect(() => attempts.check({ address: '2001:db8:1:2:ffff::1' }, 'hash', 1)).toThrow('Too many wrong credentials')

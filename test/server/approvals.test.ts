@@ -4,7 +4,7 @@ import { type ApprovalRequest, approvalList } from '../../src/api/approvals.ts'
 import { auditList } from '../../src/api/audit.ts'
 import { Approvals } from '../../src/server/approvals.ts'
 import { startChanging } from './changes.ts'
-import { asClient, asHost } from './start-server.ts'
+import { asClient, asHost, testInProcess } from './start-server.ts'
 
 type Server = Awaited<ReturnType<typeof startChanging>>
 
@@ -38,7 +38,7 @@ test('a change waits for the host, who sees what and whose it is; allowed, it is
   expect(request).toEqual({
     id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     workspaceId: server.workspaceId,
-    action: 'config.patch',
+    action: 'workspace.file.write',
     summary: 'Write a.txt',
     paths: [`${server.workspace}/a.txt`],
     actor: {
@@ -149,11 +149,10 @@ test('a hundred changes of a client wait at once, each with its own answer; one 
 test('in mode auto nothing waits; and some changes never do', async () => {
   await using auto = await startChanging({ flags: ['--approval', 'auto'] })
   expect((await auto.change('a.txt', asClient)).status).toBe(200)
-  expect(await audit(auto)).toMatchObject([{ action: 'test.write', summary: 'Wrote a.txt' }])
+  expect(await audit(auto)).toMatchObject([{ action: 'workspace.file.write', summary: 'Wrote a.txt' }])
   await using manual = await startChanging()
-  const path = `/workspace/${manual.workspaceId}/change-unasked`
-  expect((await manual.post(path, asClient, { name: 'b.txt' })).status).toBe(200)
-  expect(await manual.exists('b.txt')).toBe(true)
+  expect((await manual.changeUnasked()).status).toBe(200)
+  expect(await audit(manual)).toMatchObject([{ action: 'workspace.activate' }])
 })
 
 test('only the host and owners see and answer what waits', async () => {
@@ -184,7 +183,12 @@ test('the audit log says who allowed or denied what, and what was done then', as
   }
   expect(await audit(server)).toMatchObject([
     { action: 'approval.denied', summary: 'Write b.txt', actor: { type: 'host' } },
-    { action: 'test.write', summary: 'Wrote a.txt', actor: { type: 'remote' }, target: `${server.workspace}/a.txt` },
+    {
+      action: 'workspace.file.write',
+      summary: 'Wrote a.txt',
+      actor: { type: 'remote' },
+      target: `${server.workspace}/a.txt`,
+    },
     { action: 'approval.allowed', summary: 'Write a.txt', actor: { type: 'host' } },
   ])
 })
@@ -224,7 +228,7 @@ test('whoever watches gets what waits already, then what is added and what becom
   expect(await events.next()).toBeUndefined()
 })
 
-test('a question of somebody who has left already is not asked', async () => {
+testInProcess('a question of somebody who has left already is not asked', async () => {
   const outcomes: string[] = []
   const approvals = new Approvals({ mode: 'manual', timeoutMs: 1000 }, ({ outcome }) => outcomes.push(outcome))
   const question = {

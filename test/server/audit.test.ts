@@ -42,7 +42,7 @@ test('what is done is written down with who did it, newest first, for its ownerâ
     id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     workspaceId: server.workspaceId,
     actor: { type: 'remote', clientId: 'phone', scope: 'collaborator', tokenHash: expect.any(String) },
-    action: 'test.write',
+    action: 'workspace.file.write',
     target: join(server.workspace, 'b.txt'),
     summary: 'Wrote b.txt',
     timestamp: expect.any(Number),
@@ -90,9 +90,7 @@ test('the config tells when something was last changed; what was refused changed
   expect(await updatedAt(server)).toBe(null)
   expect((await server.change('a.txt', asClient)).status).toBe(403)
   expect(await updatedAt(server)).toBe(null)
-  expect((await server.post(`/workspace/${server.workspaceId}/change-unasked`, asClient, { name: 'b' })).status).toBe(
-    200,
-  )
+  expect((await server.changeUnasked()).status).toBe(200)
   const [last] = await entries(server)
   expect(await updatedAt(server)).toBe(last?.timestamp ?? 0)
   await using again = await startChanging({ folder: server.folder })
@@ -133,7 +131,7 @@ test('a workspace id becomes no path', async () => {
   await writeFile(join(folder, 'server.json'), JSON.stringify(config))
   await using server = await startChanging({ ...AUTO, folder, workspacesOfFile: true })
   const path = `/workspace/${encodeURIComponent('../../evil')}`
-  expect((await server.post(`${path}/change`, asClient, { name: 'a.txt' })).status).toBe(200)
+  expect((await server.change('a.txt', asClient, { workspaceId: '../../evil' })).status).toBe(200)
   expect(await server.json(`${path}/audit`, { headers: asClient })).toMatchObject({
     body: { items: [{ summary: 'Wrote a.txt' }] },
   })
@@ -145,7 +143,9 @@ test('a change is made and answered when its entry cannot be written; the log sa
   await writeFile(join(server.folder, 'data'), 'in the way')
   expect((await server.change('a.txt', asClient)).status).toBe(200)
   expect(await server.exists('a.txt')).toBe(true)
-  expect((await server.logged()).err).toContain(`Not in the audit log (ENOTDIR): test.write ${server.workspace}/a.txt`)
+  expect((await server.logged()).err).toContain(
+    `Not in the audit log (ENOTDIR): workspace.file.write ${server.workspace}/a.txt`,
+  )
 })
 
 test('a hundred changes at once are a hundred entries', async () => {

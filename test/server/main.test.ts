@@ -3,14 +3,18 @@ import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { VERSION } from '../../src/shared/version.ts'
+import { EXECUTABLE } from './executable.ts'
 import { asClient, asHost, CLIENT_TOKEN, HOST_TOKEN, temporaryFolder } from './start-server.ts'
 import { codeOf } from './upstream.ts'
 
-const PROGRAM = join(import.meta.dir, '../../src/bin/openwork.ts')
+const PROGRAM =
+  EXECUTABLE === undefined
+    ? [process.execPath, join(import.meta.dir, '../../src/bin/openwork.ts'), 'openwork-server']
+    : [EXECUTABLE]
 
 /** openwork-server as a process of its own, killed with `await using` if it still runs. */
 function run(args: string[], options: { env?: Record<string, string>; cwd?: string; stdin?: 'pipe' } = {}) {
-  const child = Bun.spawn([process.execPath, PROGRAM, 'openwork-server', ...args], {
+  const child = Bun.spawn([...PROGRAM, ...args], {
     cwd: options.cwd ?? import.meta.dir,
     env: {
       PATH: process.env.PATH,
@@ -294,8 +298,8 @@ test('it ends when the pipe of its parent closes, if told to watch it', async ()
 test('it outlives the reader of its log', async () => {
   await using folder = await temporaryFolder()
   const stderr = join(folder.path, 'stderr')
-  const script = `"$0" "$1" openwork-server --port 0 2>"$2" | { read -r line; exec <&-; echo "$line"; }; cat "$2"`
-  await using shell = Bun.spawn(['sh', '-c', script, process.execPath, PROGRAM, stderr], {
+  const script = `"$@" --port 0 2>"$0" | { read -r line; exec <&-; echo "$line"; }; cat "$0"`
+  await using shell = Bun.spawn(['sh', '-c', script, stderr, ...PROGRAM], {
     env: {
       PATH: process.env.PATH,
       OPENWORK_SERVER_CONFIG: join(folder.path, 'server.json'),

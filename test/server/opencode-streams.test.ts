@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { asClient, startServer } from './start-server.ts'
+import { asClient, startServer, testInProcess } from './start-server.ts'
 import { codeOf, rawGet, serverOf, startRawUpstream, startUpstream } from './upstream.ts'
 
 test('redirects, status texts, cookies and failures come back as they are', async () => {
@@ -77,28 +77,32 @@ test('the first event arrives before the second is sent, and a stream ends when 
   expect(await next()).toBeUndefined()
 })
 
-test('a stream may be silent for longer than an idle connection is kept', async () => {
-  const controllers: ReadableStreamDefaultController[] = []
-  await using upstream = startUpstream(
-    () =>
-      new Response(
-        new ReadableStream({
-          start(controller) {
-            controllers.push(controller)
-            controller.enqueue('data: one\n\n')
-          },
-        }),
-        { headers: { 'content-type': 'text/event-stream' } },
-      ),
-  )
-  await using server = await startServer({ flags: ['--opencode-base-url', upstream.url], idleSeconds: 1 })
-  const chunks = (await server.call('/opencode/event', { headers: asClient })).body?.getReader()
-  await chunks?.read()
-  // Opened after the stream and just as silent: when the server has cut this one, the stream's time was up, too.
-  await idleConnectionIsCut(server.url)
-  controllers[0]?.enqueue('data: two\n\n')
-  expect(new TextDecoder().decode((await chunks?.read())?.value)).toBe('data: two\n\n')
-}, 15_000)
+testInProcess(
+  'a stream may be silent for longer than an idle connection is kept',
+  async () => {
+    const controllers: ReadableStreamDefaultController[] = []
+    await using upstream = startUpstream(
+      () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controllers.push(controller)
+              controller.enqueue('data: one\n\n')
+            },
+          }),
+          { headers: { 'content-type': 'text/event-stream' } },
+        ),
+    )
+    await using server = await startServer({ flags: ['--opencode-base-url', upstream.url], idleSeconds: 1 })
+    const chunks = (await server.call('/opencode/event', { headers: asClient })).body?.getReader()
+    await chunks?.read()
+    // Opened after the stream and just as silent: when the server has cut this one, the stream's time was up, too.
+    await idleConnectionIsCut(server.url)
+    controllers[0]?.enqueue('data: two\n\n')
+    expect(new TextDecoder().decode((await chunks?.read())?.value)).toBe('data: two\n\n')
+  },
+  15_000,
+)
 
 /** Resolves when the server has closed a connection that asked once and then nothing. */
 function idleConnectionIsCut(url: string): Promise<void> {

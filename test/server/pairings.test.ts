@@ -8,7 +8,7 @@ import { Pairings } from '../../src/server/pairings.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
 import { Log } from '../../src/shared/log.ts'
 import { Redactor } from '../../src/shared/redact.ts'
-import { asClient, asHost, startServer, temporaryFolder } from './start-server.ts'
+import { asClient, asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -168,7 +168,7 @@ async function pairingsIn(folder: string): Promise<{ pairings: Pairings; tokens:
 const request = { scope: 'viewer', expiresInSeconds: 60 } as const
 const here = { address: '192.0.2.1' }
 
-test('a code ends with its deadline, and setting the clock neither prolongs nor shortens it', async () => {
+testInProcess('a code ends with its deadline, and setting the clock neither prolongs nor shortens it', async () => {
   await using folder = await temporaryFolder()
   const { pairings } = await pairingsIn(folder.path)
   try {
@@ -186,7 +186,7 @@ test('a code ends with its deadline, and setting the clock neither prolongs nor 
   }
 })
 
-test('a claimed pairing is listed for ten minutes, and no more than twenty of them', async () => {
+testInProcess('a claimed pairing is listed for ten minutes, and no more than twenty of them', async () => {
   await using folder = await temporaryFolder()
   const { pairings } = await pairingsIn(folder.path)
   const ids: string[] = []
@@ -199,7 +199,7 @@ test('a claimed pairing is listed for ten minutes, and no more than twenty of th
   expect(pairings.list(100 + 10 * 60_000)).toEqual([])
 })
 
-test('pauses double up to a minute, also for the right code, and only there', async () => {
+testInProcess('pauses double up to a minute, also for the right code, and only there', async () => {
   await using folder = await temporaryFolder()
   const { pairings } = await pairingsIn(folder.path)
   const wrong = (nowMs: number) => pairings.claim({ code: 'wrong' }, here, nowMs)
@@ -217,7 +217,7 @@ test('pauses double up to a minute, also for the right code, and only there', as
   expect(await pairings.claim({ code }, { address: '192.0.2.2' }, nowMs)).toMatchObject({ kind: 'device' })
 })
 
-test('a code whose token could not be made stays good', async () => {
+testInProcess('a code whose token could not be made stays good', async () => {
   await using folder = await temporaryFolder()
   const { pairings, tokens } = await pairingsIn(folder.path)
   const { code } = pairings.open(request, 0)

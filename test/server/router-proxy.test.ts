@@ -51,9 +51,9 @@ test('a router’s status, headers and body pass through, credentials do not', a
   ])
   for (const { headers } of router.seen)
     for (const name of ['authorization', 'x-openwork-host-token', 'cookie']) expect(headers).not.toHaveProperty(name)
-  expect((await server.logged()).out).toMatch(/GET \/w\/\w+\/opencode-router\/health\/ 503 \S+ \(opencode-router\)/)
   const { body } = await server.json('/capabilities', { headers: asClient })
   expect(body).toMatchObject({ proxy: { opencodeRouter: true } })
+  expect((await server.logged()).out).toMatch(/GET \/w\/\w+\/opencode-router\/health\/ 503 \S+ \(opencode-router\)/)
 })
 
 test('a router that is configured and down is said to be so', async () => {

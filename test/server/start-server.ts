@@ -1,3 +1,4 @@
+import { test } from 'bun:test'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,9 +6,9 @@ import { Writable } from 'node:stream'
 import { parseServerFlags } from '../../src/server/flags.ts'
 import { listen } from '../../src/server/listen.ts'
 import { openLogs } from '../../src/server/logs.ts'
-import { SERVER_ROUTES } from '../../src/server/routes/index.ts'
-import type { AnyServerRoute } from '../../src/server/services.ts'
-import { resolveSettings } from '../../src/server/settings.ts'
+import { resolveSettings, type ServerSettings } from '../../src/server/settings.ts'
+import { EXECUTABLE, startExecutable, type TestedServer } from './executable.ts'
+import { recordCall } from './record-call.ts'
 
 export const CLIENT_TOKEN = 'client-token-for-tests'
 export const HOST_TOKEN = 'host-token-for-tests'
@@ -32,7 +33,35 @@ function capture(): { stream: Writable; text: () => string } {
   return { stream, text: () => text }
 }
 
-/** A server of ours on a free port, with one workspace `folder/project`, stopped and cleaned up with `await using`. */
+/** A test of what no executable shows, or of what lies below HTTP: it is not run again for the executable. */
+export function testInProcess(name: string, run: () => void | Promise<void>, limitMs?: number): void {
+  if (EXECUTABLE === undefined) test(name, run, limitMs)
+}
+
+async function startInProcess(settings: ServerSettings, idleSeconds: number | undefined): Promise<TestedServer> {
+  const stdout = capture()
+  const stderr = capture()
+  const logs = openLogs(settings, { stdout: stdout.stream, stderr: stderr.stream })
+  const server = await listen(settings, logs, {
+    startedMs: performance.now(),
+    ...(idleSeconds !== undefined && { idleSeconds }),
+  })
+  return {
+    url: server.url,
+    settings,
+    async logged() {
+      await server.stop()
+      await logs.flush(1000)
+      return { out: stdout.text(), err: stderr.text() }
+    },
+    stop: () => server.stop(),
+  }
+}
+
+/**
+ * A server of ours on a free port, with one workspace `folder/project`, stopped and cleaned up with `await using`. It
+ * runs in this process, or is the built executable when the run is one of its tests.
+ */
 export async function startServer(
   options: {
     flags?: string[]
@@ -40,9 +69,8 @@ export async function startServer(
     folder?: string
     /** The workspaces are those of `server.json`, not `project`. */
     workspacesOfFile?: boolean
+    /** Only in process: there is no such setting. */
     idleSeconds?: number
-    /** Beside those of the server. */
-    routes?: readonly AnyServerRoute[]
   } = {},
 ) {
   const own = options.folder === undefined ? await temporaryFolder() : undefined
@@ -57,19 +85,19 @@ export async function startServer(
     ...options.env,
   }
   const workspaceFlags = options.workspacesOfFile ? [] : ['--workspace', workspace]
-  const flags = parseServerFlags(['--port', '0', ...workspaceFlags, ...(options.flags ?? [])])
-  const settings = await resolveSettings(flags, env, folder)
-  const stdout = capture()
-  const stderr = capture()
-  const logs = openLogs(settings, { stdout: stdout.stream, stderr: stderr.stream })
-  const server = await listen(settings, logs, {
-    startedMs: performance.now(),
-    ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
-    ...(options.routes && { routes: [...SERVER_ROUTES, ...options.routes] }),
-  })
+  const args = ['--port', '0', ...workspaceFlags, ...(options.flags ?? [])]
+  const planned = await resolveSettings(parseServerFlags(args), env, folder)
+  const server =
+    EXECUTABLE === undefined
+      ? await startInProcess(planned, options.idleSeconds)
+      : await startExecutable(EXECUTABLE, { args, env, cwd: folder, settings: planned })
+  const { settings } = server
 
-  const call = (path: string, init: RequestInit = {}): Promise<Response> =>
-    fetch(`${server.url}${path}`, { redirect: 'manual', ...init })
+  const call = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const response = await fetch(`${server.url}${path}`, { redirect: 'manual', ...init })
+    await recordCall({ method: init.method ?? 'GET', path }, response)
+    return response
+  }
   return {
     url: server.url,
     folder,
@@ -91,12 +119,8 @@ export async function startServer(
       const { token } = (await response.json()) as { token: string }
       return { authorization: `Bearer ${token}` }
     },
-    /** Everything logged so far. */
-    async logged(): Promise<{ out: string; err: string }> {
-      await logs.flush(1000)
-      return { out: stdout.text(), err: stderr.text() }
-    },
-    stop: () => server.stop(),
+    logged: server.logged,
+    stop: server.stop,
     async [Symbol.asyncDispose]() {
       await server.stop()
       await own?.[Symbol.asyncDispose]()

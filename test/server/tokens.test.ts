@@ -5,7 +5,7 @@ import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
 import { Log } from '../../src/shared/log.ts'
 import { Redactor } from '../../src/shared/redact.ts'
-import { asHost, startServer, temporaryFolder } from './start-server.ts'
+import { asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
 
 function listeningLog(): { log: Log; lines: string[] } {
   const lines: string[] = []
@@ -108,7 +108,7 @@ test('a token revoked through one server is soon refused by the other', async ()
   expect(await two.find(hash)).toBeUndefined()
 })
 
-test('a new owner token takes the place of the one a dead start left, and of no other', async () => {
+testInProcess('a new owner token takes the place of the one a dead start left, and of no other', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   const gone = Bun.spawn(['true'])
@@ -129,7 +129,7 @@ test('a new owner token takes the place of the one a dead start left, and of no 
   expect(ids).toEqual([id, 'still-running', 'elsewhere', 'another-label', 'by-hand', 'a-viewer'])
 })
 
-test('a bad record costs only itself, and a copy of the file is kept', async () => {
+testInProcess('a bad record costs only itself, and a copy of the file is kept', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   const content = JSON.stringify({ tokens: [null, record('good'), { id: 'x' }, record('odd', { scope: 'root' })] })
@@ -143,7 +143,7 @@ test('a bad record costs only itself, and a copy of the file is kept', async () 
   expect((await stat(`${path}.invalid`)).mode & 0o777).toBe(0o600)
 })
 
-test('a store that is not JSON counts as empty, is kept aside, and can be written again', async () => {
+testInProcess('a store that is not JSON counts as empty, is kept aside, and can be written again', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   await writeFile(path, '{"tokens": [')
@@ -155,7 +155,7 @@ test('a store that is not JSON counts as empty, is kept aside, and can be writte
   expect(await readFile(`${path}.invalid`, 'utf8')).toBe('{"tokens": [')
 })
 
-test('there is an end to the number of tokens', async () => {
+testInProcess('there is an end to the number of tokens', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   await writeFile(path, JSON.stringify({ tokens: Array.from({ length: 1000 }, (_, n) => record(`n${n}`)) }))
@@ -190,7 +190,7 @@ test('a rotated token keeps its record and gets another secret; the one before i
   expect(unknown).toMatchObject({ status: 404, body: { code: 'token_not_found' } })
 })
 
-test('a token is refused from its deadline on, listed no more, and forgotten a day later', async () => {
+testInProcess('a token is refused from its deadline on, listed no more, and forgotten a day later', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   const store = await TokenStore.open(path, listeningLog().log)
@@ -242,7 +242,7 @@ test('when a token was used is known at once, and written when the server stops,
   expect((await stat(env.OPENWORK_TOKEN_STORE)).mode & 0o777).toBe(0o600)
 })
 
-test('a paired device’s owner token is not taken for one a dead start left', async () => {
+testInProcess('a paired device’s owner token is not taken for one a dead start left', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   const store = await TokenStore.open(path, listeningLog().log)
