@@ -21,7 +21,11 @@ const routerRoute = (path: string, handle: ServerStreamRoute['handle']): ServerS
   path,
   summary: 'opencode-router, when there is one',
   access: accessByPath,
-  fails: ['opencodeRouter_unconfigured', 'opencodeRouter_unreachable'],
+  fails: [
+    'opencodeRouter_unconfigured',
+    'opencodeRouter_unreachable',
+    ...(path.startsWith('/w/') ? (['workspace_not_found', 'workspace_unauthorized'] as const) : []),
+  ],
   handle,
 })
 
