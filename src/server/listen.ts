@@ -26,7 +26,6 @@ import { ReloadEvents } from './reload/reload-events.ts'
 import { RouterProxy } from './router-proxy.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
 import { RuntimeControl } from './runtime-control.ts'
-import type { AnyServerRoute } from './services.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
 import { WorkspaceRegistry } from './workspace-registry.ts'
@@ -59,11 +58,7 @@ export type RunningServer = {
 export async function listen(
   settings: ServerSettings,
   logs: ServerLogs,
-  {
-    startedMs,
-    idleSeconds = IDLE_SECONDS,
-    routes = SERVER_ROUTES,
-  }: { startedMs: number; idleSeconds?: number; routes?: readonly AnyServerRoute[] },
+  { startedMs, idleSeconds = IDLE_SECONDS }: { startedMs: number; idleSeconds?: number },
 ): Promise<RunningServer> {
   const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
   const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
@@ -82,7 +77,7 @@ export async function listen(
     readOnly: settings.readOnly,
   }
   const fetch = httpApp({
-    routes,
+    routes: SERVER_ROUTES,
     services: {
       settings,
       workspaces,

@@ -25,7 +25,7 @@ test('what waits is listed as the server tells it, and answered', async () => {
   ] as const) {
     const answer = server.change('a.txt', asClient)
     const [request] = await listed(server)
-    expect(request).toMatchObject({ action: 'config.patch', summary: 'Write a.txt', workspaceId: server.workspaceId })
+    expect(request).toMatchObject({ action: 'workspace.file.write', summary: 'Write a.txt', workspaceId: server.workspaceId })
     const { code, stdout } = await runCommand(['approvals', 'reply', request?.id ?? '', flag], env)
     expect([code, JSON.parse(stdout)]).toEqual([0, { ok: true, allowed: flag === '--allow' }])
     expect((await answer).status).toBe(status)
@@ -81,8 +81,8 @@ test('watching tells what waits, what comes and what becomes of it, until the se
   const text = await lines?.ended
   // That the last one is denied now goes without saying.
   expect(text?.stdout.split('\n')).toEqual([
-    `waits    ${first?.id}  config.patch  Write early [2J.txt`,
-    `waits    ${second}  config.patch  Write late.txt`,
+    `waits    ${first?.id}  workspace.file.write  Write early [2J.txt`,
+    `waits    ${second}  workspace.file.write  Write late.txt`,
     `denied   ${first?.id}`,
     '',
   ])
