@@ -43,7 +43,7 @@ export async function fileStamp(path: string): Promise<FileStamp> {
 /**
  * The records of a token file, newest first; none when there is no file. Records that are not tokens are left out, a
  * file that is not JSON counts as empty: both are said in a warning, and a copy of the file is kept beside it first,
- * because the next change would write over it.
+ * because the next change would write over it. A file that is there and cannot be read is a system error.
  */
 export async function readTokenFile(path: string, log: Log): Promise<TokenRecord[]> {
   let text: string
@@ -51,8 +51,7 @@ export async function readTokenFile(path: string, log: Log): Promise<TokenRecord
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return []
-    log.warn(`Cannot read the token store ${path} (${systemCode(error)}): issued tokens are not accepted`)
-    return []
+    throw error
   }
   await keepPrivate(path, log)
   const file = tokenFile.safeParse(parseOrUndefined(text))

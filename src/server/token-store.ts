@@ -39,6 +39,8 @@ export class TokenStore {
   #checkedMs = 0
   #refreshing: Promise<void> | undefined
   #lastWrite: Promise<unknown> = Promise.resolve()
+  /** Of sightings that could not be written: a disk that is read-only stays so, and is no news every minute. */
+  #hasWarned = false
   readonly #sightings = new Sightings(SEEN_WRITE_EVERY_MS, seen => this.#writeSightings(seen))
 
   private constructor(path: string, log: Log) {
@@ -149,21 +151,29 @@ export class TokenStore {
 
   async #writeSightings(seenAt: ReadonlyMap<string, number>): Promise<void> {
     await this.#change(records => ({
-      records: records.map(record => ({ ...record, ...laterOf(record.lastSeenAt, seenAt.get(record.id)) })),
+      records: records.some(({ id }) => seenAt.has(id))
+        ? records.map(record => ({ ...record, ...laterOf(record.lastSeenAt, seenAt.get(record.id)) }))
+        : undefined, // all revoked meanwhile
       result: undefined,
-    })).catch(error => this.#log.warn(`Cannot note when tokens were used: ${String(error)}`))
+    })).catch(error => {
+      if (!this.#hasWarned) this.#log.warn(`Cannot note when tokens were used: ${String(error)}`)
+      this.#hasWarned = true
+    })
   }
 
-  /** One change after the other, each on the file as it is then: other servers change it too. */
+  /**
+   * One change after the other, each on the file as it is then: other servers change it too. Without `records` nothing
+   * is written.
+   */
   #change<Result>(
-    plan: (records: readonly TokenRecord[]) => { records: readonly TokenRecord[]; result: Result },
+    plan: (records: readonly TokenRecord[]) => { records: readonly TokenRecord[] | undefined; result: Result },
   ): Promise<Result> {
     const change = this.#lastWrite.then(() =>
       this.#locked(async () => {
         const nowMs = Date.now()
         const stored = await readTokenFile(this.#path, this.#log)
         const { records, result } = plan(stored.filter(record => !isExpired(record, nowMs - EXPIRED_KEPT_MS)))
-        await writeTokenFile(this.#path, records, nowMs)
+        if (records) await writeTokenFile(this.#path, records, nowMs)
         await this.#load()
         return result
       }),
@@ -208,7 +218,12 @@ export class TokenStore {
   /** The stamp is taken first: a change between the two reads is then seen at the next check. */
   async #load(): Promise<void> {
     const stamp = await fileStamp(this.#path)
-    const records = await readTokenFile(this.#path, this.#log)
+    const records = await readTokenFile(this.#path, this.#log).catch(error => {
+      const code = systemCode(error)
+      if (code === undefined) throw error
+      this.#log.warn(`Cannot read the token store ${this.#path} (${code}): issued tokens are not accepted`)
+      return []
+    })
     this.#byHash = new Map(records.map(record => [record.hash, record]))
     this.#stamp = stamp
     this.#checkedMs = Date.now()

@@ -1,5 +1,5 @@
 import { expect, setSystemTime, test } from 'bun:test'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
@@ -249,4 +249,21 @@ testInProcess('a paired device’s owner token is not taken for one a dead start
   const device = await store.issueToDevice({ scope: 'owner', label: 'host' })
   const { id } = await store.issue({ scope: 'owner', label: 'host' })
   expect((await store.list()).map(item => item.id)).toEqual([id, device.id])
+})
+
+test('a store that cannot be read for a while is not written over', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'tokens.json')
+  const { log, lines } = listeningLog()
+  const store = await TokenStore.open(path, log)
+  const kept = await store.issue({ scope: 'viewer', label: 'kept' })
+  // Root reads whatever the mode says; a folder nobody reads.
+  await rename(path, `${path}.away`)
+  await mkdir(path)
+  await expect(store.issue({ scope: 'viewer' })).rejects.toMatchObject({ code: 'token_store_unusable' })
+  await store.list()
+  expect(lines.join('\n')).toContain('issued tokens are not accepted')
+  await rmdir(path)
+  await rename(`${path}.away`, path)
+  expect(await store.list()).toMatchObject([{ id: kept.id }])
 })
