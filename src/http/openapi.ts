@@ -20,12 +20,15 @@ export type OpenApiOptions<Access> = {
   securitySchemes: Json
   /** Which security schemes an access asks for, each enough by itself, and how it may be refused. */
   describe(access: Access): { security: readonly string[]; fails: readonly FailureCode[] }
-  /** What to say of routes whose access depends on the request. */
-  streamAccess: Access
 }
 
 /** Any request may be answered so. */
-const ALWAYS: readonly FailureCode[] = ['host_not_allowed', 'invalid_path', 'internal_error']
+const ALWAYS: readonly FailureCode[] = ['host_not_allowed', 'internal_error']
+/** A malformed escape, where the path is not fixed. */
+const anyPath = (path: string): readonly FailureCode[] => (/[:*]/.test(path) ? ['invalid_path'] : [])
+/** Pages of other origins may look, not touch. */
+const anyOrigin = (method: string): readonly FailureCode[] =>
+  method.toUpperCase() === 'GET' ? [] : ['origin_not_allowed']
 const STREAM_METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 const REST = 'path'
 
@@ -69,9 +72,10 @@ function operationOf<Access, Caller, Services>(
     ...route.fails,
     ...fails,
     ...ALWAYS,
+    ...anyPath(route.path),
     ...(route.query ? (['invalid_payload'] as const) : []),
     ...(body ? (['invalid_json', 'invalid_payload', 'body_too_large'] as const) : []),
-    ...(route.method === 'GET' ? [] : (['origin_not_allowed'] as const)),
+    ...anyOrigin(route.method),
   ]
   return {
     operationId: operationIdOf(route.method, route.path),
@@ -86,20 +90,22 @@ function operationOf<Access, Caller, Services>(
 }
 
 function streamOperation<Access, Caller, Services>(
-  { path, summary, fails }: StreamRoute<Access, Caller, Services>,
+  route: StreamRoute<Access, Caller, Services>,
   method: string,
-  { describe, streamAccess }: OpenApiOptions<Access>,
+  { describe }: OpenApiOptions<Access>,
 ): Json {
-  const access = describe(streamAccess)
+  const { path, summary, fails } = route
+  const access = describe(route.access({ path, request: { method: method.toUpperCase() } }))
+  const codes = [...fails, ...access.fails, ...ALWAYS, ...anyPath(path), ...anyOrigin(method)]
   return {
     operationId: operationIdOf(method, path),
     summary,
-    description: 'Passed on. Who may depends on the method and the path.',
+    description: 'Passed on. Some paths ask for more, or for less, than is said here.',
     security: access.security.map(scheme => ({ [scheme]: [] })),
     parameters: pathParameters(path),
     responses: {
       default: { description: 'What the program behind answers' },
-      ...failuresOf([...fails, ...access.fails, ...ALWAYS]),
+      ...failuresOf(codes),
     },
   }
 }

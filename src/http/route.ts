@@ -90,10 +90,13 @@ export type StreamRoute<Access, Caller, Services> = {
   /** May end in `/*`. */
   readonly path: string
   readonly summary: string
-  access(exchange: Exchange): Access
+  access(exchange: AccessQuestion): Access
   readonly fails: readonly FailureCode[]
   handle(call: StreamCall<Caller>, services: Services): Promise<Response>
 }
+
+/** What access may depend on. */
+export type AccessQuestion = { readonly path: string; readonly request: { readonly method: string } }
 
 export type StreamCall<Caller> = Pick<Call<Caller>, 'params' | 'caller'> & { readonly exchange: Exchange }
 

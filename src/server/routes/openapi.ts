@@ -42,7 +42,6 @@ export function describeRoutes(routes: () => readonly AnyServerRoute[]): ServerR
         description: 'Publishes workspace folders, and the opencode working in them, to remote clients.',
         securitySchemes: SECURITY_SCHEMES,
         describe,
-        streamAccess: { auth: 'client', scope: 'collaborator', writes: true },
       })),
   })
 }

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../http/exchange.ts'
+import type { AccessQuestion } from '../../http/route.ts'
 import type { Access } from '../admission.ts'
 import type { ServerStreamRoute } from '../services.ts'
 
@@ -9,7 +9,7 @@ const FOR_COLLABORATORS = new Set(['/bindings', '/identities/telegram', '/identi
 const restOf = (path: string): string => path.replace(/^(?:\/w\/[^/]+)?\/opencode-router/, '')
 
 /** What the router shows and lets change is its owner's, except its health and who it talks with. */
-function accessByPath({ request: { method }, path }: Exchange): Access {
+function accessByPath({ request: { method }, path }: AccessQuestion): Access {
   const rest = restOf(path).replace(/\/$/, '') || '/'
   if (method === 'GET' && FOR_ANY_CLIENT.has(rest)) return { auth: 'client' }
   if (method === 'GET' && FOR_COLLABORATORS.has(rest)) return { auth: 'client', scope: 'collaborator' }

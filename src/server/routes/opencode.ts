@@ -1,15 +1,17 @@
 import type { Exchange } from '../../http/exchange.ts'
+import type { AccessQuestion } from '../../http/route.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Access } from '../admission.ts'
 import type { ServerStreamRoute } from '../services.ts'
 
 /** Viewers read; what else is forwarded is work. */
-const accessByMethod = ({ request: { method } }: Exchange): Access =>
+const accessByMethod = ({ request: { method } }: AccessQuestion): Access =>
   method === 'GET' || method === 'HEAD' ? { auth: 'client' } : { auth: 'client', scope: 'collaborator', writes: true }
 
 const FAILS = [
   'workspace_not_found',
   'workspace_unauthorized',
+  'forbidden', // what shows credentials, and answers to permission questions
   'opencode_unconfigured',
   'opencode_unreachable',
   'opencode_invalid_answer',
