@@ -4,7 +4,7 @@ import { compareBytes } from './byte-order.ts'
 import type { EntryStat } from './entry-stat.ts'
 import { PageItems } from './folder.ts'
 import type { Page, PageQuery } from './page.ts'
-import { lookAt, statOf } from './sighting.ts'
+import { lookAt } from './sighting.ts'
 
 /** How far behind a page entries are counted for its total. */
 const MAX_COUNTED = 10_000
@@ -28,35 +28,44 @@ export async function listDirectly(root: string, query: PageQuery & { prefix: st
 
 type Entry = { path: string; stat: EntryStat }
 
-/** A path and all below it, in order, from behind `after`. Goes through no symbolic link. */
+/** A path and all below it, in order, from behind `after`. */
 async function* entriesAt(root: string, path: string, after: string | undefined): AsyncGenerator<Entry> {
   const segments = path.split('/')
-  for (let depth = 1; depth < segments.length; depth += 1)
-    if ((await statOf(join(root, ...segments.slice(0, depth))))?.kind !== 'dir') return
-  const stat = await statOf(join(root, path))
+  let folder = root
+  let stat: EntryStat | undefined
+  for (const segment of segments) {
+    stat = (await lookInto(folder, stat, new Set([segment])))?.get(segment)
+    folder = join(folder, segment)
+  }
   if (!stat) return
   if (after === undefined || compareBytes(path, after) > 0) yield { path, stat }
-  if (stat.kind === 'dir') yield* entriesBelow(root, path, after)
+  if (stat.kind === 'dir') yield* entriesBelow(root, { path, stat }, after)
 }
 
-async function* entriesBelow(root: string, folder: string, after: string | undefined): AsyncGenerator<Entry> {
-  const { self, entries } = await lookAt(join(root, folder), undefined, isTemporaryName)
-  if (!self) return
+/** Of the folder that was seen, and of no other that a link has put in its place. */
+async function lookInto(
+  path: string,
+  seen: EntryStat | undefined,
+  names?: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, EntryStat> | undefined> {
+  const { self, entries } = await lookAt(path, names, isTemporaryName)
+  return self && (seen === undefined || self.ino === seen.ino) ? entries : undefined
+}
+
+async function* entriesBelow(root: string, folder: Entry, after: string | undefined): AsyncGenerator<Entry> {
+  const entries = await lookInto(join(root, folder.path), folder.stat)
+  if (!entries) return
   // As in `Folder`: a folder comes once by its name, and what it holds by the name with a slash.
-  const places = [...entries].flatMap(([name, stat]) =>
-    stat.kind === 'dir'
-      ? [
-          { key: name, stat },
-          { key: `${name}/`, inner: name },
-        ]
-      : [{ key: name, stat }],
-  )
+  const places = [...entries].flatMap(([name, stat]) => {
+    const own = { key: name, name, stat, isContent: false }
+    return stat.kind === 'dir' ? [own, { ...own, key: `${name}/`, isContent: true }] : [own]
+  })
   places.sort((a, b) => compareBytes(a.key, b.key))
-  for (const place of places) {
-    const path = `${folder}/${place.key}`
-    const isBehind = after === undefined || compareBytes(path, after) > 0
-    if ('stat' in place) {
-      if (isBehind) yield { path, stat: place.stat }
-    } else if (isBehind || after.startsWith(path)) yield* entriesBelow(root, `${folder}/${place.inner}`, after)
+  for (const { key, name, stat, isContent } of places) {
+    const place = `${folder.path}/${key}`
+    const isBehind = after === undefined || compareBytes(place, after) > 0
+    const path = `${folder.path}/${name}`
+    if (!isContent && isBehind) yield { path, stat }
+    if (isContent && (isBehind || after.startsWith(place))) yield* entriesBelow(root, { path, stat }, after)
   }
 }

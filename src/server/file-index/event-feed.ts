@@ -54,6 +54,13 @@ export class EventFeed {
     return event
   }
 
+  /** The newest event of a path, when it tells of this very change. */
+  find({ type, path, toPath, revision }: FileChange): FileEvent | undefined {
+    const last = this.#events.findLast(event => event.path === path || event.toPath === path)
+    if (last?.type !== type || last.path !== path || last.toPath !== toPath) return undefined
+    return revision === undefined || last.revision === revision ? last : undefined
+  }
+
   since({ epoch, seq }: FeedPosition): FeedSlice {
     const isForeign = (epoch !== undefined && epoch !== this.epoch) || seq > this.#cursor
     const from = isForeign ? 0 : seq

@@ -76,10 +76,10 @@ export class FileIndex {
     }
   }
 
-  /** Call it right after an effect: the event is the change, and finding it on the disk makes no second one. */
+  /** Call it right after an effect: there is one event of it, whether it was found on the disk before, after or never. */
   noteChange(change: FileChange): FileEvent {
-    this.#tree.adopt(change)
-    return this.#feed.push(change)
+    const isNews = this.#tree.adopt(change)
+    return (isNews ? undefined : this.#feed.find(change)) ?? this.#feed.push(change)
   }
 
   eventsSince(position: FeedPosition): FeedSlice {

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { basename } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import type { Folder } from './folder.ts'
 
@@ -30,7 +31,7 @@ export class FolderWatches {
   ensure(folder: Folder, path: string): Watched {
     if (this.#watchers.has(folder)) return 'watched'
     try {
-      const watcher = this.#watch(path, name => this.#hint(folder, name ?? undefined))
+      const watcher = this.#watch(path, name => this.#heard(folder, path, name))
       // A watch may end with the folder; what became of it shows when it is looked at.
       watcher.on('error', () => this.#hint(folder, undefined))
       this.#watchers.set(folder, watcher)
@@ -38,6 +39,15 @@ export class FolderWatches {
     } catch (error) {
       return EXHAUSTED.has(systemCode(error) ?? '') ? 'exhausted' : 'absent'
     }
+  }
+
+  /**
+   * Its own name says that the folder itself was deleted or moved, and that the watch is at its end: even when a folder
+   * is there again, which may have got the same inode. Else it is the name of something in it.
+   */
+  #heard(folder: Folder, path: string, name: string | null): void {
+    if (name === basename(path)) this.drop(folder)
+    this.#hint(folder, name === null || name === basename(path) ? undefined : name)
   }
 
   /**

@@ -10,6 +10,7 @@ import { FolderWatches, type WatchFolder } from './folder-watches.ts'
 import type { IgnoreRules } from './ignore-rules.ts'
 import { Patrol, type PatrolTimes } from './patrol.ts'
 import { lookAt, type Sighting, statNow } from './sighting.ts'
+import { type Wanted, want } from './wanted.ts'
 
 export type LiveTreeOptions = {
   path: string
@@ -29,13 +30,8 @@ const PAUSE_MS = 200
 const RETRY_MS = 1_000
 /** Folders looked at in one step. */
 const BATCH = 64
-/** More names in one folder, and it is cheaper to look at all of it. */
-const MANY_NAMES = 256
 /** So many hints at once, and the system may have dropped some (Linux keeps 16,384 and Bun does not tell): look at all. */
 const BURST = 2_000
-
-/** Folders to look at: at some names, or at all (undefined). */
-type Wanted = Map<Folder, Set<string> | undefined>
 
 type Look = { folder: Folder; path: string; names: Set<string> | undefined; sighting: Sighting | undefined }
 
@@ -48,6 +44,8 @@ export class LiveTree {
   readonly #options: LiveTreeOptions
   readonly #watches: FolderWatches
   readonly #unwatched = new Set<Folder>()
+  /** To be looked at again when their parents have been. */
+  readonly #doubted = new WeakSet<Folder>()
   readonly #patrol: Patrol
   #base: string
   #started: Promise<void> | undefined
@@ -95,15 +93,16 @@ export class LiveTree {
 
   /**
    * Takes in a change that this server has just made: at once, and so that nothing that was seen before replaces it.
-   * Nothing to do before the start: the change will be found.
+   * Whether it was news: a watch may have been quicker. Nothing to do before the start: the change will be found.
    */
-  adopt({ type, path, toPath }: FileChange): void {
-    if (!this.#started || this.#isClosed) return
-    const moved = type === 'rename' && toPath !== undefined ? { toPath, from: this.#find(path) } : undefined
-    if (moved?.from && this.#adoptRename(moved.from, moved.toPath)) return
-    if (type === 'delete' || type === 'rename') this.#forget(path)
-    if (type !== 'delete') this.#adoptEntry(toPath ?? path)
+  adopt({ type, path, toPath }: FileChange): boolean {
+    if (!this.#started || this.#isClosed) return true
+    const from = type === 'delete' || type === 'rename' ? this.#find(path) : undefined
+    if (from && toPath !== undefined && this.#adoptRename(from, toPath)) return true
+    if (from) this.#forget(from)
+    const isNews = type !== 'delete' && this.#adoptEntry(toPath ?? path)
     this.#schedule()
+    return isNews || from !== undefined
   }
 
   close(): void {
@@ -126,21 +125,22 @@ export class LiveTree {
     return true
   }
 
-  #adoptEntry(path: string): void {
+  /** Whether it differs from what was known. */
+  #adoptEntry(path: string): boolean {
+    const known = this.#find(path)
     const spot = this.#ensureSpot(path)
-    if (!spot) {
-      this.#forget(path)
-      return
-    }
-    this.#note(spot.folder)
-    this.#put(spot)
+    if (spot) {
+      this.#note(spot.folder)
+      this.#put(spot)
+    } else if (known) this.#forget(known)
+    const isSame =
+      spot && known && (known.stat.equals(spot.stat) || (known.stat.kind === 'dir' && spot.stat.kind === 'dir'))
+    return !isSame
   }
 
-  #forget(path: string): void {
-    const spot = this.#find(path)
-    if (!spot) return
-    this.#note(spot.folder)
-    this.#remove(spot.folder, spot.name)
+  #forget({ folder, name }: Spot): void {
+    this.#note(folder)
+    this.#remove(folder, name)
   }
 
   /** What the tree knows at a path. */
@@ -255,6 +255,7 @@ export class LiveTree {
       if (!sighting) want(this.#hints, folder, names)
       else if (folder.notedAt > notesBefore || folder.path !== path) want(this.#work, folder, names)
       else if (!sighting.self) this.#lost(folder, found)
+      else if (folder.parent && sighting.self.ino !== folder.stat.ino) this.#doubt(folder, folder.parent)
       else {
         if (folder === this.root) this.#isLost = false
         this.#recognise(folder, sighting.self)
@@ -306,9 +307,19 @@ export class LiveTree {
     findDifferences(folder, undefined, { self: undefined, entries: new Map() }, found)
   }
 
+  /**
+   * Not the folder that its parent was seen to hold: another has taken its place, or a link above it leads elsewhere.
+   * Nothing that was seen there is believed; the parent tells. A little later, or who plays with links could keep us busy.
+   */
+  #doubt(folder: Folder, parent: Folder): void {
+    this.#watches.drop(folder)
+    this.#doubted.add(folder)
+    want(this.#hints, parent, [folder.name])
+  }
+
   /** Another inode under a known path is another folder: its watch is void. */
   #recognise(folder: Folder, stat: EntryStat): void {
-    const isOther = folder.stat.ino !== stat.ino && folder.stat.ino !== 0
+    const isOther = this.#doubted.delete(folder) || (folder.stat.ino !== stat.ino && folder.stat.ino !== 0)
     folder.stat = stat
     if (!isOther) return
     this.#watches.drop(folder)
@@ -370,17 +381,7 @@ export class LiveTree {
 
 /** Looks at different moments may seem to say that a folder went into itself. */
 function canMove(from: Spot, to: Spot): boolean {
+  if (from.stat.kind !== to.stat.kind) return false
   const moved = from.folder.folder(from.name)
-  return !moved || (moved.stat.kind === to.stat.kind && !to.folder.isWithin(moved))
-}
-
-function want(wanted: Wanted, folder: Folder, names: Iterable<string> | undefined): void {
-  const known = wanted.get(folder)
-  if (names === undefined || (wanted.has(folder) && known === undefined)) {
-    wanted.set(folder, undefined)
-    return
-  }
-  const all = known ?? new Set()
-  for (const name of names) all.add(name)
-  wanted.set(folder, all.size > MANY_NAMES ? undefined : all)
+  return !moved || !to.folder.isWithin(moved)
 }

@@ -104,6 +104,7 @@ export const deleteWorkspace = route({
   fails: [...MANAGED_FAILS, 'workspace_not_found'],
   handle: async ({ caller, params: { id } }, services) => {
     const { workspace, persisted } = await services.workspaceRegistry.remove(id)
+    services.fileIndexes.drop(id)
     await services.audit.record(id, caller.actor, [noteOf('delete', workspace)])
     const list = listFor(caller, services, persisted)
     return { ok: true as const, deleted: true as const, ...list, items: list.workspaces }

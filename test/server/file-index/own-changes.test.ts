@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { temporaryName } from '../../../src/server/files/temporary-name.ts'
 import { openIndex } from './support.ts'
 
 describe('a change made through the server', () => {
@@ -52,10 +53,12 @@ describe('a change made through the server', () => {
 
     const first = at.page({ includeDirs: false })
     const paths: string[] = []
-    // In folders that the first look has not reached, or is just at: synchronously, in between its steps.
+    // In folders that the first look has not reached, or is just at, or has left.
     for (let n = 0; n < 50; n += 1) {
       const path = `deep/${n % 10}/later-${n}`
-      await writeFile(at.at(path), path)
+      const unfinished = at.at(`deep/${temporaryName()}`)
+      await writeFile(unfinished, path)
+      await rename(unfinished, at.at(path))
       at.index.noteChange({ type: 'write', path })
       paths.push(path)
       await rm(at.at(`deep/${n % 10}/${n}`))
