@@ -90,8 +90,10 @@ async function waitForClaim(
   { id }: Pick<OpenedPairing, 'id'>,
   { signal, exitCode }: Interruptions,
 ): Promise<PairingInfo> {
+  const find = async (): Promise<PairingInfo | undefined> =>
+    (await client.listPairings()).find(pairing => pairing.id === id)
   while (!signal.aborted) {
-    const pairing = (await client.listPairings()).find(candidate => candidate.id === id)
+    const pairing = await find()
     if (pairing?.status === 'claimed') return pairing
     if (!pairing)
       throw new OpenworkError('pairing_not_found', 'The code was not used in time, or was cancelled', {
@@ -99,6 +101,13 @@ async function waitForClaim(
       })
     await delay(ASK_EVERY_MS, undefined, { signal }).catch(() => {}) // a signal: the loop ends
   }
-  await client.cancelPairing(id)
-  throw new OpenworkError('interrupted', 'The code was cancelled', { exitCode: exitCode() })
+  const interrupted = new OpenworkError('interrupted', 'The code was cancelled', { exitCode: exitCode() })
+  try {
+    await client.cancelPairing(id)
+  } catch (error) {
+    if (!(error instanceof OpenworkError && error.code === 'pairing_not_found')) throw error
+    const pairing = await find()
+    if (pairing?.status === 'claimed') return pairing // a device was quicker: whoever leaves has to know of it
+  }
+  throw interrupted
 }

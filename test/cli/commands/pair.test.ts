@@ -83,6 +83,16 @@ test('Ctrl+C cancels the code that was waited for', async () => {
   expect((await server.json('/pairings', { headers: asHost })).body).toEqual({ items: [] })
 })
 
+test('whoever leaves when the code has just been used is told of the device', async () => {
+  await using server = await startServer()
+  await using waiting = await startWaiting(server)
+  const claim = await server.post('/pairings/claim', {}, { code: waiting.code })
+  const { id } = issuedToken.parse(await claim.json())
+  waiting.child.kill('SIGINT')
+  expect(await waiting.child.exited).toBe(0)
+  expect(await waiting.stdout()).toBe(`Paired: a device without a name (collaborator, token ${id})\n`)
+})
+
 test('pair --wait fails when the code is cancelled elsewhere', async () => {
   await using server = await startServer()
   await using waiting = await startWaiting(server)
