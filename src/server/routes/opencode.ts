@@ -9,7 +9,6 @@ const accessByMethod = ({ request: { method } }: AccessQuestion): Access =>
   method === 'GET' || method === 'HEAD' ? { auth: 'client' } : { auth: 'client', scope: 'collaborator', writes: true }
 
 const FAILS = [
-  'workspace_not_found',
   'workspace_unauthorized',
   'forbidden', // what shows credentials, and answers to permission questions
   'opencode_unconfigured',
@@ -37,7 +36,7 @@ const mountedOpencode = (prefix: '/w' | '/workspace'): ServerStreamRoute => ({
   path: `${prefix}/:id/opencode/*`,
   summary: 'opencode of one workspace',
   access: accessByMethod,
-  fails: FAILS,
+  fails: [...FAILS, 'workspace_not_found'],
   async handle({ params: { id = '' }, caller, exchange }, { workspaces, opencode }) {
     const workspace = workspaces.require(id)
     return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 3), mounted: true })
