@@ -224,12 +224,10 @@ describe('the stream', () => {
 
     await using other = await startCatalog()
     const left = other.stream()
-    const poll = other.events('?since=0&wait=25')
     await left.until(isReady)
     await other.server.stop()
     await left.until(() => false)
     expect(left.isEnded).toBe(true)
-    expect((await poll).items).toEqual([])
   })
 
   test('gives a thousand clients every change once', async () => {

@@ -86,6 +86,15 @@ describe('a change made through the server', () => {
   })
 })
 
+test('whoever waits for an event is let go when the index is closed', async () => {
+  await using at = await openIndex()
+  await at.paths()
+  const waiting = at.index.behind(0, new AbortController().signal)
+  at.index.close()
+  await waiting
+  expect(at.index.isClosed).toBe(true)
+})
+
 /** Resolves when the watch has told of everything up to now: what is written last shows last. */
 async function seenByTheWatch(at: Awaited<ReturnType<typeof openIndex>>): Promise<void> {
   await at.write('from-outside')
