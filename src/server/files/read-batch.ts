@@ -5,16 +5,17 @@ import { failedItem, type ItemFailure } from './item-failure.ts'
 import { requireFileSize } from './limits.ts'
 import { readFile } from './read-file.ts'
 import { revisionOf, wholeMs } from './revision.ts'
-import { findRelativePath } from './safe-path.ts'
+import { findRelativePath, findRoot } from './safe-path.ts'
 import { slicesOf } from './slices.ts'
 
 type Item = ReadItem | (ItemFailure & { path: string })
 
 /**
  * Files of a workspace, in the order asked for; those that no longer fit into the answer fail with `batch_too_large`.
- * Throws `invalid_path` when any path is refused.
+ * Throws `invalid_path` when any path is refused, or `workspace_not_a_folder`.
  */
-export async function readBatch(root: string, inputs: readonly string[]): Promise<Item[]> {
+export async function readBatch(folder: string, inputs: readonly string[]): Promise<Item[]> {
+  const root = await findRoot(folder)
   const paths = await Promise.all(inputs.map(input => findRelativePath(root, input)))
   let leftBytes = MAX_BATCH_BYTES
   const items: Item[] = []
