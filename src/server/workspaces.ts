@@ -14,14 +14,10 @@ export type OpencodeDefaults = {
   password: string | undefined
 }
 
-/** How long a workspace that was found inside the authorized roots is not looked at again. */
-const TRUST_MS = 1_000
-
 /** The workspaces this server publishes. The first one is the active one: what unmounted `/opencode` reaches. */
 export class Workspaces {
   #items: readonly Workspace[]
   #authorizedRoots: readonly string[]
-  #trustedMs = new WeakMap<Workspace, number>()
 
   constructor(items: readonly Workspace[], authorizedRoots: readonly string[]) {
     this.#items = items
@@ -50,13 +46,17 @@ export class Workspaces {
   /** Throws `workspace_not_found`, or `workspace_unauthorized` for one outside the authorized roots. */
   require(id: string): Workspace {
     const found = this.find(id)
-    if (found.workspaceType === 'local' && !this.#isTrusted(found))
+    if (found.workspaceType === 'local' && !this.isAuthorized(found.path))
       throw new OpenworkError('workspace_unauthorized', `Workspace "${id}" is outside the authorized roots`)
     return found
   }
 
-  /** Whether a folder equals an authorized root or lies below one, all links followed. */
+  /**
+   * Whether a folder equals an authorized root or lies below one, all links followed as they are now: a folder may become
+   * a link at any time. Costs some 10 µs, and nothing for a folder that is itself a root.
+   */
   isAuthorized(path: string): boolean {
+    if (this.#authorizedRoots.includes(path)) return true
     const folder = realPathOf(path)
     return this.#authorizedRoots.some(root => isWithin(realPathOf(root), folder))
   }
@@ -72,17 +72,6 @@ export class Workspaces {
   replace(items: readonly Workspace[], authorizedRoots: readonly string[]): void {
     this.#items = items
     this.#authorizedRoots = authorizedRoots
-    this.#trustedMs = new WeakMap()
-  }
-
-  /** Its folder may become a link at any time; looking at each request would cost each of them. */
-  #isTrusted(workspace: Workspace): boolean {
-    const nowMs = performance.now()
-    const trustedMs = this.#trustedMs.get(workspace)
-    if (trustedMs !== undefined && nowMs - trustedMs < TRUST_MS) return true
-    if (!this.isAuthorized(workspace.path)) return false
-    this.#trustedMs.set(workspace, nowMs)
-    return true
   }
 }
 

@@ -267,10 +267,9 @@ test('a workspace is authorized by where it really is', async () => {
   expect(await answerOf('roots/inside/new')).toEqual([200, true])
   for (const id of ['roots/escape', 'rootsy']) expect(await answerOf(id)).toEqual([403, 'workspace_unauthorized'])
 
-  // A folder that becomes a link out of the roots while the server runs is refused before long.
+  // A folder that becomes a link out of the roots while the server runs is refused at once.
   await rename(join(roots, 'inside'), join(roots, 'moved'))
   await symlink(outside, join(roots, 'inside'))
-  while ((await answerOf('link/inside'))[0] === 200) await Bun.sleep(20)
   expect(await answerOf('link/inside')).toEqual([403, 'workspace_unauthorized'])
   expect((await remove(server, 'rootsy')).status).toBe(200)
   await rm(join(roots, 'inside'))
