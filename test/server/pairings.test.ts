@@ -102,6 +102,15 @@ test('guessing codes is slowed down, and does not stand in the way of tokens', a
   expect((await server.call('/whoami', { headers: asClient })).status).toBe(200)
 })
 
+test('a claim whose token cannot be kept is a failure with a code', async () => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'tokens.json')) // a folder where the file should be
+  await using server = await startServer({ folder: folder.path })
+  const { code } = await open(server)
+  expect(await refusal(await claim(server, { code }))).toEqual([500, 'token_store_unusable'])
+  expect(await listed(server)).toMatchObject([{ status: 'open' }])
+})
+
 test('only the host opens, lists and cancels pairings, in read-only mode too', async () => {
   await using server = await startServer({ flags: ['--read-only'] })
   const collaborator = await server.tokenOf('collaborator')
@@ -125,6 +134,14 @@ test('requests that are not a pairing are refused with a reason', async () => {
   expect(await post({ tokenExpiresInSeconds: 0 })).toEqual([400, 'invalid_payload'])
   expect(await refusal(await claim(server, {}))).toEqual([400, 'invalid_payload'])
   expect(await refusal(await claim(server, { code: 'x'.repeat(65) }))).toEqual([400, 'invalid_payload'])
+  for (const path of ['/pairings', '/pairings/claim']) {
+    expect(await refusal(await server.call(path, { method: 'POST', headers: asHost, body: '{' }))).toEqual([
+      400,
+      'invalid_json',
+    ])
+    const huge = await server.post(path, asHost, { code: 'x'.repeat(1_100_000) })
+    expect(await refusal(huge)).toEqual([413, 'body_too_large'])
+  }
 })
 
 test('there is an end to the number of open pairings', async () => {

@@ -1,11 +1,12 @@
 import { expect, setSystemTime, test } from 'bun:test'
 import { mkdir, readdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openedPairing } from '../../src/api/pairings.ts'
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
 import { Log } from '../../src/shared/log.ts'
 import { Redactor } from '../../src/shared/redact.ts'
-import { asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
+import { asClient, asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
 
 function listeningLog(): { log: Log; lines: string[] } {
   const lines: string[] = []
@@ -159,16 +160,43 @@ testInProcess('there is an end to the number of tokens', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'tokens.json')
   await writeFile(path, JSON.stringify({ tokens: Array.from({ length: 1000 }, (_, n) => record(`n${n}`)) }))
-  const store = await TokenStore.open(path, listeningLog().log)
-  await expect(store.issue({ scope: 'viewer' })).rejects.toMatchObject({ code: 'token_limit_reached' })
+  await using server = await startServer({ folder: folder.path })
+  const refused = { code: 'token_limit_reached' }
+  const token = await server.post('/tokens', asHost, { scope: 'viewer' })
+  expect([token.status, await token.json()]).toMatchObject([409, refused])
+  const { code } = openedPairing.parse(await (await server.post('/pairings', asHost, {})).json())
+  const claim = await server.post('/pairings/claim', {}, { code })
+  expect([claim.status, await claim.json()]).toMatchObject([409, refused])
 })
 
 test('a store that cannot be written is a failure with a code, not a crash', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'tokens.json')) // a folder where the file should be
   await using server = await startServer({ folder: folder.path })
-  const response = await server.post('/tokens', asHost, { scope: 'viewer' })
-  expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([500, 'token_store_unusable'])
+  for (const [method, path] of [
+    ['POST', '/tokens'],
+    ['DELETE', '/tokens/some'],
+    ['POST', '/tokens/some/rotate'],
+  ] as const) {
+    const body = path === '/tokens' ? { body: JSON.stringify({ scope: 'viewer' }) } : {}
+    const answer = await server.json(path, { method, headers: asHost, ...body })
+    expect(answer).toMatchObject({ status: 500, body: { code: 'token_store_unusable' } })
+  }
+})
+
+test('only the host lists and changes tokens', async () => {
+  await using server = await startServer()
+  const { id } = issuedToken.parse(await (await server.post('/tokens', asHost, { scope: 'viewer' })).json())
+  for (const headers of [{}, asClient, await server.tokenOf('collaborator')])
+    for (const [method, path] of [
+      ['GET', '/tokens'],
+      ['POST', '/tokens'],
+      ['DELETE', `/tokens/${id}`],
+      ['POST', `/tokens/${id}/rotate`],
+    ] as const) {
+      const answer = await server.json(path, { method, headers })
+      expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+    }
 })
 
 const readTokens = async (path: string): Promise<{ id: string; lastSeenAt?: number }[]> =>
