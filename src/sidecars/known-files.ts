@@ -48,7 +48,11 @@ export class KnownFiles {
       const { default: writeFileAtomic } = await import('write-file-atomic')
       await writeFileAtomic(this.#store, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 })
     } catch (error) {
-      if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(systemCode(error) ?? ''))
+      if (
+        !['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(
+          systemCode(error) ?? '',
+        )
+      )
         throw error
     }
   }

@@ -9,7 +9,7 @@ export const start = defineCommand({
     { command: 'openwork start', does: 'host the current folder' },
     {
       command: 'openwork start --workspace ~/project --approval auto',
-      does: 'let remote clients write without asking',
+      does: 'let changes by remote clients through without asking',
     },
     { command: 'openwork start --remote-access', does: 'let other machines connect' },
     { command: 'openwork start --check --check-events', does: 'start, test everything once, stop' },
