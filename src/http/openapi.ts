@@ -73,7 +73,7 @@ function operationOf<Access, Caller, Services>(
     ...fails,
     ...ALWAYS,
     ...anyPath(route.path),
-    ...(route.query ? (['invalid_payload'] as const) : []),
+    ...(route.query && mayRefuse(route.query) ? (['invalid_payload'] as const) : []),
     ...(body ? (['invalid_json', 'invalid_payload', 'body_too_large'] as const) : []),
     ...anyOrigin(route.method),
   ]
@@ -135,12 +135,20 @@ const headerParameters = ({ kind }: { kind: string }): Json[] =>
     ? [{ name: 'Last-Event-ID', in: 'header', required: false, schema: text, description: 'Where the client was' }]
     : []
 
+/** Many queries put something in place of whatever is wrong; those take nothing, blank and nonsense alike. */
+function mayRefuse(query: z.ZodType): boolean {
+  const names = Object.keys(propertiesOf(query))
+  const allOf = (text: string) => Object.fromEntries(names.map(name => [name, text]))
+  return [{}, allOf(''), allOf('nonsense')].some(value => !query.safeParse(value).success)
+}
+
+const propertiesOf = (schema: z.ZodType): Json => (schemaOf(schema, 'input') as { properties?: Json }).properties ?? {}
+
 /** The schema is asked what it cannot do without: one that puts something in place of a bad value needs none. */
 function queryParameters(query: z.ZodType | undefined): Json[] {
   if (!query) return []
   const missing = new Set(query.safeParse({}).error?.issues.map(({ path: [name] }) => name))
-  const { properties = {} } = schemaOf(query, 'input') as { properties?: Json }
-  return Object.entries(properties).map(([name, schema]) => ({
+  return Object.entries(propertiesOf(query)).map(([name, schema]) => ({
     name,
     in: 'query',
     required: missing.has(name),
