@@ -37,8 +37,8 @@ export class FileChanges {
   write(target: Target, path: string, bytes: Uint8Array, expected: Expectation): Promise<Written> {
     return this.#at(target.root, [path], async ([real]) => {
       // Nothing is created for a write that will not happen.
-      const isNew = expected.be === 'revision' && !(await this.#exists(target.root, path))
-      if (isNew) throw staleRevision(expected.revision)
+      const isGone = expected.be === 'revision' && !(await this.#exists(target.root, path))
+      if (isGone) throw staleRevision(expected.revision)
       await using place = await openCreated(target.root, path, real)
       await this.#leftovers.sweepBeside(place, Date.now())
       const { written, previous } = await writeAtomically(place, bytes, { expected, given: path })
