@@ -4,8 +4,7 @@ import { hostCheck } from '../../src/http/host-policy.ts'
 import { OpenStreams } from '../../src/http/open-streams.ts'
 import { RequestLog } from '../../src/http/request-log.ts'
 import { type AnyRoute, bytesRoutesOf, eventRoutesOf, routesOf } from '../../src/http/route.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
+import { listeningLog } from '../fixtures/listening-log.ts'
 
 type Services = { greeting: string }
 export const route = routesOf<'open', string, Services>()
@@ -21,18 +20,7 @@ export function startApp(
     admit = access => `${access} caller`,
   }: { bind?: string; keepAliveMs?: number; admit?: (access: 'open') => string } = {},
 ) {
-  const lines: string[] = []
-  const log = new Log({
-    format: 'pretty',
-    bare: true,
-    color: false,
-    runId: 'run',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'info',
-    redactor: new Redactor(),
-    write: line => lines.push(line),
-  })
+  const { log, lines } = listeningLog()
   const streams = new OpenStreams()
   const fetch = httpApp({
     routes,

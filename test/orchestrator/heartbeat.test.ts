@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { parseHeartbeat, startHeartbeat } from '../../src/orchestrator/heartbeat.ts'
 import type { HostPlan } from '../../src/orchestrator/plan.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
 import { secret } from '../../src/shared/secret.ts'
+import { listeningLog } from '../fixtures/listening-log.ts'
 
 const ASKED = {
   DEN_ACTIVITY_HEARTBEAT_ENABLED: 'yes',
@@ -35,7 +34,7 @@ describe('the heartbeat', () => {
     const options = parseHeartbeat({ ...ASKED, DEN_ACTIVITY_HEARTBEAT_URL: `${server.url}beat` })
     if (!options) throw new Error('not asked for')
 
-    const heartbeat = startHeartbeat(options, planAt(server.url), silentLog())
+    const heartbeat = startHeartbeat(options, planAt(server.url), listeningLog().log)
     const { authorization, body } = await received.promise
     heartbeat.stop()
 
@@ -58,15 +57,3 @@ const planAt = (url: string): HostPlan =>
   ({
     opencode: { baseUrl: url.replace(/\/$/, ''), username: secret('u'), password: secret('p') },
   }) as HostPlan
-
-const silentLog = (): Log =>
-  new Log({
-    format: 'pretty',
-    color: false,
-    runId: 'r',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'error',
-    redactor: new Redactor(),
-    write: () => {},
-  })

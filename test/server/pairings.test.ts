@@ -6,8 +6,7 @@ import { type OpenedPairing, openedPairing, type PairingInfo, pairingList } from
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { Pairings } from '../../src/server/pairings.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
+import { listeningLog } from '../fixtures/listening-log.ts'
 import { asClient, asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
@@ -167,17 +166,7 @@ test('a code is written down nowhere', async () => {
 
 /** Pairings on a clock of the test's, over a real token store. */
 async function pairingsIn(folder: string): Promise<{ pairings: Pairings; tokens: TokenStore }> {
-  const log = new Log({
-    format: 'pretty',
-    bare: true,
-    color: false,
-    runId: 'run',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'info',
-    redactor: new Redactor(),
-    write: () => {},
-  })
+  const { log } = listeningLog()
   const tokens = await TokenStore.open(join(folder, 'tokens.json'), log)
   return { pairings: new Pairings(tokens), tokens }
 }

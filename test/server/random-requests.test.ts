@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenApiDocument } from '../../src/http/openapi.ts'
-import { numbers, operationsOf, RandomRequests } from './random-requests.ts'
+import { seededRandom } from '../fixtures/random.ts'
+import { operationsOf, RandomRequests } from './random-requests.ts'
 import { asClient, asHost, startServer } from './start-server.ts'
 
 const REQUESTS = 10_000
@@ -22,7 +23,7 @@ async function requestsFor(server: Server): Promise<RandomRequests> {
   const viewer = await server.tokenOf('viewer')
   const credentials = [asClient, asClient, asClient, asHost, asHost, viewer, {}, { authorization: 'Bearer x' }]
   return new RandomRequests({
-    random: numbers(20_261_122),
+    random: seededRandom(20_261_122),
     workspaceId: server.workspaceId,
     sessions,
     credentials,

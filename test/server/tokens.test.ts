@@ -4,25 +4,8 @@ import { join } from 'node:path'
 import { openedPairing } from '../../src/api/pairings.ts'
 import { issuedToken, tokenList } from '../../src/api/tokens.ts'
 import { TokenStore } from '../../src/server/token-store.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
+import { listeningLog } from '../fixtures/listening-log.ts'
 import { asClient, asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
-
-function listeningLog(): { log: Log; lines: string[] } {
-  const lines: string[] = []
-  const log = new Log({
-    format: 'pretty',
-    bare: true,
-    color: false,
-    runId: 'run',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'info',
-    redactor: new Redactor(),
-    write: line => lines.push(line),
-  })
-  return { log, lines }
-}
 
 const record = (id: string, more: object = {}): object => ({
   id,

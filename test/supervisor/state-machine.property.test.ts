@@ -7,21 +7,11 @@ import {
   step,
   type TimerName,
 } from '../../src/supervisor/state-machine.ts'
+import { seededRandom } from '../fixtures/random.ts'
 import { http } from './support.ts'
 
 const SEQUENCES = 3_000
 const EVENTS = 60
-
-/** mulberry32: the same numbers for the same seed. */
-function numbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /**
  * A world that answers as the real one may: processes exit when they like, a sweep ends some time, timers fire in any
@@ -37,7 +27,7 @@ class World {
   #nowMs = 0
 
   constructor(seed: number) {
-    this.#random = numbers(seed)
+    this.#random = seededRandom(seed)
     const spec: Pick<ServiceSpec, 'ready' | 'watch' | 'restart' | 'stop'> = {
       ready: this.#pick<Probe>([http(1), { kind: 'spawned' }]),
       restart: {

@@ -1,17 +1,7 @@
 import { expect, test } from 'bun:test'
 import { FAILURES } from '../../../src/shared/errors.ts'
+import { seededRandom } from '../../fixtures/random.ts'
 import { run } from './harness.ts'
-
-/** mulberry32: the same words in every run. */
-function numbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 const WORDS = [
   ...[
@@ -45,7 +35,7 @@ const WORDS = [
 ]
 
 test('no command line makes the kit do anything but run the command or tell what is wrong', async () => {
-  const random = numbers(20_260_401)
+  const random = seededRandom(20_260_401)
   const pick = () => WORDS[Math.floor(random() * WORDS.length)] ?? ''
   const noise = () => String.fromCharCode(...Array.from({ length: 1 + random() * 6 }, () => random() * 0x250))
   const seen = new Set<string>()

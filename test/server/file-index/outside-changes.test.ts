@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, rename, rm, symlink, utimes } from 'node:fs/promises'
 import type { FileEvent } from '../../../src/api/catalog.ts'
 import type { FileIndex } from '../../../src/server/file-index/file-index.ts'
-import { openIndex, seededRandom } from './support.ts'
+import { seededRandom } from '../../fixtures/random.ts'
+import { openIndex } from './support.ts'
 
 describe('a catalog sees', () => {
   test('a file that is written, changed and deleted by others, and says so in events', async () => {

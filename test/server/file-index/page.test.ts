@@ -4,7 +4,7 @@ import { compareBytes } from '../../../src/server/file-index/byte-order.ts'
 import { EntryStat } from '../../../src/server/file-index/entry-stat.ts'
 import { Folder } from '../../../src/server/file-index/folder.ts'
 import { type PageQuery, pageOf } from '../../../src/server/file-index/page.ts'
-import { seededRandom } from './support.ts'
+import { seededRandom } from '../../fixtures/random.ts'
 
 const FOLDER = EntryStat.unknownFolder
 const FILE = fileStat()

@@ -1,22 +1,12 @@
 import { expect, test } from 'bun:test'
 import { readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { seededRandom } from '../../fixtures/random.ts'
 import { asClient, startServer } from '../start-server.ts'
 import { openSession } from './session-client.ts'
 
 const REQUESTS = 1500
 const AT_ONCE = 10
-
-/** The same numbers in every run (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 const SEGMENTS = [
   'a',
@@ -45,7 +35,7 @@ test('random requests never make the server fail, and never leave the workspace'
   await symlink('..', join(server.workspace, 'out'))
   await symlink('a', join(server.workspace, 'link'))
   const { raw } = await openSession(server)
-  const random = randomNumbers(20261122)
+  const random = seededRandom(20261122)
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
   const path = () =>
     Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(SEGMENTS)).join(pick(['/', '/', '\\', '//']))
