@@ -15,8 +15,8 @@ export function checkAnnouncedLength(request: Request, maxBytes: number): void {
 }
 
 /**
- * The request's body, parsed and validated. Throws `body_too_large`, `invalid_json` (also for an empty body), or
- * `invalid_payload` with the issues found; `codes` names another code for an issue in one field.
+ * The request's body, parsed and validated. Throws `body_too_large`, `requester_gone`, `invalid_json` (also for an empty
+ * body), or `invalid_payload` with the issues found; `codes` names another code for an issue in one field.
  */
 export async function readJsonBody<Body>(
   request: Request,
@@ -35,8 +35,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Counted while it arrives: a chunked body announces no length. */
+/** Throws `requester_gone` when it breaks off. */
 async function readText(request: Request, maxBytes: number): Promise<string> {
+  try {
+    return await readWhole(request, maxBytes)
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause.name !== 'AbortError') throw cause
+    throw new OpenworkError('requester_gone', 'The requester left before the body was whole', { cause })
+  }
+}
+
+/** Counted while it arrives: a chunked body announces no length. */
+async function readWhole(request: Request, maxBytes: number): Promise<string> {
   if (request.headers.has('content-length')) return request.text()
   const chunks: Uint8Array[] = []
   let bytes = 0
