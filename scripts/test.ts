@@ -1,7 +1,8 @@
 // npm test [-- <part of a path>…]
 //
-// Everything that must hold: static checks, the build, the tests of the sources and those of the built executable, and
-// that no process of theirs is left. With parts of paths: the build, and the test files whose path contains one.
+// Everything that must hold: static checks, the build, the tests of the sources and those of the built executable (the
+// HTTP tests of openwork-server run for both), that these called every route it describes, and that no process of theirs
+// is left. With parts of paths: the build, and the test files whose path contains one.
 // The last line holds the totals, `N passed, N failed`, whatever happens; a static check counts as one. What was skipped
 // stands above it.
 import { existsSync } from 'node:fs'
@@ -11,11 +12,16 @@ import { basename, join, resolve } from 'node:path'
 import { systemCode } from '../src/shared/errors.ts'
 import { awaitLeftovers } from './test/leftovers.ts'
 import { readReport } from './test/report.ts'
+import { describedRoutes, readCalls, routeCoverage } from './test/route-coverage.ts'
+import { EXEMPTIONS } from './test/route-exemptions.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const STEP_LIMIT_MS = 8 * 60_000
 const TEST_LIMIT_MS = 20_000
 const LEFTOVER_GRACE_MS = 5_000
+const SERVER = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork-server.exe' : 'openwork-server')
+/** What a test file calls that can run openwork-server as the built executable. */
+const RUNS_SERVER = /\b(startServer|startChanging|serverOf|EXECUTABLE)\b/
 
 const filters = process.argv.slice(2)
 const scratch = await mkdtemp(join(tmpdir(), 'ow-test-'))
@@ -31,14 +37,13 @@ try {
   const built = await check('build')
   const files = await testFiles()
   const endToEnd = files.filter(file => file.startsWith('test/e2e/'))
-  await tests(
-    'tests',
-    files.filter(file => !endToEnd.includes(file)),
-    '--parallel',
-  )
-  // One file at a time: each starts whole hosts, and some claim the default port.
-  if (built) await tests('end-to-end tests', endToEnd, '--parallel=1')
-  else if (endToEnd.length > 0) fail('end-to-end tests: not run, there is no executable')
+  const ofSources = files.filter(file => !endToEnd.includes(file))
+  await tests('tests', ofSources, { parallel: '--parallel' })
+  if (built) {
+    await serverTests(ofSources)
+    // One file at a time: each starts whole hosts, and some claim the default port.
+    await tests('end-to-end tests', endToEnd, { parallel: '--parallel=1' })
+  } else if (endToEnd.length > 0) fail('end-to-end tests: not run, there is no executable')
   await leftoverCheck()
 } catch (error) {
   console.error(error)
@@ -67,10 +72,37 @@ async function check(name: string): Promise<boolean> {
   return exitCode === 0
 }
 
-async function tests(name: string, files: string[], parallel: string): Promise<void> {
+/** The HTTP tests of openwork-server once more, for the executable, and what they have shown of its routes. */
+async function serverTests(ofSources: string[]): Promise<void> {
+  const candidates = ofSources.filter(file => file.startsWith('test/server/'))
+  const texts = await Promise.all(candidates.map(file => readFile(join(ROOT, file), 'utf8')))
+  const calls = join(scratch, 'calls.jsonl')
+  await tests(
+    'HTTP tests of the executable',
+    candidates.filter((_, index) => RUNS_SERVER.test(texts[index] ?? '')),
+    { parallel: '--parallel', env: { OPENWORK_TEST_EXECUTABLE: SERVER, OPENWORK_TEST_CALLS: calls } },
+  )
+  if (filters.length > 0 || interrupted.signal.aborted) return
+  const record = await readFile(calls, 'utf8').catch(() => '')
+  const { operations, codes, gaps } = routeCoverage(
+    await describedRoutes(SERVER, scratch),
+    readCalls(record),
+    EXEMPTIONS,
+  )
+  console.log(`── routes: ${operations} operations and ${codes} ways to fail, ${gaps.length} not wholly shown`)
+  for (const { operation, neverSucceeded, codes } of gaps)
+    fail(`${operation}: never seen: ${[...(neverSucceeded ? ['success'] : []), ...codes].join(', ')}`)
+  if (gaps.length === 0) totals.passed += 1
+}
+
+async function tests(
+  name: string,
+  files: string[],
+  { parallel, env }: { parallel: string; env?: Record<string, string> },
+): Promise<void> {
   if (files.length === 0) return
   const outfile = join(scratch, `${name}.xml`)
-  const exitCode = await step(name, [
+  const command = [
     process.execPath,
     'test',
     parallel,
@@ -78,7 +110,8 @@ async function tests(name: string, files: string[], parallel: string): Promise<v
     '--reporter=junit',
     `--reporter-outfile=${outfile}`,
     ...files.map(file => `./${file}`),
-  ])
+  ] as const
+  const exitCode = await step(name, [...command], env)
   const report = readReport(await readFile(outfile, 'utf8').catch(() => undefined), { files, exitCode })
   totals.passed += report.passed
   totals.failed += report.failed
@@ -111,13 +144,17 @@ function fail(what: string): void {
 }
 
 /** The exit code, `null` when a signal ended it: ours after the time limit, for one. */
-async function step(name: string, [program, ...args]: [string, ...string[]]): Promise<number | null> {
+async function step(
+  name: string,
+  [program, ...args]: [string, ...string[]],
+  env: Record<string, string> = {},
+): Promise<number | null> {
   if (interrupted.signal.aborted) return null
   console.log(`\n── ${name}`)
   const startedAt = performance.now()
   const child = Bun.spawn([Bun.which(program) ?? program, ...args], {
     cwd: ROOT,
-    env: environment(),
+    env: { ...environment(), ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
     signal: interrupted.signal,
     timeout: STEP_LIMIT_MS,
