@@ -16,4 +16,6 @@ export const EXEMPTIONS: readonly Exemption[] = [
     because: 'a session is opened only where there is a folder; a catalog of one that is gone is empty',
   },
   { code: 'conflict', operation: /\/config$/, because: 'takes an editor that is faster several times in a row' },
+  // Elsewhere there is no folder that not even root may write to.
+  ...(process.platform === 'linux' ? [] : [{ code: 'workspace_unusable', because: 'shown on Linux' }]),
 ]

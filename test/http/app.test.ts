@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { connect } from 'node:net'
 import { z } from 'zod'
 import { ok } from '../../src/http/route.ts'
 import { OpenworkError } from '../../src/shared/errors.ts'
@@ -112,6 +113,19 @@ test('a handler is told when whoever asked has left', async () => {
   expect(await left.promise).toBe('left')
   expect(await answer).toBe('AbortError')
 })
+
+for (const length of ['Content-Length: 9', 'Transfer-Encoding: chunked'])
+  test(`a body that breaks off is no bug of ours (${length})`, async () => {
+    await using app = startApp([
+      route({ ...base, method: 'POST', body: z.object({}), handle: () => ({ left: false }) }),
+    ])
+    const socket = connect(app.port, '127.0.0.1')
+    socket.end(
+      `POST /things/1/2 HTTP/1.1\r\nHost: 127.0.0.1\r\n${length}\r\n\r\n${length.endsWith('9') ? '{' : '1\r\n{\r\n'}`,
+    )
+    while (app.lines.length === 0) await Bun.sleep(1)
+    expect(app.lines).toEqual([expect.stringContaining('POST /things/1/2 499')])
+  })
 
 test('a route may take larger bodies than usual, and no larger ones', async () => {
   const handle = ({ body }: { body: { text: string } }) => ({ length: body.text.length })
