@@ -1,4 +1,4 @@
-// npm run soak [-- --minutes <n>]: what only time shows of event streams, against a server of its own (10 minutes).
+// npm run soak [-- --minutes <n>]: what only time shows of event streams, against the built server (10 minutes).
 //
 // A stream that nothing is sent on for the whole time still delivers; clients that are cut off 1,000 times miss nothing
 // and get nothing twice; the server's memory does not grow. Prints what it saw, and exits 1 when one of them fails.
@@ -135,9 +135,9 @@ async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer
 async function startServer() {
   const workspaces = [join(folder, 'quiet'), join(folder, 'busy')]
   for (const path of workspaces) await mkdir(path)
-  const program = join(import.meta.dir, '..', 'src', 'bin', 'openwork.ts')
+  const program = join(import.meta.dir, '..', 'dist', 'bin', 'openwork-server')
   const flags = ['--port', '0', '--no-log-requests', ...workspaces.flatMap(path => ['--workspace', path])]
-  const child = Bun.spawn([process.execPath, program, 'openwork-server', ...flags], {
+  const child = Bun.spawn([program, ...flags], {
     cwd: folder,
     env: {
       PATH: process.env.PATH ?? '',

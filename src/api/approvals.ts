@@ -29,9 +29,18 @@ export type ApprovalRequest = z.infer<typeof approvalRequest>
 /** Oldest first. */
 export const approvalList = z.object({ items: z.array(approvalRequest) })
 
+/** The same from a server of any age, which may say less of a request, and more. */
+export const receivedApprovalList = z.looseObject({
+  items: z.array(z.looseObject({ ...approvalRequest.shape, expiresAt: z.number().optional() })),
+})
+
+export type ReceivedApproval = z.infer<typeof receivedApprovalList>['items'][number]
+
 /** Anything but `allow` denies: a slip must not let a change through. */
 export const approvalReply = z.object({ reply: z.enum(['allow', 'deny']).catch('deny') })
 export const approvalReplied = z.object({ ok: z.literal(true), allowed: z.boolean() })
+/** The same from a server of any age. */
+export const receivedApprovalReplied = z.looseObject(approvalReplied.shape)
 export type ApprovalReplied = z.infer<typeof approvalReplied>
 
 /** What became of a request; `gone`: whoever asked has left, and the change will not be made. */

@@ -26,11 +26,29 @@ export const capabilities = z.object({
   reload: z.object({ events: z.literal(true), stream: z.literal(true), engine: z.literal(true) }).optional(),
   /** Whether somebody supervises this server who can be asked for versions and upgrades. */
   runtime: z.object({ available: z.boolean() }).optional(),
-  approvals: approvalPolicy,
+  /** `stream`: `GET /approvals/events`. */
+  approvals: approvalPolicy.extend({ stream: z.literal(true).optional() }),
+  /** File sessions, and what goes beyond the published protocol. */
+  files: z
+    .object({
+      sessions: z.literal(true),
+      stat: z.literal(true),
+      raw: z.literal(true),
+      events: z.object({ epoch: z.literal(true), wait: z.literal(true), stream: z.literal(true) }),
+    })
+    .optional(),
+  /** `GET /openapi.json`. */
+  openapi: z.literal(true).optional(),
   sandbox: z.object({ enabled: z.boolean(), backend: z.enum(['none', 'docker', 'container']) }),
   ui: z.object({ toy: z.boolean() }),
   /** `pairing`: devices get tokens by one-time codes. */
-  tokens: z.object({ scoped: z.literal(true), scopes: z.array(scope), pairing: z.literal(true).optional() }),
+  tokens: z.object({
+    scoped: z.literal(true),
+    scopes: z.array(scope),
+    pairing: z.literal(true).optional(),
+    expiry: z.literal(true).optional(),
+    rotation: z.literal(true).optional(),
+  }),
   /** `opencodeWrite` is false in read-only mode, where the proxy forwards only GET and HEAD. */
   proxy: z.object({ opencode: z.boolean(), opencodeWrite: z.boolean(), opencodeRouter: z.boolean() }),
   toolProviders: z.object({

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import {
   type ApprovalReplied,
-  type ApprovalRequest,
   approvalEvents,
-  approvalList,
-  approvalReplied,
+  type ReceivedApproval,
+  receivedApprovalList,
+  receivedApprovalReplied,
 } from './approvals.ts'
 import { type ReceivedEvent, receiveEvents } from './event-source.ts'
 import { type Health, health } from './health.ts'
@@ -45,7 +45,7 @@ export type OpenworkClient = {
   /** Needs no credential but the code. */
   claimPairing(claim: PairingClaim): Promise<IssuedToken>
   /** What waits, oldest first. */
-  listApprovals(): Promise<ApprovalRequest[]>
+  listApprovals(): Promise<ReceivedApproval[]>
   replyApproval(id: string, reply: 'allow' | 'deny'): Promise<ApprovalReplied>
   /** What waits, then what is added and resolved, until `signal` is aborted; a server that ends is `server_unreachable`. */
   watchApprovals(signal: AbortSignal): AsyncGenerator<ReceivedEvent<typeof approvalEvents>>
@@ -74,8 +74,9 @@ export function openworkClient(options: OpenworkClientOptions): OpenworkClient {
       await call('DELETE', `/pairings/${encodeURIComponent(id)}`, pairingCancelled)
     },
     claimPairing: body => call('POST', '/pairings/claim', issuedToken, body),
-    listApprovals: async () => (await call('GET', '/approvals', approvalList)).items,
-    replyApproval: (id, reply) => call('POST', `/approvals/${encodeURIComponent(id)}`, approvalReplied, { reply }),
+    listApprovals: async () => (await call('GET', '/approvals', receivedApprovalList)).items,
+    replyApproval: (id, reply) =>
+      call('POST', `/approvals/${encodeURIComponent(id)}`, receivedApprovalReplied, { reply }),
     watchApprovals: signal => receiveEvents(options, '/approvals/events', approvalEvents, signal),
   }
 }

@@ -126,8 +126,9 @@ function answerJson<Access, Caller, Services>(
   { exchange, params, query, caller }: Admitted<Caller>,
   { services }: AppOptions<Access, Caller, Services>,
 ): Eventual<Response> {
-  const { body: schema, bodyCodes: codes, maxBodyBytes: maxBytes } = route
-  const body = schema && readJsonBody(exchange.request, schema, { codes, ...(maxBytes && { maxBytes }) })
+  const { body: schema, bodyCodes: codes, maxBodyBytes: maxBytes, bodyOptional } = route
+  const body =
+    schema && readJsonBody(exchange.request, schema, { codes, isOptional: bodyOptional, ...(maxBytes && { maxBytes }) })
   const result = eventually(body, body =>
     route.handle(
       {
@@ -144,7 +145,15 @@ function answerJson<Access, Caller, Services>(
       services,
     ),
   )
-  return eventually(result, result => Response.json(result, { status: route.reply.status }))
+  return eventually(result, result => jsonResponse(exchange, result, route.reply.status))
+}
+
+/** HEAD is answered with the length that GET would have: hono takes the body away, and with it Bun's own count. */
+function jsonResponse({ request }: Exchange, result: unknown, status: number): Response {
+  const response = Response.json(result, { status })
+  if (request.method === 'HEAD')
+    response.headers.set('content-length', String(Buffer.byteLength(JSON.stringify(result))))
+  return response
 }
 
 async function answerEvents<Access, Caller, Services>(

@@ -2,7 +2,7 @@ import { OpenworkError } from '../shared/errors.ts'
 import type { Exchange } from './exchange.ts'
 
 const ALLOWED_HEADERS =
-  'Authorization, Content-Type, X-OpenWork-Host-Token, X-OpenWork-Client-Id, X-OpenCode-Directory, Last-Event-ID'
+  'Authorization, Content-Type, X-OpenWork-Host-Token, X-OpenWork-Client-Id, X-OpenCode-Directory, Last-Event-ID, Range, If-Range, If-None-Match'
 const ALLOWED_METHODS = 'GET,POST,PUT,PATCH,DELETE,OPTIONS'
 const EXPOSED_HEADERS = 'Content-Disposition, Content-Range, ETag, Retry-After'
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

@@ -14,7 +14,7 @@ export function failureBodyOf(error: unknown): FailureBody {
 /** An answer for something thrown; the caller logs bugs. */
 export function failureResponse(error: unknown): Response {
   if (!(error instanceof OpenworkError)) return Response.json(failureBodyOf(error), { status: 500 })
-  const retryAfterMs = error.details?.retryAfterMs
+  const retryAfterMs = error.details && 'retryAfterMs' in error.details ? error.details.retryAfterMs : undefined
   const headers = typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}
   return Response.json(failureBodyOf(error), { status: error.status, headers })
 }

@@ -14,17 +14,25 @@ export function checkAnnouncedLength(request: Request, maxBytes: number): void {
   if (announced !== null && Number(announced) > maxBytes) throw tooLarge(maxBytes)
 }
 
+type JsonBodyOptions = {
+  codes?: Readonly<Record<string, FailureCode>>
+  /** An empty body is as good as `{}`. */
+  isOptional?: boolean
+  maxBytes?: number
+}
+
 /**
  * The request's body, parsed and validated. Throws `body_too_large`, `requester_gone`, `invalid_json` (also for an empty
- * body), or `invalid_payload` with the issues found; `codes` names another code for an issue in one field.
+ * body, unless that is as good as `{}`), or `invalid_payload` with the issues found; `codes` names another code for an issue in one field.
  */
 export async function readJsonBody<Body>(
   request: Request,
   schema: z.ZodType<Body>,
-  { codes, maxBytes = MAX_JSON_BYTES }: { codes?: Readonly<Record<string, FailureCode>>; maxBytes?: number } = {},
+  { codes, isOptional = false, maxBytes = MAX_JSON_BYTES }: JsonBodyOptions = {},
 ): Promise<Body> {
   checkAnnouncedLength(request, maxBytes)
-  return validate(parseJson(await readText(request, maxBytes)), schema, codes)
+  const text = await readText(request, maxBytes)
+  return validate(text === '' && isOptional ? {} : parseJson(text), schema, codes)
 }
 
 function parseJson(text: string): unknown {

@@ -63,6 +63,8 @@ export type Route<Access, Caller, Services> = Endpoint<Access> & {
   readonly body: z.ZodType | undefined
   /** Another code than `invalid_payload` for an issue in this field of the body. */
   readonly bodyCodes: Readonly<Record<string, FailureCode>>
+  /** An empty body counts as `{}`. */
+  readonly bodyOptional: boolean
   readonly maxBodyBytes: number | undefined
   readonly reply: Reply<unknown>
   handle(call: Call<Caller>, services: Services): unknown
@@ -139,6 +141,7 @@ type RouteSpec<Access, Caller, Services, Path extends string, Query, Body, Resul
   method: Route<Access, Caller, Services>['method']
   body?: z.ZodType<Body>
   bodyCodes?: Readonly<Record<string, FailureCode>>
+  bodyOptional?: true
   /** Default 1 MiB. */
   maxBodyBytes?: number
   reply: Reply<Result>
@@ -156,6 +159,7 @@ export const routesOf =
     query: spec.query,
     body: spec.body,
     bodyCodes: spec.bodyCodes ?? {},
+    bodyOptional: spec.bodyOptional ?? false,
     maxBodyBytes: spec.maxBodyBytes,
     // The router only calls this with the params of `path`, and what passed `query` and `body`.
     handle: (call, services) => spec.handle(call as Call<Caller, ParamNames<Path>, Query, Body>, services),

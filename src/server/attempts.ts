@@ -37,7 +37,7 @@ export class Attempts {
     const failures = this.#failures.get(address)
     if (!failures || nowMs >= failures.untilMs || this.#successes.get(credential)?.addresses.has(address)) return
     throw new OpenworkError('too_many_attempts', 'Too many wrong credentials from this address', {
-      details: { retryAfterMs: failures.untilMs - nowMs },
+      details: { retryAfterMs: Math.ceil(failures.untilMs - nowMs) },
     })
   }
 

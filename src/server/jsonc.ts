@@ -5,8 +5,8 @@ import { OpenworkError } from '../shared/errors.ts'
 export type JsoncObject = Readonly<Record<string, unknown>>
 
 /**
- * The object in a text; blank text is an empty one. Throws `invalid_jsonc` (details `file`, `issues` with `code`,
- * `offset`, `length`) that names the place.
+ * The object in a text; blank text is an empty one. Throws `invalid_jsonc` (details: a list of `code`, `offset`,
+ * `length`) that names the place.
  */
 export async function parseJsonc(file: string, text: string): Promise<JsoncObject> {
   const { parse, printParseErrorCode } = await import('jsonc-parser')
@@ -16,11 +16,11 @@ export async function parseJsonc(file: string, text: string): Promise<JsoncObjec
   const [first] = issues
   if (first)
     throw new OpenworkError('invalid_jsonc', `${file}:${placeOf(text, first.offset)}: not JSON: ${first.code}`, {
-      details: { file, issues },
+      details: issues,
     })
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new OpenworkError('invalid_jsonc', `${file} does not hold an object`, { details: { file, issues } })
+    throw new OpenworkError('invalid_jsonc', `${file} does not hold an object`, { details: issues })
   return { ...value }
 }
 
@@ -166,6 +166,6 @@ function withinStack(file: string, parse: () => unknown): unknown {
     return parse()
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
-    throw new OpenworkError('invalid_jsonc', `${file} is nested too deeply`, { cause, details: { file, issues: [] } })
+    throw new OpenworkError('invalid_jsonc', `${file} is nested too deeply`, { cause, details: [] })
   }
 }

@@ -57,6 +57,6 @@ function decodeUtf8(relative: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw new OpenworkError('invalid_jsonc', `${relative} is not UTF-8`, { cause, details: { file: relative } })
+    throw new OpenworkError('invalid_jsonc', `${relative} is not UTF-8`, { cause, details: [] })
   }
 }

@@ -113,6 +113,9 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
+/** Facts about a failure; a list where the wire format has one. */
+export type FailureDetails = Readonly<Record<string, unknown>> | readonly unknown[]
+
 export class OpenworkError extends Error {
   override readonly name = 'OpenworkError'
   readonly code: FailureCode
@@ -123,7 +126,7 @@ export class OpenworkError extends Error {
   /** What to do next, in one sentence; a command where there is one. */
   readonly hint: string | undefined
   /** Structured facts for machines: an HTTP body's `details`, a log record's attributes. */
-  readonly details: Readonly<Record<string, unknown>> | undefined
+  readonly details: FailureDetails | undefined
 
   constructor(
     code: FailureCode,
@@ -131,7 +134,7 @@ export class OpenworkError extends Error {
     options: {
       hint?: string
       cause?: unknown
-      details?: Record<string, unknown>
+      details?: FailureDetails | undefined
       exitCode?: number
       status?: number
     } = {},

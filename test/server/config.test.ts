@@ -173,7 +173,7 @@ test('what cannot be done is refused before anybody is asked', async () => {
     {
       code: 'invalid_jsonc',
       message: 'opencode.json:1:7: not JSON: ValueExpected',
-      details: { file: 'opencode.json', issues: [{ code: 'ValueExpected', offset: 6, length: 1 }] },
+      details: [{ code: 'ValueExpected', offset: 6, length: 1 }],
     },
   ])
   await mkdir(join(server.workspace, '.opencode'))

@@ -99,7 +99,7 @@ test('a broken file is named with its place', async () => {
   expect(await failure).toMatchObject({
     code: 'invalid_jsonc',
     message: 'opencode.json:3:1: not JSON: ValueExpected',
-    details: { file: 'opencode.json', issues: [{ code: 'ValueExpected', offset: 14, length: 1 }] },
+    details: [{ code: 'ValueExpected', offset: 14, length: 1 }],
   })
   const deep = `{"a":${'['.repeat(200_000)}`
   for (const text of [deep, '[]', '"text"', 'null', '{"a":1} x'])

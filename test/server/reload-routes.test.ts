@@ -82,6 +82,25 @@ test('a changed file is told to those who listen and to those who ask', async ()
   expect(await stranger.next()).toMatchObject({ event: 'reset', data: { cursor: 1 } })
 })
 
+test('who is cut off before anything happened is given what happens meanwhile', async () => {
+  await using server = await startServer()
+  const path = `/workspace/${server.workspaceId}/events`
+  let place: string | undefined
+  {
+    await using stream = await listen(server, `${path}/stream`)
+    place = (await stream.next()).id
+  }
+  await using other = await listen(server, `${path}/stream`)
+  await other.next()
+  await addCommand(server, 'meanwhile')
+  const { data } = await other.next()
+
+  await using back = await listen(server, `${path}/stream`, { 'last-event-id': place ?? '' })
+  const opening = await back.next()
+  expect(opening).toMatchObject({ id: place, event: 'cursor' }) // cut off right here, it would ask from the same place
+  expect((await back.next()).data).toEqual(data)
+})
+
 test('events are for clients of a workspace that is there', async () => {
   await using server = await startServer()
   for (const tail of ['events', 'events/stream']) {

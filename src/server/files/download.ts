@@ -58,7 +58,8 @@ async function ended(handle: FileHandle, response: Response): Promise<Response> 
 }
 
 function headersOf({ stat }: OpenedFile, path: string) {
-  const type = Bun.file(path).type
+  const known = Bun.file(path).type
+  const type = /^text\/[^;]+$/.test(known) ? `${known};charset=utf-8` : known
   const disposition = RUNS_SCRIPTS.test(type) ? 'attachment' : 'inline'
   return {
     'content-type': type,

@@ -1,4 +1,4 @@
-import { auditList, auditQuery } from '../../api/audit.ts'
+import { type AuditEntry, auditList, auditQuery } from '../../api/audit.ts'
 import { ok } from '../../http/route.ts'
 import { requireWorkspace, route } from '../services.ts'
 
@@ -10,7 +10,14 @@ export const readAudit = route({
   query: auditQuery,
   reply: ok(auditList),
   fails: ['workspace_not_found', 'workspace_unauthorized'],
-  handle: async ({ params: { id }, query }, services) => ({
-    items: await services.audit.recent(requireWorkspace(services, id), query.limit),
-  }),
+  handle: async ({ params: { id }, query, caller: { scope } }, services) => {
+    const items = await services.audit.recent(requireWorkspace(services, id), query.limit)
+    return { items: scope === 'viewer' ? items.map(withoutHash) : items }
+  },
+})
+
+/** The hash of a token that a person chose could be found by trying. */
+const withoutHash = ({ actor: { tokenHash: _hash, ...actor }, ...entry }: AuditEntry): AuditEntry => ({
+  ...entry,
+  actor,
 })

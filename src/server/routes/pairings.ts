@@ -21,6 +21,7 @@ export const openPairing = route({
   summary: 'Make a single-use code that a device exchanges for a token of its own',
   access: { auth: 'host' },
   body: pairingRequest,
+  bodyOptional: true,
   bodyCodes: { scope: 'invalid_scope' },
   reply: created(openedPairing),
   fails: ['invalid_json', 'invalid_payload', 'invalid_scope', 'pairing_limit_reached'],

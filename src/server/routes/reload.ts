@@ -50,7 +50,10 @@ async function* reloadFeed(
   const coming = reloadEvents.listen(signal)
   const place = lastEventId === undefined ? reloadEvents.cursor.cursor : reloadEvents.placeOf(lastEventId)
   const missed = place === undefined ? [] : reloadEvents.sentSince(workspaceId, place)
-  yield { event: place === undefined ? 'reset' : 'cursor', data: reloadEvents.cursor }
+  const { cursor, epoch } = reloadEvents.cursor
+  // The place, not the cursor: a client cut off before the missed ones came asks from there again.
+  const id = `${epoch}:${place ?? cursor}`
+  yield { id, event: place === undefined ? 'reset' : 'cursor', data: reloadEvents.cursor }
   yield* missed
   for await (const event of coming) if (event.data.workspaceId === workspaceId) yield event
 }

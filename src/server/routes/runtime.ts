@@ -19,6 +19,7 @@ export const upgradeRuntime = route({
   summary: 'Renew services of the host, one after the other',
   access: { auth: 'host' },
   body: upgradeRequest,
+  bodyOptional: true,
   reply: accepted(upgradeStarted),
   fails: ['invalid_json', 'invalid_payload', 'runtime_upgrade_unavailable', 'runtime_upgrade_failed'],
   handle: ({ body }, { runtime }) => runtime.upgrade(body),

@@ -25,13 +25,34 @@ test('what waits is listed as the server tells it, and answered', async () => {
   ] as const) {
     const answer = server.change('a.txt', asClient)
     const [request] = await listed(server)
-    expect(request).toMatchObject({ action: 'workspace.file.write', summary: 'Write a.txt', workspaceId: server.workspaceId })
+    expect(request).toMatchObject({
+      action: 'workspace.file.write',
+      summary: 'Write a.txt',
+      workspaceId: server.workspaceId,
+    })
     const { code, stdout } = await runCommand(['approvals', 'reply', request?.id ?? '', flag], env)
     expect([code, JSON.parse(stdout)]).toEqual([0, { ok: true, allowed: flag === '--allow' }])
     expect((await answer).status).toBe(status)
   }
   const { stdout } = await runCommand(['approvals', 'list', '--json'], env)
   expect(JSON.parse(stdout)).toEqual({ items: [] })
+})
+
+test('a server of the published protocol is understood, and printed as it answers', async () => {
+  const item = { id: 'i', workspaceId: 'w', action: 'skills.upsert', summary: 's', paths: ['/x'], createdAt: 1 }
+  const list = { items: [{ ...item, actor: { type: 'remote' } }] }
+  const replied = { ok: true, allowed: true, future: 2 }
+  using server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: ({ method }) => Response.json(method === 'GET' ? list : replied),
+  })
+  const env = { OPENWORK_URL: server.url.origin, OPENWORK_HOST_TOKEN: 'h' }
+
+  const listed = await runCommand(['approvals', 'list'], env)
+  expect([listed.code, JSON.parse(listed.stdout)]).toEqual([0, list])
+  const answered = await runCommand(['approvals', 'reply', 'i', '--allow'], env)
+  expect([answered.code, JSON.parse(answered.stdout)]).toEqual([0, replied])
 })
 
 test('an answer needs one of two flags, and an id that waits', async () => {
