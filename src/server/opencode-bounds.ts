@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises'
-import { resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import { decodePath } from '../http/exchange.ts'
 import { OpenworkError } from '../shared/errors.ts'
+import { isWithin } from './real-path.ts'
 
 /** Where opencode takes the folder to work in from, beside its header (1.18.33). */
 const DIRECTORY_PARAMS = ['directory', 'location[directory]']
@@ -14,6 +15,7 @@ const PATH_IN_ROUTE = /\/fs\/[^/]+\/(.+)$/
 export type Bounds = {
   /** The folder of the workspace; always theirs. */
   own: string | undefined
+  /** Real paths. */
   roots: readonly string[]
 }
 
@@ -40,32 +42,21 @@ export async function confine(url: URL, wished: string | null, bounds: Bounds): 
 
 async function requireFolder(folder: string, { own, roots }: Bounds): Promise<string> {
   if (folder === own) return folder
-  const real = await realPathOf(folder)
-  if (real !== undefined && (await isInside(real, roots))) return real
+  const real = await findRealPath(folder)
+  if (real !== undefined && roots.some(root => isWithin(root, real))) return real
   throw outside(folder)
 }
 
 async function requirePath(path: string, given: string, { own, roots }: Bounds): Promise<void> {
-  const all = own === undefined ? roots : [own, ...roots]
-  const real = await realPathOf(path)
+  const real = await findRealPath(path)
   // One that does not exist leads nowhere yet; its text still must not lead out.
-  const isAllowed = real === undefined ? all.some(root => isBelow(path, resolve(root))) : await isInside(real, all)
-  if (!isAllowed) throw outside(given)
+  const realOwn = own === undefined || real === undefined ? own : ((await findRealPath(own)) ?? own)
+  const all = realOwn === undefined ? roots : [realOwn, ...roots]
+  if (!all.some(root => isWithin(root, real ?? path))) throw outside(given)
 }
-
-async function isInside(real: string, roots: readonly string[]): Promise<boolean> {
-  for (const root of roots) {
-    const realRoot = await realPathOf(root)
-    if (realRoot !== undefined && isBelow(real, realRoot)) return true
-  }
-  return false
-}
-
-const isBelow = (path: string, root: string): boolean =>
-  path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
 
 /** Undefined when there is no such file or folder, or it cannot be looked at. */
-const realPathOf = (path: string): Promise<string | undefined> => realpath(path).catch(() => undefined)
+const findRealPath = (path: string): Promise<string | undefined> => realpath(path).catch(() => undefined)
 
 /** The files a request asks for, relative to the folder it works in. */
 function pathsOf(url: URL): string[] {

@@ -103,7 +103,7 @@ export class OpencodeProxy {
     if (mounted) pinDirectory(url, own)
     if (caller.scope === 'owner') return wished !== null || own === undefined ? {} : named(own)
     dropOtherWorkspace(url)
-    const folder = await confine(url, wished, { own, roots: this.#workspaces.authorizedRoots })
+    const folder = await confine(url, wished, { own, roots: this.#workspaces.realRoots })
     return folder === undefined ? {} : named(folder)
   }
 

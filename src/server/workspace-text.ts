@@ -1,6 +1,7 @@
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { writeAtomically } from './files/atomic-write.ts'
 import { openPlace } from './files/folder.ts'
+import { asFileFailure } from './files/item-failure.ts'
 import { readFile } from './files/read-file.ts'
 import { revisionOf } from './files/revision.ts'
 
@@ -31,7 +32,7 @@ export async function readText(root: string, relative: string): Promise<Workspac
 
 /**
  * Writes a text file of a workspace in one step, in place of the one that was read, or where there was none. Throws
- * `conflict` when somebody else was faster, `invalid_path`, or a system error.
+ * `conflict` when somebody else was faster, `invalid_path`, `disk_full` or `write_failed`.
  */
 export async function writeText(
   root: string,
@@ -39,11 +40,11 @@ export async function writeText(
   text: string,
   previous: WorkspaceText | undefined,
 ): Promise<void> {
-  const place = await openPlace(root, relative, { create: true })
+  const place = await asFileFailure('write_failed', openPlace(root, relative, { create: true }))
   if (!place) throw new OpenworkError('conflict', `The folder of ${relative} was taken away`)
   await using held = place
   const expected = previous ? ({ be: 'revision', revision: previous.revision } as const) : ({ be: 'nothing' } as const)
-  await writeAtomically(held, Buffer.from(text), { expected, given: relative })
+  await asFileFailure('write_failed', writeAtomically(held, Buffer.from(text), { expected, given: relative }))
 }
 
 function requireSmall(relative: string, size: number): void {

@@ -18,10 +18,12 @@ export type OpencodeDefaults = {
 export class Workspaces {
   #items: readonly Workspace[]
   #authorizedRoots: readonly string[]
+  #realRoots: readonly string[]
 
   constructor(items: readonly Workspace[], authorizedRoots: readonly string[]) {
     this.#items = items
     this.#authorizedRoots = authorizedRoots
+    this.#realRoots = authorizedRoots.map(realPathOf)
   }
 
   get all(): readonly Workspace[] {
@@ -51,14 +53,18 @@ export class Workspaces {
     return found
   }
 
+  /** Where the authorized roots really were when they were authorized: one that becomes a link authorizes nothing else. */
+  get realRoots(): readonly string[] {
+    return this.#realRoots
+  }
+
   /**
-   * Whether a folder equals an authorized root or lies below one, all links followed as they are now: a folder may become
-   * a link at any time. Costs some 10 µs, and nothing for a folder that is itself a root.
+   * Whether a folder equals an authorized root or lies below one, all links followed as they are now: a folder, a root
+   * too, may become a link at any time. Costs some 10 µs.
    */
   isAuthorized(path: string): boolean {
-    if (this.#authorizedRoots.includes(path)) return true
     const folder = realPathOf(path)
-    return this.#authorizedRoots.some(root => isWithin(realPathOf(root), folder))
+    return this.#realRoots.some(root => isWithin(root, folder))
   }
 
   /** Makes a workspace the first one, for this process only. Throws as `require`. */
@@ -71,6 +77,9 @@ export class Workspaces {
   /** From now on these are published, in this order, as far as they lie in these roots. */
   replace(items: readonly Workspace[], authorizedRoots: readonly string[]): void {
     this.#items = items
+    // Those that stay keep what they were: a change of the list is no fresh look at what became of them.
+    const before = new Map(this.#authorizedRoots.map((root, index) => [root, this.#realRoots[index]]))
+    this.#realRoots = authorizedRoots.map(root => before.get(root) ?? realPathOf(root))
     this.#authorizedRoots = authorizedRoots
   }
 }

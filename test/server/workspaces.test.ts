@@ -274,3 +274,24 @@ test('a workspace is authorized by where it really is', async () => {
   expect((await remove(server, 'rootsy')).status).toBe(200)
   await rm(join(roots, 'inside'))
 })
+
+test('a workspace whose folder becomes a link leads nowhere else, although it is a root itself', async () => {
+  await using server = await startServer()
+  const outside = join(server.folder, 'outside')
+  await mkdir(outside)
+  await writeFile(join(outside, 'secret.txt'), 'secret')
+  const session = `/workspace/${server.workspaceId}/files/sessions`
+  const opened = (await (await server.post(session, asClient, {})).json()) as { session: { id: string } }
+
+  await rename(server.workspace, `${server.workspace}-before`)
+  await symlink(outside, server.workspace)
+
+  const read = `/files/sessions/${opened.session.id}/read-batch`
+  for (const answer of [
+    await server.post(read, asClient, { paths: ['secret.txt'] }),
+    await server.post(session, asClient, {}),
+    await server.call(`/workspace/${server.workspaceId}/config`, { headers: asClient }),
+    await server.call('/opencode/session', { headers: asClient }),
+  ])
+    expect([answer.status, await codeOf(answer)]).toEqual([403, 'workspace_unauthorized'])
+})

@@ -41,7 +41,7 @@ export const patchConfig = route({
   access: { auth: 'client', scope: 'collaborator', writes: true },
   body: configPatch,
   reply: ok(configPatched),
-  fails: [...FAILS, ...CHANGE_FAILS, 'invalid_json', 'invalid_payload', 'conflict'],
+  fails: [...FAILS, ...CHANGE_FAILS, 'invalid_json', 'invalid_payload', 'conflict', 'write_failed', 'disk_full'],
   handle: async (call, services) => {
     const { projectConfigs, reloadEvents, audit } = services
     const workspace = requireWorkspace(services, call.params.id)

@@ -26,6 +26,7 @@ const activeOpencode: ServerStreamRoute = {
   async handle({ caller, exchange }, { workspaces, opencode }) {
     const workspace = workspaces.active
     if (!workspace) throw new OpenworkError('opencode_unconfigured', 'No workspace is configured')
+    workspaces.require(workspace.id)
     return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 1), mounted: false })
   },
 }

@@ -72,6 +72,7 @@ export const createWorkspace = route({
     'workspace_not_a_folder',
     'workspace_unusable',
     'disk_full',
+    'write_failed',
   ],
   handle: async ({ caller, body }, services) => {
     const { workspace, persisted } = await services.workspaceRegistry.create(body)
