@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
-import { mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { type Expectation, findEntry, renameToFree, taken, writeAtomically } from './atomic-write.ts'
 import { openPlace, type Place } from './folder.ts'
@@ -174,19 +174,32 @@ async function removeEmptyFolder(path: string): Promise<void> {
 
 async function moveEntry(entry: BigIntStats, source: Place, goal: Place, overwrite: boolean): Promise<void> {
   const there = await findEntry(goal.path)
+  const isSameFile = there !== undefined && isOneFile(entry, there)
+  const isOneEntry = isSameFile && (await areOneEntry(source, goal))
   await source.recheck()
   await goal.recheck()
   if (!there && entry.isFile()) return renameToFree(source.path, goal.path)
-  if (there && !isSameEntry(entry, source, there, goal)) {
+  if (there && !(isOneEntry && source.real !== goal.real)) {
     if (!overwrite || !there.isFile() || !entry.isFile()) throw taken()
   }
   await rename(source.path, goal.path)
+  if (!isSameFile || isOneEntry) return
+  // Of two hard links of one file, POSIX has `rename` leave both and say that all is well.
+  const left = await findEntry(source.path)
+  if (left && isOneFile(entry, left)) await unlink(source.path)
 }
 
-/** `Notes.md` to `notes.md`, where the file system takes both for one. */
-const isSameEntry = (entry: BigIntStats, source: Place, there: BigIntStats, goal: Place): boolean =>
-  entry.dev === there.dev &&
-  entry.ino === there.ino &&
-  dirname(source.real) === dirname(goal.real) &&
-  basename(source.real) !== basename(goal.real) &&
-  basename(source.real).toLowerCase() === basename(goal.real).toLowerCase()
+const isOneFile = (a: BigIntStats, b: BigIntStats): boolean => a.dev === b.dev && a.ino === b.ino
+
+/**
+ * Whether two places of one file are one entry: `Notes.md` and `notes.md`, where the file system takes both for one.
+ * Otherwise they are hard links. When in doubt they are one: taking one entry of two away loses nothing, but the only
+ * one is the file.
+ */
+async function areOneEntry(source: Place, goal: Place): Promise<boolean> {
+  if (source.real === goal.real) return true
+  const [from, to] = await Promise.all([source, goal].map(place => lstat(place.beside('.'), { bigint: true })))
+  if (from && to && !isOneFile(from, to)) return false
+  const names = new Set(await readdir(source.beside('.')))
+  return ![source, goal].every(({ real }) => names.has(basename(real)))
+}

@@ -168,6 +168,37 @@ describe('a rename', () => {
     expect((await readdir(at.root)).sort()).toEqual(['b', 'd'])
   })
 
+  test('onto another hard link of the file takes the old name away, when it may overwrite', async () => {
+    await using at = await world()
+    await mkdir(join(at.root, 'd'))
+    await writeFile(join(at.root, 'a'), 'x')
+    for (const name of ['A', 'b', 'd/c']) await link(join(at.root, 'a'), join(at.root, name))
+    const move = (from: string, to: string, overwrite: boolean) => at.changes.rename(at.target, from, to, { overwrite })
+    for (const to of ['A', 'b', 'd/c']) await expect(move('a', to, false)).rejects.toMatchObject({ code: 'conflict' })
+    expect(at.notes).toEqual([])
+    for (const [from, to] of [
+      ['a', 'A'],
+      ['A', 'b'],
+      ['b', 'd/c'],
+    ] as const)
+      await move(from, to, true)
+    expect(await readdir(at.root)).toEqual(['d'])
+    expect(await readFile(join(at.root, 'd/c'), 'utf8')).toBe('x')
+    expect(at.notes).toMatchObject([
+      { path: 'a', toPath: 'A' },
+      { path: 'A', toPath: 'b' },
+      { path: 'b', toPath: 'd/c' },
+    ])
+  })
+
+  test('onto the very same name loses nothing, with other hard links of the file too', async () => {
+    await using at = await world()
+    await writeFile(join(at.root, 'a'), 'x')
+    await link(join(at.root, 'a'), join(at.outside, 'b'))
+    await at.changes.rename(at.target, 'a', 'a', { overwrite: true })
+    expect(await readFile(join(at.root, 'a'), 'utf8')).toBe('x')
+  })
+
   test('of many files to one free name has one winner, and no content is lost', async () => {
     await using at = await world()
     for (let n = 0; n < 10; n += 1) await writeFile(join(at.root, `f${n}`), `${n}`)
