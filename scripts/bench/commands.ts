@@ -12,6 +12,7 @@ export async function measureCommands(rounds: number, world: World, host: Runnin
     () =>
       wallMs(program, args, world)
   const { opencode, openwork } = host.document
+  const session = await openFileSession(host)
   const authorization = `Basic ${btoa(`${opencode.username}:${opencode.password}`)}`
 
   const samples = await inTurns(rounds, {
@@ -19,6 +20,10 @@ export async function measureCommands(rounds: number, world: World, host: Runnin
     version: command(OPENWORK, '--version'),
     help: command(OPENWORK, '--help'),
     status: command(OPENWORK, 'status', '--json'),
+    approvals: command(OPENWORK, 'approvals', 'list', '--json'),
+    approvalsServer: () => timed(() => read(host, '/approvals')),
+    files: command(OPENWORK, 'files', 'read', session, 'opencode.json', '--json'),
+    filesServer: () => timed(() => read(host, `/files/sessions/${session}/read-batch`, { paths: ['opencode.json'] })),
     // What `status` waits for, asked by a process that already runs.
     server: () =>
       timed(async () => {
@@ -34,7 +39,13 @@ export async function measureCommands(rounds: number, world: World, host: Runnin
   })
 
   const floor = { name: 'an empty compiled program', value: median(samples.empty) }
-  const statusLimit = 6 * floor.value + median(samples.server)
+  const oneShot = (name: string, own: number[], server: number[]): Measurement => ({
+    name: `openwork ${name} (6× empty + the servers’ own time)`,
+    unit: 'ms',
+    value: median(own),
+    floor,
+    budget: { of: 'value', atMost: 6 * floor.value + median(server) },
+  })
   return [
     {
       name: 'openwork --version',
@@ -44,14 +55,38 @@ export async function measureCommands(rounds: number, world: World, host: Runnin
       budget: { of: 'ratio', atMost: 2 },
     },
     { name: 'openwork --help', unit: 'ms', value: median(samples.help), floor, budget: { of: 'ratio', atMost: 3 } },
-    {
-      name: 'openwork status (6× empty + the servers’ own time)',
-      unit: 'ms',
-      value: median(samples.status),
-      floor,
-      budget: { of: 'value', atMost: statusLimit },
-    },
+    oneShot('status', samples.status, samples.server),
+    oneShot('approvals list', samples.approvals, samples.approvalsServer),
+    oneShot('files read', samples.files, samples.filesServer),
   ]
+}
+
+/** A session of the client token, which is what the commands find for themselves. */
+async function openFileSession({ document: { openwork } }: RunningHost): Promise<string> {
+  const headers = { authorization: `Bearer ${openwork.token}`, 'content-type': 'application/json' }
+  const signal = AbortSignal.timeout(5_000)
+  const listed = await fetch(`${openwork.baseUrl}/workspaces`, { headers, signal })
+  const { activeId } = (await listed.json()) as { activeId: string }
+  const url = `${openwork.baseUrl}/workspace/${activeId}/files/sessions`
+  const opened = await fetch(url, { method: 'POST', headers, body: '{}', signal })
+  return ((await opened.json()) as { session: { id: string } }).session.id
+}
+
+/** One request with the credentials that the commands use, its answer read to the end. */
+async function read({ document: { openwork } }: RunningHost, path: string, body?: object): Promise<void> {
+  const answer = await fetch(`${openwork.baseUrl}${path}`, {
+    method: body ? 'POST' : 'GET',
+    headers: {
+      ...(body && { 'content-type': 'application/json' }),
+      ...(path === '/approvals'
+        ? { 'x-openwork-host-token': openwork.hostToken }
+        : { authorization: `Bearer ${openwork.token}` }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(5_000),
+  })
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`)
+  await answer.text()
 }
 
 /** From the spawn to the end of a command that must succeed. */
