@@ -1,13 +1,13 @@
 import type { BigIntStats } from 'node:fs'
 import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname, sep } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { type Expectation, findEntry, renameToFree, taken, writeAtomically } from './atomic-write.ts'
 import { openPlace, type Place } from './folder.ts'
 import { Leftovers, removeLeftovers } from './leftovers.ts'
 import { PathLocks } from './path-locks.ts'
 import { revisionOf, wholeMs } from './revision.ts'
-import { resolveInside } from './safe-path.ts'
+import { invalidPath, resolveInside } from './safe-path.ts'
 
 /** A change that happened, for the listing and its events; in paths without links, as listings have them. */
 export type ChangeNote =
@@ -23,6 +23,9 @@ export type Written = { bytes: number; updatedAt: number; revision: string; prev
 
 /** How often a change looks for its folders again when somebody moves them away under its hands. */
 const ATTEMPTS = 5
+
+/** What the file systems of all three systems take. */
+const MAX_NAME = 255
 
 /**
  * Changes the files of workspaces, changes of one place one after the other. Paths are those of `findRelativePath`.
@@ -40,8 +43,10 @@ export class FileChanges {
       const isGone = expected.be === 'revision' && !(await this.#exists(target.root, path))
       if (isGone) throw staleRevision(expected.revision)
       await using place = await openCreated(target.root, path, real)
-      await this.#leftovers.sweepBeside(place, Date.now())
-      const { written, previous } = await writeAtomically(place, bytes, { expected, given: path })
+      const { written, previous } = await madeFor(place, async () => {
+        await this.#leftovers.sweepBeside(place, Date.now())
+        return writeAtomically(place, bytes, { expected, given: path })
+      })
       const revision = revisionOf(written)
       target.note({ type: 'write', path: place.listed, revision })
       return {
@@ -58,7 +63,7 @@ export class FileChanges {
     return this.#at(target.root, [path], async ([real]) => {
       await using place = await openCreated(target.root, path, real)
       try {
-        await mkdir(place.path)
+        await madeFor(place, () => mkdir(place.path))
       } catch (error) {
         if (systemCode(error) !== 'EEXIST') throw error
         if ((await findEntry(place.path))?.isDirectory()) return
@@ -92,8 +97,9 @@ export class FileChanges {
     return this.#at(target.root, [from, to], async ([realFrom, realTo]) => {
       await using source = await openFound(target.root, from, realFrom)
       const entry = requireEntry(await findEntry(source.path), from)
+      if (entry.isDirectory() && realTo?.startsWith(source.real + sep)) throw intoItself()
       await using goal = await openCreated(target.root, to, realTo)
-      await moveEntry(entry, source, goal, overwrite)
+      await madeFor(goal, () => moveEntry(entry, source, goal, overwrite))
       const revision = revisionOf((await findEntry(goal.path)) ?? entry)
       target.note({ type: 'rename', path: source.listed, toPath: goal.listed, revision })
       return revision
@@ -131,9 +137,30 @@ class PlaceMoved extends Error {}
 const moved = (): OpenworkError =>
   new OpenworkError('operation_failed', 'The folders of the path do not stay where they are')
 
+/** Nothing is created for a name that no file can have. */
 async function openCreated(root: string, path: string, locked: string | undefined): Promise<Place> {
-  const place = await openPlace(root, path, { create: true })
-  return requireLocked(place, locked, path)
+  if (path.split('/').some(isTooLong)) throw invalidPath(path, 'a name in it is too long')
+  try {
+    return await requireLocked(await openPlace(root, path, { create: true }), locked, path)
+  } catch (error) {
+    throw systemCode(error) === 'ENOENT' ? new PlaceMoved() : error
+  }
+}
+
+/** Windows counts UTF-16 units, all others bytes. */
+const isTooLong = (name: string): boolean =>
+  (process.platform === 'win32' ? name.length : Buffer.byteLength(name)) > MAX_NAME
+
+/** Work at a place whose folders may just have been made: they go again when it fails. */
+async function madeFor<Result>(place: Place, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    // Another change that failed had made the folder, and took it away again.
+    const isGone = systemCode(error) === 'ENOENT' && !(await findEntry(dirname(place.real)))
+    await place.unmake()
+    throw isGone ? new PlaceMoved() : error
+  }
 }
 
 async function openFound(root: string, path: string, locked: string | undefined): Promise<Place> {
@@ -143,6 +170,7 @@ async function openFound(root: string, path: string, locked: string | undefined)
 async function requireLocked(place: Place | undefined, locked: string | undefined, path: string): Promise<Place> {
   if (!place) throw fileNotFound(path)
   if (place.real === locked) return place
+  await place.unmake()
   await place[Symbol.asyncDispose]()
   throw new PlaceMoved()
 }
@@ -154,6 +182,8 @@ function requireEntry(entry: BigIntStats | undefined, path: string): BigIntStats
 
 const fileNotFound = (path: string): OpenworkError =>
   new OpenworkError('file_not_found', `There is nothing under ${JSON.stringify(path)}`)
+
+const intoItself = (): OpenworkError => new OpenworkError('operation_failed', 'A folder cannot be moved into itself')
 
 const staleRevision = (expectedRevision: string): OpenworkError =>
   new OpenworkError('conflict', 'The file is not there any more', {

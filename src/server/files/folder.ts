@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readlink, realpath } from 'node:fs/promises'
-import { join, relative as relativePath, sep } from 'node:path'
+import { type FileHandle, lstat, mkdir, open, readlink, realpath, rmdir } from 'node:fs/promises'
+import { basename, dirname, join, relative as relativePath, sep } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import { findFolder, findRoot, invalidPath, requireInside, unusableFolder } from './safe-path.ts'
 
@@ -28,6 +28,8 @@ export type Place = {
   beside(name: string): string
   /** Throws `invalid_path` when the folder is not where it was. Nothing to do on Linux, where `path` cannot be diverted. */
   recheck(): Promise<void>
+  /** Takes the folders away that were made for it, as far as they are empty. For a change that failed; never throws. */
+  unmake(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -61,6 +63,7 @@ function placeIn(realRoot: string, folder: Folder, name: string, given: string):
     path: folder.pathOf(name),
     beside: other => folder.pathOf(other),
     recheck: () => folder.recheck(given),
+    unmake: () => folder.unmake(),
     [Symbol.asyncDispose]: () => folder.close(),
   }
 }
@@ -69,10 +72,13 @@ function placeIn(realRoot: string, folder: Folder, name: string, given: string):
 class Folder {
   readonly real: string
   readonly #handle: FileHandle | undefined
+  /** How many folders of the path, this one the last, are ours. */
+  readonly #made: number
 
-  private constructor(real: string, handle: FileHandle | undefined) {
+  private constructor(real: string, handle: FileHandle | undefined, made = 0) {
     this.real = real
     this.#handle = handle
+    this.#made = made
   }
 
   /** Follows links, and only then asks where it came out. Undefined when it is not there. */
@@ -105,13 +111,16 @@ class Folder {
     return this.#handle ? `${OPEN_FILES}/${this.#handle.fd}/${name}` : join(this.real, name)
   }
 
-  /** Makes folders one in the other, and goes into the last. Closes itself. */
+  /** Makes folders one in the other, and goes into the last. Closes itself. What was made for a failure goes again. */
   async descend(names: readonly string[], given: string): Promise<Folder> {
     let folder: Folder = this
     for (const name of names) {
       const parent = folder
       try {
         folder = await parent.#enter(name, given)
+      } catch (error) {
+        await parent.unmake()
+        throw error
       } finally {
         await parent.close()
       }
@@ -121,17 +130,27 @@ class Folder {
 
   async #enter(name: string, given: string): Promise<Folder> {
     const path = this.pathOf(name)
+    const isMade = await makeFolder(path, given)
     try {
-      await mkdir(path).catch(error => {
-        if (systemCode(error) !== 'EEXIST') throw error
-      })
       // A link put here meanwhile is not followed.
       const handle = this.#handle && (await open(path, OPEN_FOLDER | constants.O_NOFOLLOW))
-      const folder = new Folder(join(this.real, name), handle)
+      // Below one that was there all are, or somebody else makes them in this moment: those stay.
+      const folder = new Folder(join(this.real, name), handle, isMade ? this.#made + 1 : 0)
       await folder.recheck(given)
       return folder
     } catch (error) {
+      if (isMade) await rmdir(path).catch(() => {}) // as in `unmake`
       throw unusableFolder(error, given)
+    }
+  }
+
+  async unmake(): Promise<void> {
+    try {
+      if (this.#handle) return await removeUpwards(this.#handle, this.real, this.#made)
+      for (let left = this.#made, path = this.real; left > 0; left -= 1, path = dirname(path)) await rmdir(path)
+    } catch (error) {
+      // Somebody uses it by now, or has taken it away.
+      if (systemCode(error) === undefined) throw error
     }
   }
 
@@ -142,5 +161,35 @@ class Folder {
 
   async close(): Promise<void> {
     await this.#handle?.close()
+  }
+}
+
+/** False when there is something already. Throws `invalid_path`. */
+async function makeFolder(path: string, given: string): Promise<boolean> {
+  try {
+    await mkdir(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw unusableFolder(error, given)
+  }
+}
+
+/** `count` empty folders, this one the last. Goes up from what is held, where no link diverts it. */
+async function removeUpwards(lowest: FileHandle, real: string, count: number): Promise<void> {
+  let folder = lowest
+  try {
+    for (let left = count, name = real; left > 0; left -= 1, name = dirname(name)) {
+      const held = await folder.stat({ bigint: true })
+      const parent = await open(`${OPEN_FILES}/${folder.fd}/..`, OPEN_FOLDER)
+      if (folder !== lowest) await folder.close()
+      folder = parent
+      const path = `${OPEN_FILES}/${parent.fd}/${basename(name)}`
+      const found = await lstat(path, { bigint: true })
+      if (found.dev !== held.dev || found.ino !== held.ino) return // it was moved, and another has its name
+      await rmdir(path)
+    }
+  } finally {
+    if (folder !== lowest) await folder.close()
   }
 }

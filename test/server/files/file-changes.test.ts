@@ -215,7 +215,12 @@ describe('a rename', () => {
     await at.changes.rename(at.target, 'link', 'moved', { overwrite: false })
     expect(await readlink(join(at.root, 'moved'))).toBe('../outside')
     await mkdir(join(at.root, 'd'))
-    await expect(at.changes.rename(at.target, 'd', 'd/d', { overwrite: false })).rejects.toThrow('EINVAL')
+    for (const to of ['d/d', 'd/x/y'])
+      await expect(at.changes.rename(at.target, 'd', to, { overwrite: false })).rejects.toMatchObject({
+        code: 'operation_failed',
+        message: 'A folder cannot be moved into itself',
+      })
+    expect(await readdir(join(at.root, 'd'))).toEqual([])
     const gone = at.changes.rename(at.target, 'gone', 'x', { overwrite: false })
     await expect(gone).rejects.toMatchObject({ code: 'file_not_found' })
   })
@@ -248,6 +253,19 @@ describe('a delete', () => {
     await at.changes.delete(at.target, 'd', { recursive: false })
     expect(await readdir(at.root)).toEqual([])
   })
+})
+
+test('a change with a name that is too long leaves no folder behind', async () => {
+  const long = 'n'.repeat(256)
+  await using at = await world()
+  await writeFile(join(at.root, 'f'), 'x')
+  for (const path of [`new/${long}`, `new/${long}/f`, `new/${'ü'.repeat(128)}`]) {
+    const refused = { code: 'invalid_path' }
+    await expect(at.changes.write(at.target, path, bytesOf('x'), ANYTHING)).rejects.toMatchObject(refused)
+    await expect(at.changes.mkdir(at.target, path)).rejects.toMatchObject(refused)
+    await expect(at.changes.rename(at.target, 'f', path, { overwrite: false })).rejects.toMatchObject(refused)
+  }
+  expect(await readdir(at.root)).toEqual(['f'])
 })
 
 test('a folder is made once, with its parents; a file in its place is a conflict', async () => {
