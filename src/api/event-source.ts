@@ -1,7 +1,14 @@
 import type { z } from 'zod'
 import { OpenworkError } from '../shared/errors.ts'
 import { failureBody } from './failure.ts'
-import { type OpenworkClientOptions, parseOrUndefined, refusal, requestInit, unreachable } from './request.ts'
+import {
+  type OpenworkClientOptions,
+  parseOrUndefined,
+  readAnswer,
+  refusal,
+  requestInit,
+  unreachable,
+} from './request.ts'
 
 /** Our servers send something every 15 s; one that is silent for three times that is gone. */
 const MAX_SILENCE_MS = 45_000
@@ -36,7 +43,7 @@ export async function* receiveEvents<Kinds extends Events>(
     const init = requestInit(url, options, { method: 'GET', path })
     const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, silence.signal]) })
     if (response.status !== 200)
-      throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await response.text())).data)
+      throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await readAnswer(url, response))).data)
     limitMs = MAX_SILENCE_MS
     const parser = new EventParser(() => invalidAnswer(url, 'an event without end'))
     for await (const chunk of response.body ?? []) {

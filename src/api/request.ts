@@ -15,6 +15,9 @@ export type OpenworkClientOptions = {
   timeoutMs: number
 }
 
+/** Beyond the largest answer of ours: a batch of files with 32 MB of content, as base64. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
 /** `path` begins with `/` and is percent-encoded; `body` is sent as JSON. */
 type Ask = { method: string; path: string; body?: unknown }
 
@@ -45,10 +48,27 @@ async function exchange(
   const init = requestInit(url, options, ask)
   try {
     const response = await fetch(url, { ...init, signal: AbortSignal.timeout(options.timeoutMs) })
-    return { status: response.status, text: await response.text() }
+    return { status: response.status, text: await readAnswer(url, response) }
   } catch (cause) {
-    throw unreachable(url, cause, options.timeoutMs)
+    throw cause instanceof OpenworkError ? cause : unreachable(url, cause, options.timeoutMs)
   }
+}
+
+/** The text of an answer. Throws `server_invalid_answer` for one that is longer than any of ours. */
+export async function readAnswer(url: string, { body, status }: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength
+    if (length > MAX_ANSWER_BYTES)
+      throw new OpenworkError('server_invalid_answer', `${url} sent more than ${MAX_ANSWER_BYTES} bytes`, {
+        hint: 'Check the URL: something else may listen there',
+        details: { url, status },
+      })
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
 }
 
 /** What `fetch` needs besides a signal. Throws `invalid_value` for what is no URL of a server. */

@@ -23,7 +23,7 @@ function serve(chunks: readonly (string | Uint8Array)[], { stays = false, status
         { status },
       ),
   })
-  const options = { baseUrl: `http://127.0.0.1:${server.port}/`, timeoutMs: 1_000 }
+  const options = { baseUrl: `http://127.0.0.1:${server.port}/`, timeoutMs: 20_000 }
   return {
     receive: (signal = new AbortController().signal) => receiveEvents(options, '/events', kinds, signal),
     stop: () => server.stop(true),
@@ -71,6 +71,7 @@ test('what the server refuses, fails with or gets wrong has its code', async () 
     [[`event: failure\ndata: ${failure}\n\n`], {}, 'read_only'],
     [['event: tick\ndata: {"n":"one"}\n\n'], {}, 'server_invalid_answer'],
     [['event: tick\ndata: no JSON\n\n'], {}, 'server_invalid_answer'],
+    [Array.from({ length: 5 }, () => ' '.repeat(16 * 1024 * 1024)), { status: 502 }, 'server_invalid_answer'],
     [['data: ', ...Array.from({ length: 17 }, () => 'x'.repeat(1024 * 1024))], {}, 'server_invalid_answer'],
   ] as const) {
     await using server = serve(chunks, options)

@@ -116,3 +116,18 @@ test('a proxy of the user’s environment is not asked for what is on this machi
   })
   expect(await new Response(child.stdout).text()).toBe(VERSION)
 })
+
+test('an answer without end is cut off, whatever its status', async () => {
+  const mebibyte = new Uint8Array(1024 * 1024).fill(0x20)
+  for (const status of [200, 404]) {
+    const left = Promise.withResolvers<void>()
+    const endless = () =>
+      new ReadableStream({ pull: controller => controller.enqueue(mebibyte), cancel: () => left.resolve() })
+    await using server = startOther(() => new Response(endless(), { status }))
+    await expect(healthOf(server.url, 60_000)).rejects.toMatchObject({
+      code: 'server_invalid_answer',
+      details: { url: `${server.url}/health`, status },
+    })
+    await left.promise
+  }
+})

@@ -15,6 +15,8 @@ import { OpenworkError } from '../../shared/errors.ts'
 import type { RemoteFile } from './plan.ts'
 
 const PAGE = 10_000
+/** Far beyond any folder that people sync; without a limit, a server could have us take all memory. */
+const MAX_ENTRIES = 1_000_000
 /** Beyond the time an approval may take. */
 const TIMEOUT_MS = 60_000
 
@@ -68,22 +70,29 @@ export class RemoteFolder {
     return this.#place.workspaceId
   }
 
-  /** Every file, by its path relative to the folder; what the server leaves out of its listings is not there. */
+  /**
+   * Every file, by its path relative to the folder; what the server leaves out of its listings is not there. Throws
+   * `server_invalid_answer` for a listing without end.
+   */
   async list(): Promise<Map<string, RemoteFile>> {
     const { prefix } = this.#place
     const files = new Map<string, RemoteFile>()
+    let entries = 0
     for (let after: string | undefined, more = true; more; ) {
       const query = new URLSearchParams({ includeDirs: 'false', limit: String(PAGE) })
       if (prefix !== '') query.set('prefix', prefix)
       if (after !== undefined) query.set('after', after)
       const { items, truncated, nextAfter } = await this.#ask('GET', `/catalog/snapshot?${query}`, page)
+      entries += items.length
+      if (entries > MAX_ENTRIES) throw invalidListing(`has more than ${MAX_ENTRIES} entries`)
       for (const { path, kind, size, revision } of items) {
         if (prefix !== '' && path === prefix)
           throw new OpenworkError('invalid_value', `${prefix} is a file there; the remote prefix has to be a folder`)
         const relative = this.#relative(path)
         if (kind === 'file' && relative !== undefined) files.set(relative, { size, revision })
       }
-      more = truncated && nextAfter !== undefined && nextAfter !== after
+      more = truncated && nextAfter !== undefined
+      if (more && after !== undefined && !isBehind(nextAfter, after)) throw invalidListing('does not go on')
       after = nextAfter
     }
     return files
@@ -169,6 +178,13 @@ async function openSession(server: OpenworkClientOptions, { workspaceId, write }
     })
   return session.id
 }
+
+const invalidListing = (what: string): OpenworkError =>
+  new OpenworkError('server_invalid_answer', `The server's listing ${what}`)
+
+/** In the order of listings, which is that of the bytes. */
+const isBehind = (path: string | undefined, before: string): boolean =>
+  path !== undefined && Buffer.compare(Buffer.from(path), Buffer.from(before)) > 0
 
 /** As many answers as questions, or else it cannot be told which is whose. Throws `server_invalid_answer`. */
 function paired<Item>(asked: readonly unknown[], items: readonly Item[]): readonly Item[] {

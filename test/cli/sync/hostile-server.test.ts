@@ -9,18 +9,23 @@ import { readTree, writeTree } from './kit.ts'
 
 const SESSION = { id: 's', workspaceId: 'w', createdAt: 1, expiresAt: 2, ttlMs: 1, canWrite: true }
 
-/** A server that lists what it likes, and has the same content for every path. */
-function startHostile(paths: readonly string[]) {
+type Page = { nextAfter?: string; paths: readonly string[] }
+
+/** A server that lists what it likes, and has the same content for every path. `pageOf`: the page after a path. */
+function startHostile(pageOf: (after: string | null) => Page) {
   const answer = async (request: Request): Promise<unknown> => {
-    const { pathname } = new URL(request.url)
+    const { pathname, searchParams } = new URL(request.url)
     if (pathname === '/workspaces') return { items: [], activeId: 'w' }
     if (pathname === '/capabilities') return { approvals: { mode: 'auto', timeoutMs: 1 } }
     if (pathname.endsWith('/sessions')) return { session: SESSION }
-    if (pathname.endsWith('/snapshot'))
+    if (pathname.endsWith('/snapshot')) {
+      const { nextAfter, paths } = pageOf(searchParams.get('after'))
       return {
-        truncated: false,
+        truncated: nextAfter !== undefined,
+        nextAfter,
         items: paths.map(path => ({ path, kind: 'file', size: 4, mtimeMs: 1, revision: 'r' })),
       }
+    }
     if (!pathname.endsWith('/read-batch')) return { ok: true }
     const asked = (await request.json()) as { paths: string[] }
     return {
@@ -47,24 +52,26 @@ test('a hostile server writes nowhere but into plain files of the folder', async
   await using folder = await temporaryFolder()
   const local = join(folder.path, 'outer', 'local')
   await writeTree(local, { 'a.md': 'mine' })
-  await using server = startHostile([
-    'a.md',
-    'good.md',
-    '../escaped',
-    '../../escaped',
-    '/etc/escaped',
-    'x/../../escaped',
-    'x\\..\\..\\escaped',
-    '.git/hooks/post-checkout',
-    'sub/.GIT/config',
-    'node_modules/evil/index.js',
-    'nul\0.md',
-    '',
-    '.',
-    'x//y',
-    ' blank.md',
-    '__proto__',
-  ])
+  await using server = startHostile(() => ({
+    paths: [
+      'a.md',
+      'good.md',
+      '../escaped',
+      '../../escaped',
+      '/etc/escaped',
+      'x/../../escaped',
+      'x\\..\\..\\escaped',
+      '.git/hooks/post-checkout',
+      'sub/.GIT/config',
+      'node_modules/evil/index.js',
+      'nul\0.md',
+      '',
+      '.',
+      'x//y',
+      ' blank.md',
+      '__proto__',
+    ],
+  }))
   const { code, stdout } = await runCommand(['files', 'sync', local, '.', '--direction', 'down', '--json'], {
     OPENWORK_URL: server.url,
     OPENWORK_TOKEN: 'token',
@@ -99,10 +106,32 @@ test('a file session that the server has forgotten is opened anew', async () => 
 })
 
 test('answers that do not fit the questions are not guessed about', async () => {
-  await using server = startHostile(['a.md'])
+  await using server = startHostile(() => ({ paths: ['a.md'] }))
   const folder = await RemoteFolder.open(
     { baseUrl: server.url, token: 't' },
     { workspaceId: undefined, prefix: '', write: false },
   )
   await expect(folder.delete(['a.md'])).rejects.toMatchObject({ code: 'server_invalid_answer' })
+})
+
+test('a listing without end is given up', async () => {
+  const many = Array.from({ length: 100_000 }, () => 'a')
+  let page = 0
+  for (const [message, pageOf] of [
+    ['does not go on', after => ({ nextAfter: after === 'a' ? 'b' : 'a', paths: [] })],
+    ['does not go on', () => ({ nextAfter: 'a', paths: [] })],
+    // In the order of the bytes the second is the greater one.
+    ['does not go on', after => ({ nextAfter: after === '\u{1f600}' ? '\uff5e' : '\u{1f600}', paths: [] })],
+    ['has more than 1000000 entries', () => ({ nextAfter: String.fromCharCode(0x100 + ++page), paths: many })],
+  ] satisfies [string, (after: string | null) => Page][]) {
+    await using server = startHostile(pageOf)
+    const folder = await RemoteFolder.open(
+      { baseUrl: server.url, token: 't' },
+      { workspaceId: undefined, prefix: '', write: false },
+    )
+    await expect(folder.list()).rejects.toMatchObject({
+      code: 'server_invalid_answer',
+      message: `The server's listing ${message}`,
+    })
+  }
 })
