@@ -124,7 +124,7 @@ type Admitted<Caller> = { exchange: Exchange; params: Record<string, string>; qu
 function answerJson<Access, Caller, Services>(
   route: Route<Access, Caller, Services>,
   { exchange, params, query, caller }: Admitted<Caller>,
-  { services }: AppOptions<Access, Caller, Services>,
+  { admit, services }: AppOptions<Access, Caller, Services>,
 ): Eventual<Response> {
   const { body: schema, bodyCodes: codes, maxBodyBytes: maxBytes, bodyOptional } = route
   const body =
@@ -141,6 +141,7 @@ function answerJson<Access, Caller, Services>(
           return exchange.request.signal
         },
         keepOpen: () => exchange.keepOpen(),
+        stillAdmitted: async () => void (await admit(route.access, exchange)),
       },
       services,
     ),
@@ -216,8 +217,10 @@ function answerStream<Access, Caller, Services>(
   { admit, services }: AppOptions<Access, Caller, Services>,
 ): Eventual<Response> {
   const { exchange } = context.env
-  return eventually(admit(route.access(exchange), exchange), caller =>
-    route.handle({ params: context.req.param(), caller, exchange }, services),
+  const access = route.access(exchange)
+  const stillAdmitted = async (): Promise<void> => void (await admit(access, exchange))
+  return eventually(admit(access, exchange), caller =>
+    route.handle({ params: context.req.param(), caller, exchange, stillAdmitted }, services),
   )
 }
 

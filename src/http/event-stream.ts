@@ -11,14 +11,14 @@ export type ServerEvent = {
   readonly data: unknown
 }
 
-const KEEP_ALIVE_MS = 15_000
+export const KEEP_ALIVE_MS = 15_000
 /** A client that has taken nothing through so many comments in a row is not reading. */
 const MAX_UNREAD_COMMENTS = 2
 
 type EventStreamOptions = {
   /** Aborted when the stream ends, whoever ends it: the iterator is to stop waiting then. */
   ended: AbortController
-  /** Asked at every sign of life; what it throws ends the stream: a token may have been revoked meanwhile. */
+  /** Asked before every event and sign of life; what it throws ends the stream: a token may have been revoked. */
   stillAdmitted(): unknown
   /** The client does not read and has been given up: nothing tells whether it is still there. */
   onStalled(): void
@@ -90,6 +90,7 @@ export function eventStream(
       async pull() {
         try {
           const { done, value } = await events.next()
+          if (!done) await stillAdmitted()
           if (signal.aborted) return
           if (done) finish()
           else controller.enqueue(encodeEvent(value))

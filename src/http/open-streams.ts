@@ -1,3 +1,11 @@
+/** Whether who reads a stream may go on. */
+export type StreamAdmission = {
+  /** Throws when not: a token may have been revoked meanwhile. */
+  stillAdmitted(): unknown
+  /** It is asked so often while nothing comes. */
+  everyMs: number
+}
+
 /** The streams that are open, so that a program that ends can end them properly instead of cutting them off. */
 export class OpenStreams {
   readonly #open = new Set<() => void>()
@@ -8,33 +16,40 @@ export class OpenStreams {
     return () => this.#open.delete(end)
   }
 
-  /** The same bytes, chunk by chunk as they come. */
-  pass(upstream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  /**
+   * The same bytes, chunk by chunk as they come, for as long as the reader is admitted: asked before each chunk, and
+   * meanwhile. Then the stream just ends; a client that comes again is told why.
+   */
+  pass(upstream: ReadableStream<Uint8Array>, { stillAdmitted, everyMs }: StreamAdmission): ReadableStream<Uint8Array> {
     const reader = upstream.getReader()
     let isOpen = true
     let forget: () => void = () => {}
     const close = (): void => {
       isOpen = false
+      clearInterval(asking)
       forget()
     }
+    const end = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+      if (!isOpen) return
+      close()
+      controller.close()
+      reader.cancel().catch(() => {}) // it may have broken meanwhile; we are done with it
+    }
+    let asking: Timer | undefined
     return new ReadableStream<Uint8Array>({
       start: controller => {
-        forget = this.add(() => {
-          close()
-          controller.close()
-          reader.cancel().catch(() => {}) // it may have broken meanwhile; we are done with it
-        })
+        forget = this.add(() => end(controller))
+        asking = setInterval(() => Promise.try(stillAdmitted).catch(() => end(controller)), everyMs)
       },
       async pull(controller) {
         const { done, value } = await reader.read().catch(error => {
           close()
           throw error
         })
+        if (value) await Promise.try(stillAdmitted).catch(() => end(controller))
         if (!isOpen) return
-        if (value) return controller.enqueue(value)
-        if (!done) return
-        close()
-        controller.close()
+        if (value) controller.enqueue(value)
+        else if (done) end(controller)
       },
       cancel(reason) {
         close()

@@ -1,6 +1,6 @@
 import { messageOf, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
-import type { OpenStreams } from './open-streams.ts'
+import type { OpenStreams, StreamAdmission } from './open-streams.ts'
 
 /** RFC 9110 7.6.1: these speak of one connection, not of the message. */
 const HOP_BY_HOP = [
@@ -50,6 +50,8 @@ export type ForwardOptions = {
   liveness: { everyMs: number; isAlive: () => Promise<boolean> }
   /** What is open; a program ends it before it ends itself, and a request that is not answered yet is `unreachable`. */
   streams: OpenStreams
+  /** Event streams end when the client is admitted no more. */
+  admission: StreamAdmission
 }
 
 /**
@@ -82,7 +84,7 @@ export async function forward(request: Request, options: ForwardOptions): Promis
     } as RequestInit)
     const headers = responseHeaders(answer.headers)
     const isEventStream = headers.get('content-type')?.startsWith('text/event-stream') ?? false
-    const body = isEventStream && answer.body ? options.streams.pass(answer.body) : answer.body
+    const body = isEventStream && answer.body ? options.streams.pass(answer.body, options.admission) : answer.body
     return new Response(body, { status: answer.status, statusText: answer.statusText, headers })
   } catch (error) {
     throw new UpstreamFailure(failureKind(error, { fellSilent, clientGone: request.signal.aborted }), error)

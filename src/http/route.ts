@@ -20,12 +20,14 @@ export type Call<Caller, Params extends string = string, Query = unknown, Body =
   readonly signal: AbortSignal
   /** Lifts the limit on silence before the answer: for those that wait for someone. */
   keepOpen(): void
+  /** For those that have waited: throws what the caller would be refused with now. */
+  stillAdmitted(): Promise<void>
 }
 
 /** `signal` is aborted when the stream ends, whoever ends it. */
 export type EventCall<Caller, Params extends string = string, Query = unknown> = Omit<
   Call<Caller, Params, Query>,
-  'body' | 'keepOpen'
+  'body' | 'keepOpen' | 'stillAdmitted'
 > & {
   /** The id of the last event that a client which reconnects has got. */
   readonly lastEventId: string | undefined
@@ -33,7 +35,7 @@ export type EventCall<Caller, Params extends string = string, Query = unknown> =
 
 export type BytesCall<Caller, Params extends string = string, Query = unknown> = Omit<
   Call<Caller, Params, Query>,
-  'body'
+  'body' | 'stillAdmitted'
 > & {
   readonly method: 'GET' | 'HEAD'
   /** A request header: `range`, `if-none-match`, … */
@@ -100,7 +102,9 @@ export type StreamRoute<Access, Caller, Services> = {
 /** What access may depend on. */
 export type AccessQuestion = { readonly path: string; readonly request: { readonly method: string } }
 
-export type StreamCall<Caller> = Pick<Call<Caller>, 'params' | 'caller'> & { readonly exchange: Exchange }
+export type StreamCall<Caller> = Pick<Call<Caller>, 'params' | 'caller' | 'stillAdmitted'> & {
+  readonly exchange: Exchange
+}
 
 /** All kinds. */
 export type AnyRoute<Access, Caller, Services> =

@@ -1,7 +1,8 @@
 import type { Workspace } from '../api/workspaces.ts'
-import type { Exchange } from '../http/exchange.ts'
+import { KEEP_ALIVE_MS } from '../http/event-stream.ts'
 import type { OpenStreams } from '../http/open-streams.ts'
 import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
+import type { StreamCall } from '../http/route.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import { confine } from './opencode-bounds.ts'
@@ -26,9 +27,7 @@ const DROPPED_HEADERS = ['authorization', 'x-openwork-host-token', 'x-openwork-c
 const DROPPED_OF_CLIENTS = [...DROPPED_HEADERS, 'x-opencode-workspace']
 const DROPPED_WHEN_MOUNTED = [...DROPPED_OF_CLIENTS, 'x-opencode-directory']
 
-type ProxiedRequest = {
-  exchange: Exchange
-  caller: Caller
+type ProxiedRequest = Pick<StreamCall<Caller>, 'exchange' | 'caller' | 'stillAdmitted'> & {
   workspace: Workspace
   /** The path behind the mount, percent-encoded as received; empty or beginning with `/`. */
   rest: string
@@ -52,7 +51,7 @@ export class OpencodeProxy {
    * Throws `opencode_unconfigured`, `invalid_path`, `forbidden`, `workspace_unauthorized`, `opencode_unreachable` or
    * `opencode_invalid_answer`.
    */
-  async handle({ exchange, caller, workspace, rest, mounted }: ProxiedRequest): Promise<Response> {
+  async handle({ exchange, caller, stillAdmitted, workspace, rest, mounted }: ProxiedRequest): Promise<Response> {
     const engine = this.#engine(workspace)
     exchange.note = 'opencode'
     exchange.attributes['proxy.service'] = 'opencode'
@@ -74,6 +73,7 @@ export class OpencodeProxy {
         set: { ...engine.credentials, ...directory },
         liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#trust.isAnswering(engine) },
         streams: this.#streams,
+        admission: { stillAdmitted, everyMs: KEEP_ALIVE_MS },
       })
       this.#trust.answered(engine)
       return answer
@@ -94,7 +94,7 @@ export class OpencodeProxy {
    * owner token works in the published folders, not wherever opencode can reach.
    */
   async #directory(
-    { request }: Exchange,
+    { request }: ProxiedRequest['exchange'],
     caller: Caller,
     { directory: own }: Engine,
     { url, mounted }: { url: URL; mounted: boolean },

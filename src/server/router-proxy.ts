@@ -1,8 +1,10 @@
-import type { Exchange } from '../http/exchange.ts'
+import { KEEP_ALIVE_MS } from '../http/event-stream.ts'
 import type { OpenStreams } from '../http/open-streams.ts'
 import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
+import type { StreamCall } from '../http/route.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
+import type { Caller } from './admission.ts'
 
 /** While an answer is awaited, the router is asked this often whether it is still there. */
 const LIVENESS_MS = 5_000
@@ -28,7 +30,10 @@ export class RouterProxy {
   }
 
   /** `rest` is the path behind the mount as received. Throws `opencodeRouter_unconfigured`, `opencodeRouter_unreachable`. */
-  async handle(exchange: Exchange, rest: string): Promise<Response> {
+  async handle(
+    { exchange, stillAdmitted }: Pick<StreamCall<Caller>, 'exchange' | 'stillAdmitted'>,
+    rest: string,
+  ): Promise<Response> {
     if (this.#port === undefined)
       throw new OpenworkError('opencodeRouter_unconfigured', 'No opencode-router belongs to this server')
     exchange.note = 'opencode-router'
@@ -44,6 +49,7 @@ export class RouterProxy {
         set: {},
         liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#isAnswering() },
         streams: this.#streams,
+        admission: { stillAdmitted, everyMs: KEEP_ALIVE_MS },
       })
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error

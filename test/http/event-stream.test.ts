@@ -153,6 +153,26 @@ test('a stream ends when its client would not be let in any more', async () => {
   await listeners(feed, 0)
 })
 
+test('nothing that happens after a client was shut out reaches it, however long a sign of life is off', async () => {
+  let isRevoked = false
+  const feed = new EventFeed<ServerEvent>()
+  await using app = startApp([streamOf(feed)], {
+    admit() {
+      if (isRevoked) throw new OpenworkError('unauthorized', 'A token is required')
+      return 'caller'
+    },
+  })
+  const stream = textOf(await fetch(`${app.url}/events`))
+  feed.publish({ data: 'before' })
+  await stream.until('before')
+  isRevoked = true
+  feed.publish({ data: 'after' })
+  expect(await stream.whole()).toBe(
+    ': open\n\ndata: "before"\n\nevent: failure\ndata: {"code":"unauthorized","message":"A token is required"}\n\n',
+  )
+  await listeners(feed, 0)
+})
+
 test('a client that leaves is forgotten', async () => {
   const feed = new EventFeed<ServerEvent>()
   await using app = startApp([streamOf(feed)])

@@ -22,7 +22,9 @@ function startPatient() {
   }
 }
 
-const plain = { drop: [], set: {}, streams: new OpenStreams() }
+/** Whoever is never shut out. */
+const admission = { stillAdmitted: () => {}, everyMs: 60_000 }
+const plain = { drop: [], set: {}, streams: new OpenStreams(), admission }
 const request = (): Request => new Request('http://localhost/', { method: 'POST', body: 'a prompt' })
 
 test('an answer may take as long as it likes while the other end shows that it lives', async () => {
@@ -57,7 +59,8 @@ test('open event streams are counted, and end when the program says so', async (
         cancelled += 1
       },
     })
-  const [ended, left] = [streams.pass(endless()).getReader(), streams.pass(endless()).getReader()]
+  const [ended, left] = [endless(), endless()].map(stream => streams.pass(stream, admission).getReader())
+  if (!ended || !left) throw new Error('two were made')
   await ended.read()
   await left.read()
   await left.cancel()
@@ -70,6 +73,33 @@ test('open event streams are counted, and end when the program says so', async (
 test('an event stream that breaks upstream breaks, and is forgotten', async () => {
   const streams = new OpenStreams()
   const broken = new ReadableStream<Uint8Array>({ pull: controller => controller.error(new Error('reset')) })
-  await expect(streams.pass(broken).getReader().read()).rejects.toThrow('reset')
+  await expect(streams.pass(broken, admission).getReader().read()).rejects.toThrow('reset')
   expect(streams.size).toBe(0)
+})
+
+test('an event stream ends when its reader is shut out: while nothing comes, and before what comes next', async () => {
+  let isRevoked = false
+  const stillAdmitted = () => {
+    if (isRevoked) throw new Error('revoked')
+  }
+  for (const everyMs of [1, 60_000]) {
+    isRevoked = false
+    const streams = new OpenStreams()
+    const cancelled = Promise.withResolvers<void>()
+    let upstream: ReadableStreamDefaultController<Uint8Array> | undefined
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        upstream = controller
+        controller.enqueue(new TextEncoder().encode('data: before\n\n'))
+      },
+      cancel: () => cancelled.resolve(),
+    })
+    const reader = streams.pass(source, { stillAdmitted, everyMs }).getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: before\n\n')
+    isRevoked = true
+    if (everyMs > 1) upstream?.enqueue(new TextEncoder().encode('data: after\n\n'))
+    expect(await reader.read()).toEqual({ done: true, value: undefined })
+    await cancelled.promise
+    expect(streams.size).toBe(0)
+  }
 })

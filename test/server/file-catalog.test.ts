@@ -4,8 +4,9 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { catalogPage, fileEvents, fileStreamEvents } from '../../src/api/catalog.ts'
+import { fileSessionReply } from '../../src/api/files.ts'
 import { StreamClient, type StreamRequest } from './file-index/stream-client.ts'
-import { asClient, startServer } from './start-server.ts'
+import { asClient, asHost, startServer } from './start-server.ts'
 
 type Options = Parameters<typeof startServer>[0]
 
@@ -144,6 +145,19 @@ describe('the events', () => {
     await at.write('last')
     await at.events('?since=3&wait=25')
     expect((await at.events('?since=1')).items.map(({ path }) => path)).toEqual(['notes', 'notes/own.md', 'last'])
+  })
+
+  test('are not told to a poll whose token was revoked while it waited', async () => {
+    await using at = await startCatalog()
+    const { id, headers } = await at.server.issue('viewer')
+    const opened = await at.server.post(`/workspace/${at.server.workspaceId}/files/sessions`, headers, {})
+    const { session } = fileSessionReply.parse(await opened.json())
+    const { cursor } = await at.snapshot()
+    const path = `/files/sessions/${session.id}/catalog/events?since=${cursor}&wait=25`
+    const waiting = at.server.json(path, { headers })
+    expect((await at.server.call(`/tokens/${id}`, { method: 'DELETE', headers: asHost })).status).toBe(200)
+    await at.write('secret-plan.md')
+    expect(await waiting).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })
 
   test('tell a client of another time to take a new snapshot', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { asClient, startServer, testInProcess } from './start-server.ts'
+import { asClient, asHost, startServer, testInProcess } from './start-server.ts'
 import { codeOf, rawGet, serverOf, startRawUpstream, startUpstream } from './upstream.ts'
 
 test('redirects, status texts, cookies and failures come back as they are', async () => {
@@ -75,6 +75,29 @@ test('the first event arrives before the second is sent, and a stream ends when 
   second.resolve()
   expect(await next()).toBe('data: two\n\n')
   expect(await next()).toBeUndefined()
+})
+
+test('a stream ends before the first event that comes after the token was revoked', async () => {
+  const gone = Promise.withResolvers<void>()
+  const controllers: ReadableStreamDefaultController[] = []
+  await using upstream = startUpstream(request => {
+    request.signal.addEventListener('abort', () => gone.resolve())
+    const body = new ReadableStream({
+      start(controller) {
+        controllers.push(controller)
+        controller.enqueue('data: before\n\n')
+      },
+    })
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  })
+  await using server = await serverOf(upstream.url)
+  const { id, headers } = await server.issue('viewer')
+  const chunks = (await server.call('/opencode/event', { headers })).body?.getReader()
+  expect(new TextDecoder().decode((await chunks?.read())?.value)).toBe('data: before\n\n')
+  expect((await server.call(`/tokens/${id}`, { method: 'DELETE', headers: asHost })).status).toBe(200)
+  controllers[0]?.enqueue('data: after\n\n')
+  expect((await chunks?.read())?.done).toBe(true)
+  await gone.promise
 })
 
 testInProcess(

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import type { Scope } from '../../src/api/tokens.ts'
 import { parseServerFlags } from '../../src/server/flags.ts'
 import { listen } from '../../src/server/listen.ts'
 import { openLogs } from '../../src/server/logs.ts'
@@ -98,6 +99,12 @@ export async function startServer(
     await recordCall({ method: init.method ?? 'GET', path }, response)
     return response
   }
+  /** A token, by its id, and its header. */
+  const issue = async (scope: Scope): Promise<{ id: string; headers: { authorization: string } }> => {
+    const response = await call('/tokens', { method: 'POST', headers: asHost, body: JSON.stringify({ scope }) })
+    const { id, token } = (await response.json()) as { id: string; token: string }
+    return { id, headers: { authorization: `Bearer ${token}` } }
+  }
   return {
     url: server.url,
     folder,
@@ -113,12 +120,9 @@ export async function startServer(
     },
     post: (path: string, headers: Record<string, string>, body?: unknown): Promise<Response> =>
       call(path, { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) }),
+    issue,
     /** An issued token's header. */
-    async tokenOf(scope: 'viewer' | 'collaborator' | 'owner'): Promise<{ authorization: string }> {
-      const response = await call('/tokens', { method: 'POST', headers: asHost, body: JSON.stringify({ scope }) })
-      const { token } = (await response.json()) as { token: string }
-      return { authorization: `Bearer ${token}` }
-    },
+    tokenOf: async (scope: Scope): Promise<{ authorization: string }> => (await issue(scope)).headers,
     logged: server.logged,
     stop: server.stop,
     async [Symbol.asyncDispose]() {

@@ -55,7 +55,7 @@ export const listFileEvents = route({
   query: fileEventsQuery,
   reply: ok(fileEvents),
   fails: FAILS,
-  handle: async ({ query, signal, keepOpen, ...call }, services) => {
+  handle: async ({ query, signal, keepOpen, stillAdmitted, ...call }, services) => {
     const { workspace } = requireSession(services, call)
     requireFolder(workspace)
     const index = services.fileIndexes.of(workspace)
@@ -64,6 +64,7 @@ export const listFileEvents = route({
     if (query.wait > 0 && !index.eventsSince(position).reset) {
       keepOpen()
       await index.behind(query.since, AbortSignal.any([signal, AbortSignal.timeout(query.wait * 1000)]))
+      await stillAdmitted()
       requireSession(services, call)
     }
     const { epoch, cursor, oldestSeq } = index

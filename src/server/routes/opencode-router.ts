@@ -30,9 +30,9 @@ const routerRoute = (path: string, handle: ServerStreamRoute['handle']): ServerS
 })
 
 export const opencodeRouterRoutes = [
-  routerRoute('/opencode-router/*', ({ exchange }, { router }) => router.handle(exchange, restOf(exchange.path))),
-  routerRoute('/w/:id/opencode-router/*', async ({ params: { id = '' }, exchange }, { workspaces, router }) => {
-    workspaces.require(id)
-    return router.handle(exchange, restOf(exchange.path))
+  routerRoute('/opencode-router/*', (call, { router }) => router.handle(call, restOf(call.exchange.path))),
+  routerRoute('/w/:id/opencode-router/*', async (call, { workspaces, router }) => {
+    workspaces.require(call.params.id ?? '')
+    return router.handle(call, restOf(call.exchange.path))
   }),
 ]

@@ -23,11 +23,11 @@ const activeOpencode: ServerStreamRoute = {
   summary: 'opencode of the active workspace',
   access: accessByMethod,
   fails: FAILS,
-  async handle({ caller, exchange }, { workspaces, opencode }) {
+  async handle({ caller, exchange, stillAdmitted }, { workspaces, opencode }) {
     const workspace = workspaces.active
     if (!workspace) throw new OpenworkError('opencode_unconfigured', 'No workspace is configured')
     workspaces.require(workspace.id)
-    return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 1), mounted: false })
+    return opencode.handle({ exchange, caller, stillAdmitted, workspace, rest: restOf(exchange, 1), mounted: false })
   },
 }
 
@@ -38,9 +38,9 @@ const mountedOpencode = (prefix: '/w' | '/workspace'): ServerStreamRoute => ({
   summary: 'opencode of one workspace',
   access: accessByMethod,
   fails: [...FAILS, 'workspace_not_found'],
-  async handle({ params: { id = '' }, caller, exchange }, { workspaces, opencode }) {
+  async handle({ params: { id = '' }, caller, exchange, stillAdmitted }, { workspaces, opencode }) {
     const workspace = workspaces.require(id)
-    return opencode.handle({ exchange, caller, workspace, rest: restOf(exchange, 3), mounted: true })
+    return opencode.handle({ exchange, caller, stillAdmitted, workspace, rest: restOf(exchange, 3), mounted: true })
   },
 })
 
