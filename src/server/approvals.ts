@@ -45,16 +45,16 @@ export class Approvals {
   }
 
   /**
-   * Resolves when the change may be made. `signal` is the requester's: aborted, the question is withdrawn.
-   * Throws `write_denied`, `requester_gone` or `too_many_approvals`.
+   * Resolves when the change may be made: with the id of the question, undefined when nobody had to be asked. `signal`
+   * is the requester's: aborted, the question is withdrawn. Throws `write_denied`, `requester_gone` or `too_many_approvals`.
    */
-  async ask(question: ApprovalQuestion, signal: AbortSignal): Promise<void> {
-    if (this.#policy.mode === 'auto') return
+  async ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string | undefined> {
+    if (this.#policy.mode === 'auto') return undefined
     const id = randomUUID()
     const outcome = signal.aborted ? 'gone' : await this.#wait(id, question, signal)
     switch (outcome) {
       case 'allowed':
-        return
+        return id
       case 'gone':
         throw requesterGone()
       case 'denied':

@@ -1,7 +1,10 @@
 import { expect, test } from 'bun:test'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { type ApprovalRequest, approvalList } from '../../src/api/approvals.ts'
 import { auditList } from '../../src/api/audit.ts'
+import { fileSessionReply } from '../../src/api/files.ts'
 import { Approvals } from '../../src/server/approvals.ts'
 import { startChanging } from './changes.ts'
 import { asClient, asHost, testInProcess } from './start-server.ts'
@@ -122,6 +125,58 @@ test('a change whose requester has left is withdrawn and never made', async () =
   ])
   expect(await server.exists('a.txt')).toBe(false)
   expect((await server.logged()).out).toContain('499')
+})
+
+test('a yes gives nobody a right that was taken meanwhile: a token revoked or rotated, a workspace forgotten', async () => {
+  await using server = await startChanging({ workspacesOfFile: true })
+  const created = await server.json('/workspaces/local', {
+    method: 'POST',
+    headers: asHost,
+    body: JSON.stringify({ folderPath: server.workspace }),
+  })
+  expect(created.status).toBe(201)
+  const { activeId: workspaceId } = z.object({ activeId: z.string() }).parse(created.body)
+  const [revoked, rotated] = [await server.issue('collaborator'), await server.issue('collaborator')]
+  const host = (method: string, path: string) => server.call(path, { method, headers: asHost })
+  for (const [name, headers, take, status, code] of [
+    ['a.txt', revoked.headers, () => host('DELETE', `/tokens/${revoked.id}`), 401, 'unauthorized'],
+    ['b.txt', rotated.headers, () => host('POST', `/tokens/${rotated.id}/rotate`), 401, 'unauthorized'],
+    ['c.txt', asClient, () => host('DELETE', `/workspaces/${workspaceId}`), 404, 'workspace_not_found'],
+  ] as const) {
+    const answer = server.change(name, headers, { workspaceId })
+    const [request] = await waitingOf(server, 1)
+    expect((await take()).status).toBe(200)
+    expect((await reply(server, request?.id ?? '')).status).toBe(200)
+    const response = await answer
+    expect([response.status, await response.json()]).toMatchObject([status, { code }])
+    expect(await server.exists(name)).toBe(false)
+    const log = await readFile(join(server.settings.dataDir, 'audit', `${workspaceId}.jsonl`), 'utf8')
+    expect(JSON.parse(log.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      action: 'approval.void',
+      target: request?.id,
+      summary: `Write ${name}`,
+      actor: { type: 'remote' },
+    })
+  }
+})
+
+test('a yes for a change of a file session that was closed meanwhile changes nothing', async () => {
+  await using server = await startChanging()
+  for (const [route, body] of [
+    ['write-batch', { writes: [{ path: 'a.txt', contentBase64: btoa('a') }] }],
+    ['ops', { operations: [{ type: 'mkdir', path: 'folder' }] }],
+  ] as const) {
+    const opened = await server.post(`/workspace/${server.workspaceId}/files/sessions`, asClient, { write: true })
+    const { session } = fileSessionReply.parse(await opened.json())
+    const answer = server.post(`/files/sessions/${session.id}/${route}`, asClient, body)
+    const [request] = await waitingOf(server, 1)
+    await server.call(`/files/sessions/${session.id}`, { method: 'DELETE', headers: asClient })
+    await reply(server, request?.id ?? '')
+    const response = await answer
+    expect([response.status, await response.json()]).toMatchObject([404, { code: 'file_session_not_found' }])
+    expect((await audit(server))[0]).toMatchObject({ action: 'approval.void', target: request?.id })
+  }
+  expect(await readdir(server.workspace)).toEqual([])
 })
 
 test('a hundred changes of a client wait at once, each with its own answer; one more is refused', async () => {

@@ -14,9 +14,14 @@ export function requireSession(
   return { session, workspace: requireWorkspace(services, session.workspaceId) }
 }
 
-/** Throws `forbidden` for a session that only reads. */
-export function requireWritable({ canWrite }: FileSession): void {
-  if (!canWrite) throw new OpenworkError('forbidden', 'This file session is open for reading only')
+/** The same for a change. Throws `forbidden` for a session that only reads, too. */
+export function requireWritableSession(
+  services: Services,
+  call: Pick<Call<Caller, 'sessionId'>, 'params' | 'caller'>,
+): { workspace: Workspace } {
+  const { session, workspace } = requireSession(services, call)
+  if (!session.canWrite) throw new OpenworkError('forbidden', 'This file session is open for reading only')
+  return { workspace }
 }
 
 /** What `requireSession` throws; for a route's `fails`. */

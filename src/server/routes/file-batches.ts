@@ -13,7 +13,7 @@ import { CHANGE_FAILS, change } from '../change.ts'
 import { targetIn } from '../files/file-target.ts'
 import { applyOperations, describeOperation, planOperations } from '../files/operations.ts'
 import { readBatch } from '../files/read-batch.ts'
-import { requireSession, requireWritable, SESSION_FAILS } from '../files/require-session.ts'
+import { requireSession, requireWritableSession, SESSION_FAILS } from '../files/require-session.ts'
 import { requireFolder } from '../files/safe-path.ts'
 import { applyWrites, planWrites } from '../files/write-batch.ts'
 import { route } from '../services.ts'
@@ -54,8 +54,7 @@ export const writeFiles = route({
   reply: ok(writeBatchReply),
   fails: [...BATCH_FAILS, 'batch_too_large', 'too_many_writes', ...CHANGE_FAILS],
   handle: async (call, services) => {
-    const { session, workspace } = requireSession(services, call)
-    requireWritable(session)
+    const { workspace } = requireWritableSession(services, call)
     const plans = await planWrites(requireFolder(workspace), call.body.writes)
     const accepted = plans.filter(({ refusal }) => !refusal)
     if (accepted.length === 0)
@@ -68,6 +67,7 @@ export const writeFiles = route({
         accepted.map(({ path }) => path),
       ),
       paths: accepted.map(({ absolute }) => absolute),
+      recheck: () => requireWritableSession(services, call),
     } as const
     const effect = async () => {
       const items = await applyWrites(services.fileChanges, targetIn(services, workspace), plans)
@@ -92,8 +92,7 @@ export const changeFiles = route({
   reply: ok(operationsReply),
   fails: [...BATCH_FAILS, ...CHANGE_FAILS],
   handle: async (call, services) => {
-    const { session, workspace } = requireSession(services, call)
-    requireWritable(session)
+    const { workspace } = requireWritableSession(services, call)
     const plans = await planOperations(requireFolder(workspace), call.body.operations)
     const action = 'workspace.files.session.ops'
     const paths = plans.flatMap(({ absolute }) => absolute)
@@ -101,7 +100,12 @@ export const changeFiles = route({
     const question =
       paths.length === 0
         ? ({ ask: false } as const)
-        : ({ action, summary: summaryOf('Change', plans.map(describeOperation)), paths } as const)
+        : ({
+            action,
+            summary: summaryOf('Change', plans.map(describeOperation)),
+            paths,
+            recheck: () => requireWritableSession(services, call),
+          } as const)
     const items = await change(services, call, workspace, question, async () => {
       const items = await applyOperations(services.fileChanges, targetIn(services, workspace), plans)
       const notes = plans.flatMap((plan, index): AuditNote[] =>
