@@ -1,3 +1,5 @@
+import { onOneLine } from './kit/one-line.ts'
+
 /** Columns side by side, two spaces apart. Cells may come from strangers: nothing in them moves the cursor. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows.map(row => row.map(onOneLine))]
@@ -6,7 +8,3 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
     cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - Bun.stringWidth(cell)))
   return lines.map(line => line.map(pad).join('  ').trimEnd()).join('\n')
 }
-
-/** Without control characters and marks that turn the direction of what follows. */
-export const onOneLine = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')

@@ -4,8 +4,8 @@ import type { OpenworkClient } from '../../api/openwork-client.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import { connect, hostFlags } from '../server-connection.ts'
-import { onOneLine } from '../text-table.ts'
 
 export const approvalsList = defineCommand({
   path: 'approvals list',

@@ -6,9 +6,9 @@ import { OpenworkError } from '../../shared/errors.ts'
 import { isLoopbackHost } from '../../shared/loopback.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool, enumeration, integer, text } from '../kit/flags.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import { connect, hostFlags } from '../server-connection.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
-import { onOneLine } from '../text-table.ts'
 
 const MAX_TTL_SECONDS = 24 * 60 * 60
 const ASK_EVERY_MS = 1_000

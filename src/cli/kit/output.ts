@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { FAILURES, messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
+import { onOneLine } from './one-line.ts'
 
 /** What a command says: one result on stdout, everything else on stderr. */
 export class Output {
@@ -94,15 +95,6 @@ function renderFailure(name: string, error: OpenworkError): string {
   const stop = isUsage && !/[.!?]$/.test(message) ? '.' : ''
   return `${message}${stop}${isUsage ? ' ' : '\n'}${onOneLine(error.hint)}`
 }
-
-/** Also keeps what other programs said from moving the cursor or colouring the terminal. */
-const onOneLine = (text: string): string =>
-  text
-    .replaceAll(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
-    .split(/[\r\n]+/)
-    .map(line => line.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '').trim())
-    .filter(line => line !== '')
-    .join(' ')
 
 /** The stack of a bug, and of what caused it. */
 function renderStack(error: unknown): string {

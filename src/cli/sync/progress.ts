@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { onOneLine } from '../text-table.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import type { SyncProgress } from './sync-run.ts'
 
 type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }

@@ -1,5 +1,5 @@
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
-import { onOneLine } from '../text-table.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import type { Action, Direction, Skipped } from './plan.ts'
 
 type Done = 'created' | 'updated' | 'same' | 'deleted'

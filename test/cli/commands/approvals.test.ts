@@ -102,7 +102,7 @@ test('watching tells what waits, what comes and what becomes of it, until the se
   const text = await lines?.ended
   // That the last one is denied now goes without saying.
   expect(text?.stdout.split('\n')).toEqual([
-    `waits    ${first?.id}  workspace.file.write  Write early [2J.txt`,
+    `waits    ${first?.id}  workspace.file.write  Write early .txt`,
     `waits    ${second}  workspace.file.write  Write late.txt`,
     `denied   ${first?.id}`,
     '',

@@ -93,6 +93,15 @@ test('a failure a user can act on is one line, and what to do on the next', asyn
   })
 })
 
+test('a failure shows nothing of what strangers would have the terminal do', async () => {
+  const said = 'No \x1b]0;evil\x07file "\u202egpj.exe"'
+  const program = doing(async () => {
+    throw new OpenworkError('file_not_found', said, { hint: said })
+  })
+  const shown = 'No file " gpj.exe"'
+  expect((await run([], { program })).stderr).toBe(`sample: ${shown}\n${shown}\n`)
+})
+
 test('a failure that is that of a child ends with the exit code of the child', async () => {
   const program = doing(async () => {
     throw new OpenworkError('check_failed', 'opencode ended', { exitCode: 42 })
