@@ -8,6 +8,8 @@ const CHUNK_BYTES = 64 * 1024
 /** A longer line is none of ours and is passed over. */
 const MAX_LINE_BYTES = 1024 * 1024
 const NEWLINE = 0x0a
+/** Windows has no such flag, and no pipes in its folders. */
+const NONBLOCK = constants.O_NONBLOCK ?? 0
 
 export type JournalLimits = {
   /** A file that would grow longer is put aside first. */
@@ -58,7 +60,7 @@ export class Journal {
   /** The lines, last one first, without loading the files; those given before are among them. */
   async *linesFromEnd(): AsyncGenerator<string> {
     await this.flush()
-    const current = await openOrUndefined(this.#path, constants.O_RDONLY)
+    const current = await openOrUndefined(this.#path)
     let read: number | undefined
     let putAside: string[]
     try {
@@ -70,7 +72,7 @@ export class Journal {
       await current?.close()
     }
     for (const path of putAside) {
-      const file = await openOrUndefined(path, constants.O_RDONLY)
+      const file = await openOrUndefined(path)
       if (!file) continue // too old by now
       try {
         if ((await file.stat()).ino !== read) yield* linesOf(file)
@@ -128,7 +130,7 @@ export class Journal {
 
 /** The lines of somebody else's file, last one first; none when there is none. Follows no link, waits for no pipe. */
 export async function* fileLinesFromEnd(path: string): AsyncGenerator<string> {
-  const file = await openOrUndefined(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const file = await openOrUndefined(path, constants.O_NOFOLLOW)
   if (!file) return
   try {
     yield* linesOf(file)
@@ -170,9 +172,10 @@ function* lineOf(parts: readonly Buffer[]): Generator<string> {
 
 const bytesOf = (parts: readonly Buffer[]): number => parts.reduce((sum, part) => sum + part.length, 0)
 
-async function openOrUndefined(path: string, flags: number): Promise<FileHandle | undefined> {
+/** Waits for no pipe. */
+async function openOrUndefined(path: string, flags = 0): Promise<FileHandle | undefined> {
   try {
-    return await open(path, flags)
+    return await open(path, constants.O_RDONLY | NONBLOCK | flags)
   } catch (error) {
     const code = systemCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined
@@ -180,8 +183,13 @@ async function openOrUndefined(path: string, flags: number): Promise<FileHandle 
   }
 }
 
-const openToAppend = (path: string): Promise<FileHandle> =>
-  open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600)
+/** Throws for what is no file: the lines would go to whoever reads the pipe. */
+async function openToAppend(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | NONBLOCK, 0o600)
+  if ((await file.stat()).isFile()) return file
+  await file.close()
+  throw new Error(`${path} is no regular file`)
+}
 
 /** Whether the last line has no end: its writer was killed, or the disk was full. */
 async function endsTorn(file: FileHandle): Promise<boolean> {

@@ -131,3 +131,12 @@ test('of somebody else’s file neither links nor pipes nor folders are read', a
   for (const name of ['link', 'folder', 'pipe', 'missing', 'secret/below'])
     expect([name, await all(fileLinesFromEnd(at(name)))]).toEqual([name, []])
 })
+
+test('a pipe in the place of a journal is neither waited for nor written to', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'a')
+  for (const pipe of [path, `${path}.1-00000000`]) expect(Bun.spawnSync(['mkfifo', pipe]).exitCode).toBe(0)
+  const journal = new Journal(path, ROOMY)
+  expect(await all(journal.linesFromEnd())).toEqual([])
+  await expect(journal.append(['one'])).rejects.toThrow('is no regular file')
+})
