@@ -12,10 +12,22 @@ export const workspaceConfig = z.object({
 const MAX_DEPTH = 32
 const MAX_KEYS = 100
 
-const settings = z
+const plainSettings = z
   .record(z.string(), z.unknown())
   .refine(value => Object.keys(value).length <= MAX_KEYS, `at most ${MAX_KEYS} keys can be changed at once`)
   .refine(value => isWithinDepth(value, MAX_DEPTH), `nested deeper than ${MAX_DEPTH} levels`)
+
+/** Looked for first: the schema would leave the key out, and so would whoever reads the file. */
+const settings = z.preprocess((value, context) => {
+  if (hasProtoKey(value, MAX_DEPTH)) context.addIssue('the key __proto__ cannot be set')
+  return value
+}, plainSettings)
+
+/** Looks no deeper than `levels`. */
+function hasProtoKey(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null || levels === 0) return false
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(member => hasProtoKey(member, levels - 1))
+}
 
 function isWithinDepth(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true

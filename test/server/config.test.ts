@@ -195,3 +195,18 @@ test('settings that are links out of the workspace are neither shown nor written
   expect([response.status, await codeOf(response)]).toEqual([400, 'invalid_path'])
   expect(await readFile(outside, 'utf8')).toBe('{"secret":1}')
 })
+
+test('a key __proto__ is refused instead of passed over', async () => {
+  await using server = await openServer()
+  for (const body of [
+    '{"opencode":{"__proto__":{"a":1},"model":"a/b"}}',
+    '{"openwork":{"__proto__":1}}',
+    '{"opencode":{"agent":{"x":[{"__proto__":null}]}}}',
+  ]) {
+    const path = `/workspace/${server.workspaceId}/config`
+    const response = await server.call(path, { method: 'PATCH', headers: asClient, body })
+    expect([response.status, await codeOf(response)]).toEqual([400, 'invalid_payload'])
+  }
+  expect(await readdir(server.workspace)).toEqual([])
+  expect(await configOf(server)).toMatchObject({ opencode: {}, openwork: {} })
+})
