@@ -66,7 +66,10 @@ export class FileIndex {
   async page(query: PageQuery): Promise<IndexPage> {
     const { prefix } = query
     const isLeftOut = prefix !== undefined && this.#ignores.ignoresPath(prefix)
-    if (!isLeftOut) await this.ready()
+    if (!isLeftOut) {
+      await this.ready()
+      await this.#tree.checkRoot()
+    }
     const page = isLeftOut ? await listDirectly(this.#path, { ...query, prefix }) : pageOf(this.#tree.root, query)
     return {
       ...page,

@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
@@ -9,6 +8,7 @@ import { Folder } from './folder.ts'
 import { FolderWatches, type WatchFolder } from './folder-watches.ts'
 import type { IgnoreRules } from './ignore-rules.ts'
 import { Patrol, type PatrolTimes } from './patrol.ts'
+import { isSamePlace, placeAt, type RootPlace } from './root-place.ts'
 import { lookAt, type Sighting, statNow } from './sighting.ts'
 import { type Wanted, want } from './wanted.ts'
 
@@ -47,13 +47,18 @@ export class LiveTree {
   /** To be looked at again when their parents have been. */
   readonly #doubted = new WeakSet<Folder>()
   readonly #patrol: Patrol
-  #base: string
+  /** The last there was. */
+  #place: RootPlace | undefined
   #started: Promise<void> | undefined
   #isBuilt = false
   #isClosed = false
   /** The workspace folder itself is not there. */
   #isLost = false
+  /** Another folder came in the root's place, and its watch, which may be the old and dead one, has told nothing yet. */
+  #isUnproved = false
+  /** The last run could not look at everything it wanted to. */
   #isTroubled = false
+  #isRunTroubled = false
   readonly #work: Wanted = new Map()
   /** Waiting for the next run, which begins a little later. */
   readonly #hints: Wanted = new Map()
@@ -66,14 +71,18 @@ export class LiveTree {
 
   constructor(options: LiveTreeOptions) {
     this.#options = options
-    this.#base = options.path
     this.#watches = new FolderWatches((folder, name) => this.#hint(folder, name), options.watch)
     this.#patrol = new Patrol(isFull => this.#lookAgain(isFull), options.log, options.patrol)
   }
 
-  /** Some changes show only when the folders are looked at in turn: the system is out of watches, or the root is gone. */
+  /** Something may be missing, or show late: not all could be looked at yet, or is watched. */
   get isDegraded(): boolean {
-    return this.#unwatched.size > 0 || this.#isLost
+    return this.#isBlind || this.#isTroubled || !this.#isBuilt
+  }
+
+  /** Some changes show only when the folders are looked at in turn: the system is out of watches, or the root is gone. */
+  get #isBlind(): boolean {
+    return this.#unwatched.size > 0 || this.#isLost || this.#isUnproved
   }
 
   /** Resolves when the tree holds everything. */
@@ -83,7 +92,6 @@ export class LiveTree {
   }
 
   async #build(): Promise<void> {
-    this.#base = await realpath(this.#base).catch(() => this.#base)
     want(this.#work, this.root, undefined)
     await this.#run()
     this.#isBuilt = true
@@ -180,6 +188,7 @@ export class LiveTree {
 
   #hint(folder: Folder, name: string | undefined): void {
     if (this.#isClosed || !folder.isWithin(this.root)) return
+    if (folder === this.root && name !== undefined) this.#isUnproved = false
     if (name !== undefined && this.#options.ignores.ignores(folder.path, name)) return
     this.#hintCount += 1
     want(this.#hints, folder, name === undefined ? undefined : [name])
@@ -213,17 +222,19 @@ export class LiveTree {
   }
 
   async #drain(): Promise<void> {
-    this.#isTroubled = false
+    this.#isRunTroubled = false
     for (const [folder, names] of this.#hints) want(this.#work, folder, names)
     this.#hints.clear()
     if (this.#hintCount > BURST) this.#patrol.soon()
     this.#hintCount = 0
-    while (this.#work.size > 0 && !this.#isClosed) {
+    const isRootKnown = !this.#work.has(this.root) || (await this.checkRoot())
+    while (isRootKnown && this.#work.size > 0 && !this.#isClosed) {
       const notes = this.#notes
       const looks = await Promise.all(this.#takeBatch().map(([folder, names]) => this.#look(folder, names)))
       if (!this.#isClosed) this.#apply(looks, notes)
     }
-    this.#patrol.setDegraded(this.isDegraded, this.#base)
+    this.#isTroubled = this.#isRunTroubled
+    this.#patrol.setDegraded(this.#isBlind, this.#base)
   }
 
   #takeBatch(): [Folder, Set<string> | undefined][] {
@@ -241,21 +252,66 @@ export class LiveTree {
       const isIgnored = (name: string): boolean => this.#options.ignores.ignores(path, name)
       return { folder, path, names, sighting: await lookAt(this.#absolute(path), names, isIgnored) }
     } catch (error) {
-      if (!this.#isTroubled) this.#options.log.warn(`Cannot look at ${this.#base} now (${systemCode(error) ?? error})`)
-      this.#isTroubled = true
+      this.#trouble(error)
       return { folder, path, names, sighting: undefined }
     }
+  }
+
+  #trouble(error: unknown): void {
+    if (!this.#isTroubled) this.#options.log.warn(`Cannot look at ${this.#base} now (${systemCode(error) ?? error})`)
+    this.#isTroubled = true
+    this.#isRunTroubled = true
+  }
+
+  /**
+   * Lets go of everything when the workspace's path leads to another folder than before, or to none. Whether that could
+   * be found out.
+   */
+  async checkRoot(): Promise<boolean> {
+    try {
+      const place = await placeAt(this.#options.path)
+      if (this.#isClosed) return false
+      const isOther = place ? !this.#place || !isSamePlace(place, this.#place) : !this.#isLost
+      if (isOther) this.#moveTo(place)
+      return true
+    } catch (error) {
+      this.#trouble(error)
+      want(this.#hints, this.root, undefined)
+      this.#schedule()
+      return false
+    }
+  }
+
+  #moveTo(place: RootPlace | undefined): void {
+    this.#empty()
+    if (place) {
+      this.#place = place
+      this.#isUnproved = this.#isBuilt
+    }
+    want(this.#work, this.root, undefined)
+    this.#schedule()
+  }
+
+  /** As if the root held nothing, until it is looked at again. */
+  #empty(): void {
+    this.#isLost = true
+    this.#note(this.root)
+    this.#watches.drop(this.root)
+    const found: Differences = { gone: [], came: [], changed: [], kept: [], renamed: [] }
+    findDifferences(this.root, undefined, { self: undefined, entries: new Map() }, found)
+    this.#takeIn(found)
   }
 
   /** Without a pause: whoever reads the tree sees it before or after. */
   #apply(looks: readonly Look[], notesBefore: number): void {
     const found: Differences = { gone: [], came: [], changed: [], kept: [], renamed: [] }
+    let isLost = false
     for (const { folder, path, names, sighting } of looks) {
       if (!folder.isWithin(this.root)) continue
       if (!sighting) want(this.#hints, folder, names)
       else if (folder.notedAt > notesBefore || folder.path !== path) want(this.#work, folder, names)
-      else if (!sighting.self) this.#lost(folder, found)
-      else if (folder.parent && sighting.self.ino !== folder.stat.ino) this.#doubt(folder, folder.parent)
+      else if (!sighting.self) isLost = !this.#askParent(folder) || isLost
+      else if (sighting.self.ino !== (folder.parent ? folder.stat.ino : this.#place?.ino)) this.#doubt(folder)
       else {
         if (folder === this.root) this.#isLost = false
         this.#recognise(folder, sighting.self)
@@ -264,6 +320,7 @@ export class LiveTree {
     }
     pairRenames(found)
     this.#takeIn(found)
+    if (isLost) this.#empty()
   }
 
   #takeIn({ renamed, gone, came, changed, kept }: Differences): void {
@@ -295,26 +352,21 @@ export class LiveTree {
     if (this.#isBuilt) this.#options.changed(change)
   }
 
-  /** A folder that cannot be found: its parent tells what became of it, and the root has none. */
-  #lost(folder: Folder, found: Differences): void {
-    const { parent } = folder
-    if (parent) {
-      want(this.#work, parent, [folder.name])
-      return
-    }
-    this.#isLost = true
-    this.#watches.drop(folder)
-    findDifferences(folder, undefined, { self: undefined, entries: new Map() }, found)
+  /** The parent of a folder that cannot be found tells what became of it. False for the root, which has none. */
+  #askParent({ parent, name }: Folder): boolean {
+    if (parent) want(this.#work, parent, [name])
+    return parent !== undefined
   }
 
   /**
    * Not the folder that its parent was seen to hold: another has taken its place, or a link above it leads elsewhere.
    * Nothing that was seen there is believed; the parent tells. A little later, or who plays with links could keep us busy.
    */
-  #doubt(folder: Folder, parent: Folder): void {
+  #doubt(folder: Folder): void {
+    const { parent } = folder
     this.#watches.drop(folder)
     this.#doubted.add(folder)
-    want(this.#hints, parent, [folder.name])
+    want(this.#hints, parent ?? folder, parent && [folder.name])
   }
 
   /** Another inode under a known path is another folder: its watch is void. */
@@ -368,10 +420,16 @@ export class LiveTree {
   /** Every folder, or those without a watch. */
   async #lookAgain(isFull: boolean): Promise<void> {
     await this.#running
-    if (this.#isLost) this.#base = await realpath(this.#options.path).catch(() => this.#base)
-    const folders = isFull ? this.root.all() : this.#isLost ? [this.root] : this.#unwatched
-    for (const folder of folders) want(this.#work, folder, undefined)
+    await this.checkRoot()
+    // Bun hands out a dead watch until the last who holds it has let it go.
+    if (this.#isUnproved) this.#watches.drop(this.root)
+    if (this.#isLost || this.#isUnproved) want(this.#work, this.root, undefined)
+    for (const folder of isFull ? this.root.all() : this.#unwatched) want(this.#work, folder, undefined)
     await this.#run()
+  }
+
+  get #base(): string {
+    return this.#place?.path ?? this.#options.path
   }
 
   #absolute(path: string): string {

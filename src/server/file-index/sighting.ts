@@ -96,6 +96,7 @@ const UNREADABLE = new Set(['EACCES', 'EPERM'])
 /** Errors that say: for us there is nothing here. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL', ...UNREADABLE])
 
-function absentOr(error: unknown): undefined {
+/** For an error that says so; throws every other. */
+export function absentOr(error: unknown): undefined {
   if (!ABSENT.has(systemCode(error) ?? '')) throw error
 }

@@ -102,8 +102,8 @@ export class TriggerWatch {
     }
   }
 
-  #watch(path: string, { dev, ino }: Stats): void {
-    const identity = `${dev}:${ino}`
+  #watch(path: string, { dev, ino, birthtimeMs }: Stats): void {
+    const identity = `${dev}:${ino}:${birthtimeMs}`
     // A folder that was replaced by another of the same name is a new one: the old watcher would be silent for ever.
     if (this.#watched.get(path)?.identity === identity) return
     this.#unwatch(path)
@@ -114,7 +114,10 @@ export class TriggerWatch {
     const isInteresting = this.#interestIn(path)
     try {
       const watcher = watch(path, { persistent: false }, (_event, name) => {
-        if (name === null || isInteresting(name)) this.hint()
+        // Its own name: it was deleted or moved. Who held the dead watch would have Bun 1.4.5 hand it out for the path again.
+        const isOwn = name === basename(path)
+        if (isOwn && this.#watched.get(path)?.watcher === watcher) this.#unwatch(path)
+        if (isOwn || name === null || isInteresting(name)) this.hint()
       })
       // It goes with its folder; the watcher of the folder above tells.
       watcher.on('error', () => this.hint())
@@ -129,8 +132,7 @@ export class TriggerWatch {
   /** The root of a project is a busy place; a few names there are ours. */
   #interestIn(path: string): (name: string) => boolean {
     const { root } = this.#options
-    // Its own name: it is being removed.
-    if (path === root) return name => ROOT_FILES.has(name) || name === DOT_FOLDER || name === basename(root)
+    if (path === root) return name => ROOT_FILES.has(name) || name === DOT_FOLDER
     if (path === join(root, DOT_FOLDER)) return name => DOT_FILES.has(name) || DOT_TREES.has(name)
     return name => !isIgnored(name)
   }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { linkSync, watch } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { linkSync, mkdirSync, rmSync, watch } from 'node:fs'
+import { rename, rm, symlink, unlink } from 'node:fs/promises'
 import type { WatchFolder } from '../../../src/server/file-index/folder-watches.ts'
-import { openIndex } from './support.ts'
+import { TriggerWatch } from '../../../src/server/reload/trigger-watch.ts'
+import { logInto, openIndex } from './support.ts'
 
 const QUICK = { degradedMs: 20, fullMs: 600_000, soonMs: 20 }
 
@@ -68,6 +69,94 @@ describe('when the system gives no more watches', () => {
     expect(await at.paths()).toEqual([])
     await at.write('x')
     await at.until(async () => (await at.paths()).length === 1)
+  })
+})
+
+/** Resolves when the watch of the root has told of something. */
+async function untilProved(at: Awaited<ReturnType<typeof openIndex>>): Promise<void> {
+  for (let written = 0; (await at.page()).isDegraded; written += 1) {
+    const { cursor } = at.index
+    await at.write('top', `written ${written} times before`)
+    await at.until(() => at.index.cursor > cursor)
+  }
+}
+
+describe('when another folder comes in the place of the workspace folder', () => {
+  test('it is followed, though someone else keeps the dead watch of the old one', async () => {
+    await using at = await openIndex({ patrol: QUICK })
+    await at.write('old/1')
+    await at.paths()
+    const other = watch(at.path, { persistent: false }, () => {})
+    try {
+      // In one go, so that nobody sees that it is gone; the new folder often has the inode of the old.
+      rmSync(at.path, { recursive: true })
+      mkdirSync(at.path)
+      await at.until(async () => (await at.paths()).length === 0)
+      expect(at.events()).toEqual(['delete old'])
+      await at.write('new/1')
+      await at.until(async () => (await at.paths()).includes('new/1'))
+      await at.write('newer/2')
+      await at.until(async () => (await at.paths()).includes('newer/2'))
+      expect(await at.paths()).toEqual(['new', 'new/1', 'newer', 'newer/2'])
+    } finally {
+      other.close()
+    }
+    await untilProved(at)
+    expect(at.logged[0]).toContain('WARN Not all of')
+  })
+
+  test('neither the catalog nor the watch for reloads keeps the dead watch for the other', async () => {
+    await using at = await openIndex({ patrol: QUICK })
+    await at.write('opencode.json', '{}')
+    await at.paths()
+    let toldOf = Promise.withResolvers<string>()
+    const reload = new TriggerWatch({
+      root: at.path,
+      quietMs: 10,
+      writes: false,
+      log: logInto([]),
+      onQuiet: ([change]) => change && toldOf.resolve(change.trigger.action ?? ''),
+    })
+    try {
+      await reload.watching
+      rmSync(at.path, { recursive: true })
+      mkdirSync(at.path)
+      expect(await toldOf.promise).toBe('removed')
+      toldOf = Promise.withResolvers()
+      await at.write('opencode.json', '{}')
+      expect(await toldOf.promise).toBe('added')
+      await untilProved(at)
+      expect(await at.paths()).toContain('opencode.json')
+    } finally {
+      reload.stop()
+    }
+  })
+
+  test('what a link in its place led to is gone with the link', async () => {
+    await using outside = await openIndex()
+    await outside.write('foreign')
+    await using at = await openIndex({ patrol: { ...QUICK, degradedMs: 600_000 } })
+    await rm(at.path, { recursive: true })
+    await symlink(outside.path, at.path)
+    expect(await at.paths()).toEqual(['foreign'])
+    await unlink(at.path)
+    expect(await at.paths()).toEqual([])
+    await at.write('own')
+    await at.until(async () => (await at.paths()).join() === 'own')
+    expect(at.events()).toEqual(['delete foreign', 'write own'])
+  })
+})
+
+describe('when the system lends no more files', () => {
+  test('what is missing is said to be, and found as soon as there are some', async () => {
+    const script = new URL('short-of-files.ts', import.meta.url).pathname
+    const child = Bun.spawn(['sh', '-c', 'ulimit -n 200 && exec "$0" "$1"', process.execPath, script])
+    const said = await new Response(child.stdout).json()
+    expect(await child.exited).toBe(0)
+    expect(said).toEqual([
+      { isWhole: false, isDegraded: true },
+      { isWhole: true, isDegraded: false },
+    ])
   })
 })
 

@@ -66,7 +66,7 @@ function eventsOf(index: FileIndex): () => string[] {
   }
 }
 
-function logInto(lines: string[]): Log {
+export function logInto(lines: string[]): Log {
   return new Log({
     format: 'pretty',
     color: false,
