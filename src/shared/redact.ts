@@ -35,6 +35,9 @@ const PATTERNS: readonly [RegExp, string][] = [
   [/\b((?:OPENWORK|OPENCODE|DEN)_\w*(?:TOKEN|PASSWORD|USERNAME|AUTHORIZATION)\w*\s*[=:]\s*)(\S+)/g, `$1${REDACTED}`],
 ]
 
+/** Every text that one of the patterns could match; most lines are none, and a flood of them is looked at once only. */
+const SUSPICIOUS = /bearer|basic|token|password|username|authorization/i
+
 function normalKey(key: string): string {
   return key.replaceAll(/[-_]/g, '').toLowerCase()
 }
@@ -70,7 +73,8 @@ export class Redactor {
   /** A line of text with every secret replaced by `[REDACTED]`. */
   text(text: string): string {
     let masked = this.known(text)
-    for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement)
+    if (SUSPICIOUS.test(masked))
+      for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement)
     return masked
   }
 

@@ -32,7 +32,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
       onKillable: interruptions.onAgain,
     })
     const started = await Promise.race([starting, interruptions.forced])
-    return await useHost(values, { ...started, options }, { context, log, interruptions })
+    return await useHost(values, { ...started, options }, { context, log, flush, interruptions })
   } catch (error) {
     const failure = interruptions.signal.aborted ? interrupted(interruptions, error) : error
     // stderr has it too; but a collector of records reads only these.
@@ -51,7 +51,7 @@ const interrupted = (interruptions: Interruptions, cause: unknown): OpenworkErro
     cause,
   })
 
-type Surroundings = { context: Context; log: Log; interruptions: Interruptions }
+type Surroundings = { context: Context; log: Log; flush: () => Promise<void>; interruptions: Interruptions }
 
 /** Tells that the host is ready, then checks it or lets it run; the host is down again at the end in every case. */
 async function useHost(values: StartValues, readiness: Readiness, around: Surroundings): Promise<number> {
@@ -67,6 +67,7 @@ async function useHost(values: StartValues, readiness: Readiness, around: Surrou
       if (context.json) context.output.result({ ...readinessDocument(readiness), checks }, '')
       return 0
     }
+    await around.flush() // what led here stands above it
     announce(options, readiness, around)
     const asked = parseHeartbeat(context.env)
     heartbeat = asked && startHeartbeat(asked, host.plan, log)
