@@ -4,7 +4,6 @@ import { catalogPage } from '../../../src/api/catalog.ts'
 import { fileSessionReply } from '../../../src/api/files.ts'
 import type { SyncResult } from '../../../src/cli/sync/report.ts'
 import { revisionOf } from '../../../src/server/files/revision.ts'
-import { isTemporaryName } from '../../../src/server/files/temporary-name.ts'
 import { asClient, CLIENT_TOKEN, startServer, temporaryFolder } from '../../server/start-server.ts'
 import { type Ran, runCommand } from '../commands/run-command.ts'
 
@@ -19,7 +18,7 @@ export async function writeTree(root: string, tree: Tree): Promise<void> {
   }
 }
 
-/** Symbolic links are left out and not followed; so is what a server is just writing and will rename. */
+/** Symbolic links are left out and not followed. */
 export async function readTree(root: string): Promise<Tree> {
   const tree: Tree = {}
   for (const path of await filesBelow(root)) tree[path.slice(root.length + 1)] = await readFile(path, 'utf8')
@@ -32,7 +31,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   const paths = await Promise.all(
     entries.map(async entry => {
       const path = join(folder, entry.name)
-      return entry.isDirectory() ? filesBelow(path) : entry.isFile() && !isTemporaryName(entry.name) ? [path] : []
+      return entry.isDirectory() ? filesBelow(path) : entry.isFile() ? [path] : []
     }),
   )
   return paths.flat().sort()
