@@ -1,7 +1,8 @@
 import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
 import { SIDECAR_SOURCES } from '../../sidecars/find-opencode.ts'
-import { bool, enumeration, integer, list, path, port, secret, text, url } from '../kit/flags.ts'
+import { bool, enumeration, integer, list, path, port, secret, text } from '../kit/flags.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
+import { sidecarPlaceFlags } from './sidecar-flags.ts'
 
 const WORKSPACE = 'Workspace'
 const OPENCODE = 'opencode'
@@ -175,23 +176,7 @@ export const startFlags = {
     default: 'auto',
     summary: 'Where our own programs are taken from; they are built in',
   }),
-  sidecarBaseUrl: url({
-    group: SIDECARS,
-    env: 'OPENWORK_SIDECAR_BASE_URL',
-    hidden: true,
-    summary: 'Host of the release files; only reported in this version, opencode comes through npm',
-  }),
-  sidecarManifest: url({
-    group: SIDECARS,
-    env: 'OPENWORK_SIDECAR_MANIFEST_URL',
-    hidden: true,
-    summary: 'Manifest of the release files; only reported in this version',
-  }),
-  sidecarDir: path({
-    group: SIDECARS,
-    env: 'OPENWORK_SIDECAR_DIR',
-    summary: 'Cache of downloaded binaries; <data-dir>/sidecars when not given',
-  }),
+  ...sidecarPlaceFlags,
   allowExternal: bool({
     group: SIDECARS,
     env: 'OPENWORK_ALLOW_EXTERNAL',

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { VERSION } from '../../shared/version.ts'
 import { refuseContradictions } from '../../sidecars/find-opencode.ts'
 import type { Source } from '../kit/context.ts'
 import type { ValuesOf } from '../kit/define.ts'
+import { parseSidecarPlace } from './sidecar-flags.ts'
 import type { startFlags } from './start-flags.ts'
 
 export type StartValues = ValuesOf<typeof startFlags>
@@ -25,8 +24,6 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
   const { opencodeSource, opencodeBin, allowExternal } = values
   refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal })
   const remoteAccess = parseRemoteAccess(values)
-  const releases = `https://github.com/different-ai/openwork/releases/download/openwork-orchestrator-v${VERSION}`
-  const baseUrl = (values.sidecarBaseUrl ?? releases).replace(/\/+$/, '')
   return {
     runId: parseRunId(values.runId),
     workspace: values.workspace,
@@ -50,10 +47,8 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
       readyWithinMs: values.opencodeReadyTimeoutMs,
     },
     sidecars: {
-      dir: values.sidecarDir ?? join(values.dataDir, 'sidecars'),
+      ...parseSidecarPlace(values),
       source: values.sidecarSource,
-      baseUrl,
-      manifestUrl: values.sidecarManifest ?? `${baseUrl}/openwork-orchestrator-sidecars.json`,
       allowExternal: values.allowExternal,
     },
     server: {

@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { VERSION } from '../../shared/version.ts'
+import { MANIFEST_FILE, releaseBaseUrl } from '../../sidecars/release.ts'
+import type { ValuesOf } from '../kit/define.ts'
+import { path, url } from '../kit/flags.ts'
+
+const SIDECARS = 'Where binaries come from'
+
+/** Where the cache of binaries is and what fills it: flags of every command that may download. */
+export const sidecarPlaceFlags = {
+  sidecarBaseUrl: url({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_BASE_URL',
+    protocols: ['http', 'https', 'file'],
+    defaultText: 'the release of this version',
+    summary: 'Mirror of the release files',
+  }),
+  sidecarManifest: url({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_MANIFEST_URL',
+    protocols: ['http', 'https', 'file'],
+    defaultText: `<base url>/${MANIFEST_FILE}`,
+    summary: 'Manifest of the release files; http, https or file',
+  }),
+  sidecarDir: path({
+    group: SIDECARS,
+    env: 'OPENWORK_SIDECAR_DIR',
+    summary: 'Cache of downloaded binaries; <data-dir>/sidecars when not given',
+  }),
+}
+
+export type SidecarPlace = { dir: string; baseUrl: string; manifestUrl: string }
+
+export function parseSidecarPlace(values: ValuesOf<typeof sidecarPlaceFlags> & { dataDir: string }): SidecarPlace {
+  const baseUrl = (values.sidecarBaseUrl ?? releaseBaseUrl(VERSION)).replace(/\/+$/, '')
+  return {
+    dir: values.sidecarDir ?? join(values.dataDir, 'sidecars'),
+    baseUrl,
+    manifestUrl: values.sidecarManifest ?? `${baseUrl}/${MANIFEST_FILE}`,
+  }
+}

@@ -1,0 +1,18 @@
+import type { Machine } from './target.ts'
+
+/** Name of the manifest of a release, beside its files. */
+export const MANIFEST_FILE = 'openwork-orchestrator-sidecars.json'
+
+/** Where the files of a release are, unless `--sidecar-base-url` names a mirror. */
+export const releaseBaseUrl = (version: string): string =>
+  `https://github.com/different-ai/openwork/releases/download/openwork-orchestrator-v${version}`
+
+/** A platform that our own executable is built for. An x64 build runs with and without AVX2. */
+export type Platform = Pick<Machine, 'os' | 'arch' | 'musl'>
+
+/** `linux-x64`, `linux-arm64-musl`, `windows-x64`: in manifests, package names and cache folders. */
+export const platformName = ({ os, arch, musl }: Platform): string => `${os}-${arch}${musl ? '-musl' : ''}`
+
+/** Our executable for a platform as a release file: `openwork-bun-linux-x64`, `openwork-bun-windows-arm64.exe`. */
+export const executableAsset = (platform: Platform): string =>
+  `openwork-bun-${platformName(platform)}${platform.os === 'windows' ? '.exe' : ''}`
