@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { cachedPath, TEMP_PREFIX, type WantedOpencode } from './cache-layout.ts'
 import { withFileLock } from './file-lock.ts'
 import { npmPack } from './npm-pack.ts'
-import type { OpencodePin } from './opencode-pins.ts'
 import { probeVersion } from './probe-version.ts'
 import { extractTarEntry } from './tar-entry.ts'
 import type { Verifier } from './verify.ts'
@@ -22,9 +22,6 @@ export type Progress = {
   readonly bytes?: number
   readonly totalBytes?: number
 }
-
-/** One build of opencode, and what it must be. */
-export type WantedOpencode = { readonly name: string; readonly version: string; readonly pin: OpencodePin }
 
 export type DownloadOptions = {
   sidecarDir: string
@@ -54,13 +51,8 @@ const PROGRESS_EVERY_MS = 3_000
 const PROGRESS_EVERY_BYTES = 16 * 1024 * 1024
 /** The binary and, beside it, its archive: a little more than a third of it. */
 const SPACE_FACTOR = 1.5
-const TEMP_PREFIX = '.tmp-'
 /** Five times what opencode takes: past it, an archive is not worth reading to its end. */
 const MAX_ARCHIVE_BYTES = 1024 ** 3
-
-/** Where the cache keeps a build. Nothing stands under this name that was not verified when it was put there. */
-export const cachedPath = (sidecarDir: string, { name, version, pin }: WantedOpencode): string =>
-  join(sidecarDir, 'opencode', version, name, pin.file)
 
 /**
  * Fetches a build into the cache and resolves to its path. Starts at the same time, in any number of processes, fetch it

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { probedStore } from './cache-layout.ts'
 import { findOnPath, isExecutableFile } from './find-on-path.ts'
 import { KnownFiles } from './known-files.ts'
 import { type Probe, probeVersion } from './probe-version.ts'
@@ -33,7 +34,7 @@ export async function findExternal(request: ExternalRequest): Promise<ExternalOp
   const { expectedVersion, env, sidecarDir, signal, probeLimitMs } = request
   const path = await locate(request)
   let problem: string | undefined
-  const known = new KnownFiles(join(sidecarDir, 'probed-versions.json'))
+  const known = new KnownFiles(probedStore(sidecarDir))
   const actualVersion = await known.know(path, async () => {
     const probe = await probeVersion(path, { env, signal, limitMs: probeLimitMs }).catch(notAsked)
     problem = probe.problem

@@ -1,5 +1,6 @@
 import { type FailureCode, OpenworkError } from '../shared/errors.ts'
-import type { Progress, WantedOpencode } from './download-opencode.ts'
+import { cachedPath, type WantedOpencode } from './cache-layout.ts'
+import type { Progress } from './download-opencode.ts'
 import { findBundled, type Rejected } from './find-bundled.ts'
 import { findExternal } from './find-external.ts'
 import { OPENCODE_PINS } from './opencode-pins.generated.ts'
@@ -189,7 +190,7 @@ async function cachedOrFetched(
 ): Promise<string> {
   const { sidecarDir, env, onProgress = () => {}, signal, limits } = request
   // Not loaded by a start that finds opencode without it: the lock and archive libraries cost milliseconds.
-  const { cachedPath, downloadOpencode } = await import('./download-opencode.ts')
+  const { downloadOpencode } = await import('./download-opencode.ts')
   const builds = target.packages.flatMap((name): WantedOpencode[] => {
     const pin = pins.packages[name]
     return pin ? [{ name, version: pins.version, pin }] : []

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { systemCode } from '../shared/errors.ts'
+import { verifiedStore } from './cache-layout.ts'
 import { KnownFiles } from './known-files.ts'
 import type { OpencodePin } from './opencode-pins.ts'
 
@@ -19,7 +19,7 @@ export class Verifier {
   readonly #hashes: KnownFiles
 
   constructor(sidecarDir: string) {
-    this.#hashes = new KnownFiles(join(sidecarDir, 'verified.json'))
+    this.#hashes = new KnownFiles(verifiedStore(sidecarDir))
   }
 
   /** Whether the file is, byte for byte, one of the pinned binaries. Reads it only when size and memory leave a doubt. */
