@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { OpenworkError } from '../src/shared/errors.ts'
+import { extractTarEntry } from '../src/sidecars/archive/tar-entry.ts'
 import { npmPack } from '../src/sidecars/npm-pack.ts'
 import type { OpencodePin } from '../src/sidecars/opencode-pins.ts'
 import { runProgram } from '../src/sidecars/run-program.ts'
-import { extractTarEntry } from '../src/sidecars/tar-entry.ts'
 
 const OUTPUT = join(import.meta.dirname, '..', 'src', 'sidecars', 'opencode-pins.generated.ts')
 const PLATFORM_PACKAGE = /^opencode-(?:linux|darwin|windows)-(?:x64|arm64)(?:-baseline)?(?:-musl)?$/

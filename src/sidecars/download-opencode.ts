@@ -5,11 +5,11 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { extractTarEntry } from './archive/tar-entry.ts'
 import { cachedPath, TEMP_PREFIX, type WantedOpencode } from './cache-layout.ts'
 import { withFileLock } from './file-lock.ts'
 import { npmPack } from './npm-pack.ts'
 import { probeVersion } from './probe-version.ts'
-import { extractTarEntry } from './tar-entry.ts'
 import type { Verifier } from './verify.ts'
 
 /** What a download is doing. Comes at least every three seconds while it lasts. */

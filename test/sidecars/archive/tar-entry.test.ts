@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createTar } from 'nanotar'
-import { extractTarEntry } from '../../src/sidecars/tar-entry.ts'
-import { failure } from './kit.ts'
+import { extractTarEntry } from '../../../src/sidecars/archive/tar-entry.ts'
+import { failure } from '../kit.ts'
 
 const ENTRY = 'package/bin/opencode'
 const CONTENT = new Uint8Array(3_000).map((_, at) => at % 251)

@@ -1,4 +1,4 @@
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError } from '../../shared/errors.ts'
 
 const BLOCK = 512
 /** Extended headers hold a path and a few numbers; a larger one is an attack on our memory. */
@@ -8,36 +8,44 @@ const MAX_OTHER_BYTES = 16 * 1024 * 1024
 
 type Header = { name: string; size: number; type: string }
 
+/** An exact path inside an archive, with `/`; or a file name, which may lie in any folder of it. */
+export type WantedEntry = string | { readonly named: string }
+
 /**
  * Streams one plain file out of a tar archive: calls `write` with its bytes in order and resolves to its size.
  * Memory stays at one chunk. The whole archive is read, and refused if any entry has an absolute path, a `..` part,
  * or is a link or device, although nothing but the wanted file is ever handed out.
  *
- * @param entry the exact path inside the archive, with `/`
  * @param maxBytes of the wanted file; all the rest of the archive may have 16 MiB more
  * @throws OpenworkError `sidecar_archive_invalid`, or whatever `archive` or `write` throws
  */
 export async function extractTarEntry(
   archive: AsyncIterable<Uint8Array>,
-  { entry, maxBytes, write }: { entry: string; maxBytes: number; write: (bytes: Uint8Array) => unknown },
+  { entry, maxBytes, write }: { entry: WantedEntry; maxBytes: number; write: (bytes: Uint8Array) => unknown },
 ): Promise<number> {
   const reader = new ByteReader(archive, maxBytes + MAX_OTHER_BYTES)
   let found: number | undefined
   for await (const header of headers(reader)) {
     refuseUnsafe(header)
-    const wanted = header.name === entry && isPlainFile(header)
+    const wanted = isWanted(header.name, entry) && isPlainFile(header)
     if (wanted) {
-      if (found !== undefined) throw invalid(`holds ${entry} twice`)
-      if (header.size > maxBytes) throw invalid(`${entry} has ${header.size} bytes, at most ${maxBytes} are allowed`)
+      if (found !== undefined) throw invalid(`holds ${shown(entry)} twice`)
+      if (header.size > maxBytes)
+        throw invalid(`${shown(entry)} has ${header.size} bytes, at most ${maxBytes} are allowed`)
       found = header.size
     }
     for await (const bytes of reader.take(header.size)) if (wanted) await write(bytes)
     await reader.skip(padding(header.size))
   }
   await reader.drain()
-  if (found === undefined) throw invalid(`does not hold ${entry}`)
+  if (found === undefined) throw invalid(`does not hold ${shown(entry)}`)
   return found
 }
+
+const isWanted = (path: string, entry: WantedEntry): boolean =>
+  typeof entry === 'string' ? path === entry : path.split('/').at(-1) === entry.named
+
+const shown = (entry: WantedEntry): string => (typeof entry === 'string' ? entry : entry.named)
 
 /** The entries' headers, with pax and GNU extensions applied; the caller consumes each entry's bytes. */
 async function* headers(reader: ByteReader): AsyncGenerator<Header> {
