@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { lock } from 'proper-lockfile'
+import { check, lock } from 'proper-lockfile'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 
 /** A holder renews its lock three times in this span; one that stopped doing so is dead, or its machine slept. */
@@ -29,6 +29,26 @@ export async function withFileLock<Result>(
     await release().catch((error: unknown) => {
       if (!['ERELEASED', 'ENOTACQUIRED'].includes(systemCode(error) ?? '')) throw error // lost: nothing to give back
     })
+  }
+}
+
+/** Whether a living process holds the lock of this path now. */
+export const isFileLocked = (path: string): Promise<boolean> => check(path, { realpath: false, stale: STALE_MS })
+
+/** As `withFileLock`, without waiting: undefined, and `work` not run, while another process has the lock. */
+export async function withFreeFileLock<Result>(
+  path: string,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result | undefined> {
+  const busy = new AbortController()
+  const reason = new Error('another process has the lock')
+  try {
+    const all = signal ? AbortSignal.any([signal, busy.signal]) : busy.signal
+    return await withFileLock(path, { onWait: () => busy.abort(reason), signal: all }, work)
+  } catch (error) {
+    if (busy.signal.aborted) return undefined
+    throw error
   }
 }
 

@@ -42,6 +42,31 @@ export async function extractTarEntry(
   return found
 }
 
+export type TarFile = {
+  /** With `/`; neither absolute nor with a `..` part. */
+  readonly path: string
+  readonly size: number
+  /** To be read to its end before the next file is asked for, or not at all. */
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
+/**
+ * The plain files of a tar archive, one after the other, under the same rules as `extractTarEntry`.
+ *
+ * @param maxBytes of the whole archive
+ */
+export async function* readTarFiles(archive: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<TarFile> {
+  const reader = new ByteReader(archive, maxBytes)
+  for await (const header of headers(reader)) {
+    refuseUnsafe(header)
+    const bytes = reader.take(header.size)
+    if (isPlainFile(header)) yield { path: header.name, size: header.size, bytes }
+    for await (const _ of bytes); // what was not wanted
+    await reader.skip(padding(header.size))
+  }
+  await reader.drain()
+}
+
 const isWanted = (path: string, entry: WantedEntry): boolean =>
   typeof entry === 'string' ? path === entry : path.split('/').at(-1) === entry.named
 
