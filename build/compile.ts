@@ -5,12 +5,11 @@
 import { stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { compileExecutable, linkExecutable } from './executable.ts'
+import { compileExecutable, ENTRY, linkExecutable } from './executable.ts'
 import { fetchRuntime } from './runtime.ts'
 import { isTarget, TARGETS, type Target } from './targets.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
-const ENTRY = 'src/bin/openwork.ts'
 const OTHER_PROGRAMS = ['openwork-server', 'opencode-router']
 
 const { values } = parseArgs({

@@ -3,6 +3,19 @@ import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../src/shared/errors.ts'
 import type { Target } from './targets.ts'
 
+/** First module of our one executable, from the repository's root. */
+export const ENTRY = 'src/bin/openwork.ts'
+
+const BUNDLE = {
+  format: 'esm',
+  // A chunk behind a dynamic import is neither parsed nor run before it is asked for: keeps `--version` quick.
+  splitting: true,
+  // Names stay: they cost 30 KB of 110 MB and no time, and a stack trace in a bug report tells what happened.
+  minify: { whitespace: true, syntax: true, identifiers: false },
+  // Bun would put in where a CommonJS module lay on the machine that builds, and no two checkouts would build the same.
+  define: { __filename: JSON.stringify('/openwork/module.js'), __dirname: JSON.stringify('/openwork') },
+} as const satisfies Partial<Bun.BuildConfig>
+
 export type Executable = {
   /** The program's first module. */
   entry: string
@@ -33,12 +46,8 @@ export async function compileExecutable({ entry, outfile, cross }: Executable): 
         autoloadTsconfig: false,
         autoloadPackageJson: false,
       },
-      format: 'esm',
-      // A chunk behind a dynamic import is neither parsed nor run before it is asked for: keeps `--version` quick.
-      splitting: true,
+      ...BUNDLE,
       bytecode: true,
-      // Names stay: they cost 30 KB of 110 MB and no time, and a stack trace in a bug report tells what happened.
-      minify: { whitespace: true, syntax: true, identifiers: false },
       // Inside the executable as well as beside it; only the inner one is used.
       sourcemap: 'linked',
     })
@@ -46,6 +55,12 @@ export async function compileExecutable({ entry, outfile, cross }: Executable): 
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** Every module that is compiled in with this one, relative to the working directory, with `/`. */
+export async function bundledModules(entry: string): Promise<string[]> {
+  const { metafile } = await Bun.build({ entrypoints: [entry], target: 'bun', metafile: true, ...BUNDLE })
+  return Object.keys(metafile?.inputs ?? {}).sort()
 }
 
 /** Gives an executable another name in its folder: a hard link, or a copy where there are none. */

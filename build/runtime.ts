@@ -1,13 +1,17 @@
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { gunzipSync } from 'fflate'
 import { parseTar } from 'nanotar'
 import { npmPack } from './npm.ts'
 import { TARGETS, type Target } from './targets.ts'
 
+const LOCKFILE = resolve(import.meta.dir, '..', 'package-lock.json')
+
 /**
  * Bun's own binary for another platform, of the version that runs us, kept in `folder` once fetched. It comes from the
- * npm client of whoever builds (`npm pack`), so their registry, proxy and credentials apply, and npm checks its hash.
+ * npm client of whoever builds (`npm pack`), so their registry, proxy and credentials apply; the lockfile has its hash,
+ * as npm lists the optional packages of every platform there.
  */
 export async function fetchRuntime(target: Target, folder: string): Promise<string> {
   const file = target.startsWith('bun-windows-') ? 'bun.exe' : 'bun'
@@ -16,10 +20,12 @@ export async function fetchRuntime(target: Target, folder: string): Promise<stri
   await mkdir(folder, { recursive: true })
   const scratch = await mkdtemp(join(folder, '.fetch-'))
   try {
-    const spec = `${TARGETS[target]}@${Bun.version}`
-    const tarball = join(scratch, await npmPack(spec, scratch))
+    const spec = `${TARGETS[target].runtime}@${Bun.version}`
+    const tarball = await readFile(join(scratch, await npmPack(spec, scratch)))
+    const [expected, actual] = [await lockedIntegrity(target), integrity(tarball)]
+    if (actual !== expected) throw new Error(`${spec} is ${actual}, but package-lock.json says ${expected}`)
     const name = `package/bin/${file}`
-    const binary = parseTar(gunzipSync(await readFile(tarball))).find(entry => entry.name === name)?.data
+    const binary = parseTar(gunzipSync(tarball)).find(entry => entry.name === name)?.data
     if (!binary) throw new Error(`${spec} holds no ${name}`)
     const complete = join(scratch, file)
     await writeFile(complete, binary, { mode: 0o755 })
@@ -30,6 +36,15 @@ export async function fetchRuntime(target: Target, folder: string): Promise<stri
     await rm(scratch, { recursive: true, force: true })
   }
 }
+
+async function lockedIntegrity(target: Target): Promise<string> {
+  const name = TARGETS[target].runtime
+  const locked = JSON.parse(await readFile(LOCKFILE, 'utf8')).packages[`node_modules/${name}`]
+  if (locked?.version === Bun.version) return locked.integrity
+  throw new Error(`package-lock.json names ${name} ${locked?.version}, and this is Bun ${Bun.version}`)
+}
+
+const integrity = (bytes: Uint8Array): string => `sha512-${createHash('sha512').update(bytes).digest('base64')}`
 
 const isFile = async (path: string): Promise<boolean> =>
   stat(path).then(

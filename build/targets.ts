@@ -1,18 +1,30 @@
+import type { Platform } from '../src/sidecars/release.ts'
+
 /**
- * The platforms we compile for: Bun's name of the target, and the npm package that holds Bun for it.
- * Both follow Bun's naming; ours in file names (`openwork-bun-linux-arm64`) says `arm64` as Node does.
+ * The platforms we compile for: Bun's name of the target, the npm package that holds Bun for it, and our own words for
+ * the platform. Bun 1.4 has one x64 build per system, which asks the CPU at run time: its `-baseline` packages hold the
+ * same bytes, so these run on every x64 CPU from Nehalem (2008) on.
  */
 export const TARGETS = {
-  'bun-linux-x64': '@oven/bun-linux-x64',
-  'bun-linux-arm64': '@oven/bun-linux-aarch64',
-  'bun-linux-x64-musl': '@oven/bun-linux-x64-musl',
-  'bun-linux-arm64-musl': '@oven/bun-linux-aarch64-musl',
-  'bun-darwin-x64': '@oven/bun-darwin-x64',
-  'bun-darwin-arm64': '@oven/bun-darwin-aarch64',
-  'bun-windows-x64': '@oven/bun-windows-x64',
-  'bun-windows-arm64': '@oven/bun-windows-aarch64',
-} as const
+  'bun-linux-x64': { runtime: '@oven/bun-linux-x64', platform: { os: 'linux', arch: 'x64', musl: false } },
+  'bun-linux-arm64': { runtime: '@oven/bun-linux-aarch64', platform: { os: 'linux', arch: 'arm64', musl: false } },
+  'bun-linux-x64-musl': { runtime: '@oven/bun-linux-x64-musl', platform: { os: 'linux', arch: 'x64', musl: true } },
+  'bun-linux-arm64-musl': {
+    runtime: '@oven/bun-linux-aarch64-musl',
+    platform: { os: 'linux', arch: 'arm64', musl: true },
+  },
+  'bun-darwin-x64': { runtime: '@oven/bun-darwin-x64', platform: { os: 'darwin', arch: 'x64', musl: false } },
+  'bun-darwin-arm64': { runtime: '@oven/bun-darwin-aarch64', platform: { os: 'darwin', arch: 'arm64', musl: false } },
+  'bun-windows-x64': { runtime: '@oven/bun-windows-x64', platform: { os: 'windows', arch: 'x64', musl: false } },
+  'bun-windows-arm64': {
+    runtime: '@oven/bun-windows-aarch64',
+    platform: { os: 'windows', arch: 'arm64', musl: false },
+  },
+} as const satisfies Record<string, { runtime: string; platform: Platform }>
 
 export type Target = keyof typeof TARGETS
 
 export const isTarget = (name: string): name is Target => Object.hasOwn(TARGETS, name)
+
+/** In the order in which releases list their files. */
+export const ALL_TARGETS = Object.keys(TARGETS).filter(isTarget)
