@@ -107,6 +107,7 @@ export const FAILURES = {
   service_gave_up: { exitCode: 5, status: 503 },
   service_exited: { exitCode: 5, status: 503 },
   service_stopped: { exitCode: 5, status: 503 },
+  service_not_replaced: { exitCode: 5, status: 503 },
   // run records
   run_id_in_use: { exitCode: 5, status: 409 },
 } as const satisfies Record<string, { exitCode: number; status: number }>

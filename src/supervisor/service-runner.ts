@@ -24,7 +24,11 @@ const MAX_HISTORY = 1_000
 
 /** Performs for one service what its state machine asks for, and tells the machine what came of it. */
 export class ServiceRunner {
-  readonly spec: ServiceSpec
+  #spec: ServiceSpec
+  /** While another program is tried: the one from before. */
+  #fallback: ServiceSpec | undefined
+  /** The last run of a program that was tried in vain, and why it was. */
+  #failedTry: { run: number; reason: string } | undefined
   /** The states entered last, oldest first; `waiting` from before the start is not among them. */
   readonly history: ServiceState[] = []
   readonly #context: RunnerContext
@@ -42,13 +46,21 @@ export class ServiceRunner {
   #readyAtMs: number | undefined
 
   constructor(spec: ServiceSpec, context: RunnerContext) {
-    this.spec = spec
+    this.#spec = spec
     this.#context = context
     this.#machine = initialMachine(spec)
   }
 
+  get spec(): ServiceSpec {
+    return this.#spec
+  }
+
   get machine(): Machine {
     return this.#machine
+  }
+
+  get failedTry(): { run: number; reason: string } | undefined {
+    return this.#failedTry
   }
 
   /** Nothing of it runs, and nothing will by itself. */
@@ -89,6 +101,15 @@ export class ServiceRunner {
     this.#context.settled()
   }
 
+  /** Ends what runs and tries another program in its place; `fallback` comes back when that one fails. */
+  replace(spec: ServiceSpec, fallback: ServiceSpec): void {
+    if (this.#machine.final) return
+    // One that is itself on trial is nothing to go back to.
+    if (this.#machine.fallback === undefined) this.#fallback = fallback
+    this.#spec = spec
+    this.dispatch({ type: 'replace', policy: spec, fallback })
+  }
+
   /** SIGKILL for all of it before this returns, whatever the machine is at. */
   killNow(): void {
     this.#launched?.killNow()
@@ -126,6 +147,9 @@ export class ServiceRunner {
         break
       case 'report':
         this.#report(effect)
+        break
+      case 'revert':
+        this.#revert(effect)
         break
     }
   }
@@ -179,6 +203,14 @@ export class ServiceRunner {
       const message = `the run record could not be written: ${messageOf(cause)}`
       this.#context.tell({ type: 'warning', service: this.spec.name, message, cause })
     }
+  }
+
+  #revert({ run, reason }: Extract<Effect, { type: 'revert' }>): void {
+    this.#spec = this.#fallback ?? this.#spec
+    this.#failedTry = { run, reason }
+    const { name } = this.#spec
+    const message = `the new ${name} did not come up, going back to the one from before`
+    this.#context.tell({ type: 'warning', service: name, message, cause: reason })
   }
 
   #startTimer({ run, timer, afterMs }: Extract<Effect, { type: 'start-timer' }>): void {

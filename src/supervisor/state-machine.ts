@@ -3,11 +3,15 @@ import type { ServiceExit, ServiceSpec, ServiceState } from './service.ts'
 /** How long after SIGKILL we wait for an exit that may never come: a process stuck in the kernel cannot be killed. */
 const LOST_AFTER_MS = 5_000
 
-type Policy = Pick<ServiceSpec, 'ready' | 'watch' | 'restart' | 'stop'>
+export type Policy = Pick<ServiceSpec, 'ready' | 'watch' | 'restart' | 'stop'>
 
 /** Everything known about one service, as a value. Made by `initialMachine`, changed only by `step`. */
 export type Machine = {
   readonly policy: Policy
+  /**
+   * While another program is tried in the place of one that ran: what to go back to when it fails before it is ready.
+   */
+  readonly fallback: Policy | undefined
   readonly state: ServiceState
   /** The number of the latest spawn. What carries another number is late and ignored. */
   readonly run: number
@@ -47,6 +51,10 @@ export type MachineEvent =
   | { type: 'timer'; run: number; timer: TimerName }
   /** Asked for by a person: also ends a back-off and a `gave-up`, and forgets earlier crashes. */
   | { type: 'restart' }
+  /**
+   * The same with another program, once: where it would be tried again or given up, the program from before comes back.
+   */
+  | { type: 'replace'; policy: Policy; fallback: Policy }
   /** A stop is coming: carry on, but spawn nothing any more. */
   | { type: 'retire' }
   | { type: 'stop' }
@@ -66,11 +74,14 @@ export type Effect =
   | { type: 'start-probing'; run: number; purpose: 'readiness' | 'watch' }
   | { type: 'stop-probing' }
   | { type: 'report'; previous: ServiceState; nextTryInMs?: number }
+  /** The program that was tried has failed: from the next spawn on it is the one from before. */
+  | { type: 'revert'; run: number; reason: string }
 
 export type Step = { state: Machine; effects: readonly Effect[] }
 
 export const initialMachine = (policy: Policy): Machine => ({
   policy,
+  fallback: undefined,
   state: 'waiting',
   run: 0,
   process: 'none',
@@ -95,6 +106,8 @@ export function step(machine: Machine, event: MachineEvent, nowMs: number): Step
       return machine.state === 'waiting' ? enter(machine, 'gave-up', { reason: event.reason }) : unchanged(machine)
     case 'restart':
       return restart(machine, nowMs)
+    case 'replace':
+      return replace(machine, event, nowMs)
     case 'retire':
       return retire(machine)
     case 'stop':
@@ -159,7 +172,7 @@ function becomeReady(machine: Machine): Step {
   return enter(
     machine,
     'ready',
-    { failures: 0, reason: undefined, wasReady: true },
+    { failures: 0, reason: undefined, wasReady: true, fallback: undefined },
     { type: 'clear-timer', timer: machine.state === 'unhealthy' ? 'unhealthy' : 'ready-limit' },
     { type: 'start-timer', run, timer: 'stable', afterMs: policy.restart.resetAfterMs },
     policy.watch ? { type: 'start-probing', run, purpose: 'watch' } : { type: 'stop-probing' },
@@ -225,6 +238,7 @@ function end(machine: Machine, after: Machine['after'], reason: string | undefin
 function spawnFailed(machine: Machine, event: Extract<RunEvent, { type: 'spawn-failed' }>, nowMs: number): Step {
   const idle: Machine = { ...machine, process: 'none' }
   if (machine.final) return enter(idle, 'exited', {}, { type: 'clear-timers' })
+  if (machine.fallback) return withEffect({ type: 'clear-timers' }, revert(idle, machine.fallback, event.reason))
   if (event.permanent) return enter(idle, 'gave-up', { reason: event.reason }, { type: 'clear-timers' })
   return withEffect({ type: 'clear-timers' }, crash(idle, event.reason, event.random, nowMs))
 }
@@ -245,6 +259,8 @@ function exited(machine: Machine, exit: ServiceExit, nowMs: number): Step {
 function swept(machine: Machine, random: number, nowMs: number): Step {
   const idle: Machine = { ...machine, process: 'none' }
   if (machine.final) return enter(idle, 'exited')
+  if (machine.fallback && machine.after !== 'restart')
+    return revert(idle, machine.fallback, machine.reason ?? describeExit(machine.exit))
   switch (machine.after) {
     case 'exit':
       return enter(idle, 'exited')
@@ -297,6 +313,23 @@ function restart(machine: Machine, nowMs: number): Step {
   if (machine.process === 'none') return withEffect({ type: 'clear-timers' }, respawn(fresh))
   if (machine.process === 'ending' || machine.state === 'stopping') return change(fresh, { after: 'restart' })
   return end(fresh, 'restart', 'restart asked for', nowMs)
+}
+
+function replace(machine: Machine, event: Extract<MachineEvent, { type: 'replace' }>, nowMs: number): Step {
+  if (machine.final) return unchanged(machine)
+  const { policy } = event
+  if (machine.state === 'waiting') return change(machine, { policy })
+  const tried = { policy, fallback: machine.fallback ?? event.fallback, wasReady: false }
+  if (machine.process === 'none') return restart({ ...machine, ...tried }, nowMs)
+  // What runs is ended by its own rules.
+  const { state, effects } = restart(machine, nowMs)
+  return change(state, tried, ...effects)
+}
+
+/** The program that was tried is gone: back to the one from before, which is worth as many tries as ever. */
+function revert(machine: Machine, policy: Policy, reason: string): Step {
+  const before: Machine = { ...machine, policy, fallback: undefined, wasReady: true, crashesMs: [], streak: 0 }
+  return withEffect({ type: 'revert', run: machine.run, reason }, respawn(before))
 }
 
 function retire(machine: Machine): Step {

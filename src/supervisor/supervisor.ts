@@ -102,6 +102,26 @@ export class Supervisor implements AsyncDisposable {
     return ready
   }
 
+  /**
+   * Ends the service and tries another program in its place: resolves when that one is ready. When it fails before that,
+   * `fallback` (by default what the service is now) is started again, and this throws once it is ready: the service is
+   * up, the try was in vain.
+   *
+   * @throws OpenworkError `service_not_replaced`; as `reaches` does, when the fallback does not come up either
+   */
+  async replace(spec: ServiceSpec, fallback?: ServiceSpec): Promise<ServiceSnapshot> {
+    const runner = this.#runner(spec.name)
+    const run = runner.machine.run + 1
+    const ready = this.#reaches(runner, 'ready', run)
+    runner.replace(spec, fallback ?? runner.spec)
+    const snapshot = await ready
+    const failed = runner.failedTry
+    if (failed === undefined || failed.run < run) return snapshot
+    throw new OpenworkError('service_not_replaced', `the new ${spec.name} did not come up: ${failed.reason}`, {
+      details: { service: spec.name, reason: failed.reason, exit: snapshot.exit, lastLines: snapshot.lastLines },
+    })
+  }
+
   /** Ends all services, each after those that need it. Resolves when nothing of them is left. May be called again. */
   async stop(): Promise<void> {
     this.#stopping = true

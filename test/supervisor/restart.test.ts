@@ -115,6 +115,53 @@ test('a restart that was asked for is over when the new process is ready', async
   expect(it.events.lines('web')).toContain('SIGTERM')
 })
 
+test('another program takes the place of the one that runs', async () => {
+  const port = await freePort()
+  const web = service('web', { argv: fixture('http-ok', String(port), 'old'), ready: http(port) })
+  await using it = supervised([web])
+  const { pid: before = 0 } = await it.run.reaches('web', 'ready')
+
+  const { pid, restarts } = await it.run.replace({ ...web, argv: fixture('http-ok', String(port), 'new') })
+
+  expect(isAlive(before)).toBe(false)
+  expect(await ask(port)).toMatchObject({ pid, argv: ['new'] })
+  expect(restarts).toBe(1)
+})
+
+test('when another program does not come up the one from before serves again, and the caller is told why', async () => {
+  const port = await freePort()
+  const web = service('web', { argv: fixture('http-ok', String(port), 'old'), ready: http(port) })
+  await using it = supervised([web])
+  await it.run.reaches('web', 'ready')
+  const broken = { ...web, argv: fixture('prints-and-exits', 'cannot read the store'), env: { CODE: '3' } }
+
+  const error = await it.run.replace(broken).catch(error => error)
+
+  expect(error).toMatchObject({ code: 'service_not_replaced', message: expect.stringContaining('exited with code 3') })
+  expect(error.details.lastLines).toContain('cannot read the store')
+  expect(await ask(port)).toMatchObject({ argv: ['old'] })
+  expect(it.run.history('web')).toEqual(['starting', 'ready', 'stopping', 'starting', 'starting', 'ready'])
+  const hanging = { ...web, argv: fixture('ignores-sigterm'), stop: { signal: 'SIGKILL' as const, graceMs: 1 } }
+  const late = await it.run.replace({ ...hanging, ready: http(port, { withinMs: 300 }) }).catch(error => error)
+  expect(late).toMatchObject({ code: 'service_not_replaced', message: expect.stringContaining('not ready within 300') })
+  expect(await ask(port)).toMatchObject({ argv: ['old'] })
+  expect((await it.run.restart('web')).state).toBe('ready')
+  expect(await ask(port)).toMatchObject({ argv: ['old'] })
+})
+
+test('a program that is not there is no loss: what is named to fall back on is started', async () => {
+  const port = await freePort()
+  const web = service('web', { argv: fixture('http-ok', String(port), 'old'), ready: http(port) })
+  await using it = supervised([web])
+  await it.run.reaches('web', 'ready')
+  const fallback = { ...web, argv: fixture('http-ok', String(port), 'kept') }
+
+  const error = await it.run.replace({ ...web, argv: ['/nowhere/at/all'] }, fallback).catch(error => error)
+
+  expect(error.code).toBe('service_not_replaced')
+  expect(await ask(port)).toMatchObject({ argv: ['kept'] })
+})
+
 test('a restart after a stop is refused', async () => {
   await using it = supervised([service('stubborn', { argv: fixture('ignores-sigterm') })])
   await it.run.reaches('stubborn', 'ready')

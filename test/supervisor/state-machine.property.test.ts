@@ -93,8 +93,12 @@ class World {
     else if (chance < 0.88 && this.#live.has(this.machine.run)) {
       this.#live.delete(this.machine.run)
       this.dispatch({ type: 'spawn-failed', run: this.machine.run, reason: 'EAGAIN', permanent: random < 0.2, random })
-    } else if (chance < 0.94) this.dispatch({ type: 'restart' })
-    else if (chance < 0.96) this.dispatch({ type: 'needs-met' })
+    } else if (chance < 0.92) this.dispatch({ type: 'restart' })
+    else if (chance < 0.94) {
+      const { policy } = this.machine
+      const ready = this.#pick<Probe>([http(1), { kind: 'spawned' }])
+      this.dispatch({ type: 'replace', policy: { ...policy, ready }, fallback: policy })
+    } else if (chance < 0.96) this.dispatch({ type: 'needs-met' })
     else if (chance < 0.97) this.dispatch({ type: this.#pick(['stop', 'kill', 'retire']) })
     else this.dispatch({ type: 'exited', run: Math.max(0, run - 1), exit: { code: 1, signal: null } })
   }

@@ -336,3 +336,80 @@ describe('a restart that was asked for', () => {
     expect(play(waiting, { type: 'restart' }).machine).toEqual(waiting)
   })
 })
+
+describe('another program in the place of one that runs', () => {
+  const other = policy({ ready: http(1, { withinMs: 7_000 }), stop: { signal: 'SIGINT', graceMs: 1 } })
+  const tried = (machine: Machine) =>
+    play(machine, { type: 'replace', policy: other, fallback: machine.policy }, ...ends(1, 0))
+
+  test('the old one is ended by its own rules, the new one is waited for by its own', () => {
+    const { states, effects, machine } = tried(ready())
+
+    expect(states).toEqual(['stopping', 'starting'])
+    expect(effects).toContainEqual({ type: 'signal', signal: 'SIGTERM' })
+    expect(effects).toContainEqual({ type: 'start-timer', run: 2, timer: 'ready-limit', afterMs: 7_000 })
+    expect(machine.policy).toBe(other)
+  })
+
+  test('once ready it is a service like any other', () => {
+    const before = play(tried(ready()).machine, spawned(2), healthy(2)).machine
+    expect([before.state, before.fallback]).toEqual(['ready', undefined])
+
+    const { machine, states } = play(before, ...ends(2, 1))
+
+    expect(states).toEqual(['backing-off'])
+    expect(machine.policy).toBe(other)
+  })
+
+  const failures: [string, MachineEvent[], string][] = [
+    ['crashes', ends(2, 3), 'exited with code 3'],
+    ['ends well', ends(2, 0), 'exited with code 0'],
+    ['is not ready in time', [timer(2, 'ready-limit'), ...ends(2, null, 'SIGINT')], 'not ready within 7000 ms'],
+    ['cannot be started', [{ type: 'spawn-failed', run: 2, reason: 'ENOENT', permanent: true, random: 0.5 }], 'ENOENT'],
+  ]
+  for (const [what, events, reason] of failures)
+    test(`when it ${what} the old one is started at once, with all its tries`, () => {
+      const old = ready()
+
+      const { machine, effects, states } = play(tried(old).machine, ...events)
+
+      expect(effects).toContainEqual({ type: 'revert', run: 2, reason })
+      expect(states.at(-1)).toBe('starting')
+      expect(states).not.toContain('gave-up')
+      expect(machine).toMatchObject({ run: 3, process: 'running', streak: 0, wasReady: true })
+      expect([machine.policy, machine.fallback]).toEqual([old.policy, undefined])
+      expect(play(machine, ...ends(3, 1)).states).toEqual(['backing-off'])
+    })
+
+  test('what is still said about the old process means nothing to the new one', () => {
+    const { machine } = tried(ready())
+
+    const late = play(machine, ...ends(1, 9), timer(1, 'grace'), healthy(1))
+
+    expect([late.machine, late.effects]).toEqual([machine, []])
+  })
+
+  test('a stop in the middle is a stop', () => {
+    const { machine, effects } = play(tried(ready()).machine, { type: 'stop' }, ...ends(2, 1))
+
+    expect(machine.state).toBe('exited')
+    expect(effects.filter(({ type }) => type === 'spawn' || type === 'revert')).toEqual([])
+  })
+
+  test('a second one on trial goes back to the one that was proven', () => {
+    const proven = ready()
+    const third = policy()
+    const { machine } = play(tried(proven).machine, { type: 'replace', policy: third, fallback: other }, ...ends(2, 0))
+
+    expect([machine.policy, machine.fallback]).toEqual([third, proven.policy])
+  })
+
+  test('a service that had given up can be given another program', () => {
+    const givenUp = play(ready({}, { when: 'never' }), ...ends(1, 1)).machine
+    expect(givenUp.state).toBe('gave-up')
+
+    const { states, machine } = play(givenUp, { type: 'replace', policy: other, fallback: givenUp.policy })
+
+    expect([states, machine.run]).toEqual([['starting'], 2])
+  })
+})
