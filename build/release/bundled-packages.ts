@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** An npm package that is compiled in. */
+export type BundledPackage = {
+  readonly name: string
+  readonly version: string
+  /** SPDX. */
+  readonly license: string
+  /** What its licence says, word by word: most of them demand that it goes along. */
+  readonly licenseText: string
+  /** As the lockfile has it, of the package's archive: `sha512-…`. */
+  readonly integrity: string
+}
+
+const LICENSE_FILE = /^(?:licen[cs]e|copying)\b/i
+
+/**
+ * The packages that these modules belong to, by name.
+ *
+ * @param modules paths below `root`, with `/`
+ */
+export async function bundledPackages(root: string, modules: readonly string[]): Promise<BundledPackage[]> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
+  const folders = new Set(modules.map(packageFolder).filter(folder => folder !== undefined))
+  return Promise.all([...folders].sort().map(folder => describe(root, folder, lock.packages[folder]?.integrity)))
+}
+
+/** `node_modules/@scope/name` for a module inside of it. */
+const packageFolder = (path: string): string | undefined =>
+  /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]
+
+async function describe(root: string, folder: string, integrity: unknown): Promise<BundledPackage> {
+  const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
+  const file = (await readdir(join(root, folder))).find(each => LICENSE_FILE.test(each))
+  if (typeof integrity !== 'string') throw new Error(`package-lock.json has no hash of ${folder}`)
+  if (typeof license !== 'string' || !file) throw new Error(`${folder} is compiled in, but tells no licence`)
+  return { name, version, license, licenseText: await readFile(join(root, folder, file), 'utf8'), integrity }
+}

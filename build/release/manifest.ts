@@ -1,0 +1,41 @@
+import { sidecarManifest } from '../../src/sidecars/manifest.ts'
+import { executableAsset, type Platform, platformName } from '../../src/sidecars/release.ts'
+import type { ReleaseFile } from './checksums.ts'
+
+type Manifest = ReturnType<typeof sidecarManifest.parse>
+type Targets = NonNullable<Manifest['entries']['opencode']>['targets']
+
+export type ManifestInput = {
+  version: string
+  generatedAt: Date
+  executables: readonly (ReleaseFile & { platform: Platform })[]
+  opencode: {
+    version: string
+    /** Archives of npm packages; `target` is the package's name without `opencode-`. */
+    archives: readonly (ReleaseFile & { target: string; program: string })[]
+  }
+}
+
+/**
+ * The list of a release's files. Our other two programs name the same files as `openwork`: each is that executable under
+ * another name, and whoever fetches it links it so.
+ */
+export function releaseManifest({ version, generatedAt, executables, opencode }: ManifestInput): Manifest {
+  const targets: Targets = {}
+  for (const { platform, sha256, size } of executables)
+    targets[platformName(platform)] = { asset: executableAsset(platform), sha256, size }
+  const archives: Targets = {}
+  for (const { target, name, sha256, size, program } of opencode.archives)
+    archives[target] = { asset: name, sha256, size, archive: 'tgz', path: `package/bin/${program}` }
+  const own = { version, targets }
+  return sidecarManifest.parse({
+    version,
+    generatedAt: generatedAt.toISOString(),
+    entries: {
+      openwork: own,
+      'openwork-server': own,
+      'opencode-router': own,
+      ...(opencode.archives.length > 0 ? { opencode: { version: opencode.version, targets: archives } } : {}),
+    },
+  })
+}
