@@ -9,6 +9,7 @@ import type { HostInfo } from './host-info.ts'
 import { logEvent } from './log-events.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
 import { Runtime, type RuntimeProgram } from './runtime.ts'
+import type { SuccessorOptions } from './successors.ts'
 import { type OwnerToken, revokeOwnerToken, verifyServer } from './verify.ts'
 import { writing } from './write-failure.ts'
 
@@ -20,6 +21,8 @@ export type HostDeps = {
   control: ControlServer
   /** Where the programs of the plan came from. */
   programs: readonly RuntimeProgram[]
+  /** Where an upgrade finds what runs after it. */
+  successors: SuccessorOptions
   /** Version that the started server must report. */
   version: string
   /** Aborted: the start is given up and everything taken down. */
@@ -60,8 +63,10 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
     },
   })
   onKillable(() => supervisor.kill())
-  const { workspace } = plan
-  deps.control.serve(new Runtime({ supervisor, programs: deps.programs, version, startedAtMs, workspace, log }), log)
+  const { workspace, specs } = plan
+  const { programs, successors } = deps
+  const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
+  deps.control.serve(runtime, log)
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
@@ -73,11 +78,13 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       owner,
       ended: ended.promise,
       stop: async () => {
+        runtime.close()
         await revokeOwnerToken(plan, owner)
         await supervisor.stop()
       },
     }
   } catch (error) {
+    runtime.close()
     await supervisor.stop()
     throw lost ?? error // the loss has the exit code and the last words of what was lost
   }

@@ -1,8 +1,8 @@
 import { isCompiled, type Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import type { Progress } from '../sidecars/download-opencode.ts'
 import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
+import type { Progress } from '../sidecars/progress.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
@@ -97,13 +97,18 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
   return { server, opencode }
 }
 
-async function findBinary(options: StartOptions, { env, cwd, self, log, signal }: PrepareDeps): Promise<FoundOpencode> {
+/** The opencode that these options ask for; fetched when it is not there yet. */
+export async function findBinary(
+  options: StartOptions,
+  { env, cwd, self, log, signal }: PrepareDeps,
+): Promise<FoundOpencode> {
   const found = await findOpencode({
     source: options.opencode.source,
     explicitBin: options.opencode.bin,
     allowExternal: options.sidecars.allowExternal,
     executablePath: isCompiled(self.main) ? self.execPath : self.main,
     sidecarDir: options.sidecars.dir,
+    release: options.sidecars,
     env,
     cwd,
     signal,

@@ -2,24 +2,26 @@ import { randomUUID } from 'node:crypto'
 import { RUNTIME_SERVICES, type RuntimeService, type RuntimeVersions, type UpgradeState } from '../api/runtime.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
+import type { ServiceSpec } from '../supervisor/service.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
+import { findSuccessor, followsDisk, type Successor, type SuccessorOptions } from './successors.ts'
 
 /** Where the program of a service came from, and which version it is. */
 export type RuntimeProgram = {
   name: RuntimeService
   source: string
   path: string
-  /** What this release was made with. */
+  /** What it should be, by the openwork that found it. */
   targetVersion: string
   /** Undefined when the program would not say. */
   actualVersion: string | undefined
 }
 
-type RuntimeOptions = {
+type RuntimeOptions = SuccessorOptions & {
   supervisor: Supervisor
   /** Those of this host; services that are none of them are shown as not enabled. */
   programs: readonly RuntimeProgram[]
-  version: string
+  specs: readonly ServiceSpec[]
   startedAtMs: number
   workspace: string
   log: Log
@@ -37,39 +39,56 @@ const IDLE: UpgradeState = {
   services: [],
 }
 
+/** What runs for a service now. */
+type Running = {
+  program: RuntimeProgram
+  spec: ServiceSpec
+  /** Version of the openwork that chose the program. */
+  chosenBy: string
+}
+
 /** What runs on a host and in which version, and the one upgrade that may be under way. */
 export class Runtime {
   readonly #options: RuntimeOptions
+  readonly #running: Map<RuntimeService, Running>
+  readonly #closed = new AbortController()
   #upgrade = IDLE
 
   constructor(options: RuntimeOptions) {
     this.#options = options
+    const { programs, specs, version } = options
+    this.#running = new Map(
+      programs.flatMap(program => {
+        const spec = specs.find(({ name }) => name === program.name)
+        return spec ? [[program.name, { program, spec, chosenBy: version }]] : []
+      }),
+    )
   }
 
-  versions(): RuntimeVersions {
-    const { version, startedAtMs, workspace } = this.#options
+  async versions(): Promise<RuntimeVersions> {
+    const { version, startedAtMs, workspace, disk } = this.#options
+    const onDisk = await disk.version()
     return {
       ok: true,
       orchestrator: { version, startedAt: startedAtMs },
       worker: { workspace, sandboxMode: 'none' },
       upgrade: this.#upgrade,
-      services: RUNTIME_SERVICES.map(name => this.#describe(name)),
+      services: RUNTIME_SERVICES.map(name => this.#describe(name, onDisk)),
     }
   }
 
   /**
    * Renews services one after the other, in the background; `versions()` tells how far it is. openwork-server comes
-   * last: the request came through it. Throws `invalid_services` when none of the names is a service of this host,
+   * last: the request came through it. It stays up as it is when only opencode is asked for: opencode keeps its address
+   * and credentials. Where a new program does not come up, all services run with those from before again. Throws `invalid_services` when none of the names is a service of this host,
    * `upgrade_in_progress` while another upgrade runs.
    */
   upgrade(wanted: readonly string[] = RENEWED_BY_DEFAULT): UpgradeState {
-    const { programs, log } = this.#options
-    const services = RUNTIME_SERVICES.filter(
-      name => wanted.includes(name) && programs.some(program => program.name === name),
-    )
+    const { log } = this.#options
+    const services = RUNTIME_SERVICES.filter(name => wanted.includes(name) && this.#running.has(name))
     if (services.length === 0)
       throw new OpenworkError('invalid_services', 'None of the services named runs on this host', {
-        details: { services: programs.map(({ name }) => name) },
+        details: { services: [...this.#running.keys()] },
       })
     if (this.#upgrade.status === 'running')
       throw new OpenworkError('upgrade_in_progress', 'An upgrade is running already', {
@@ -86,34 +105,91 @@ export class Runtime {
     return this.#upgrade
   }
 
-  /** Resolves with what went wrong, if something did; services after it are left as they are. */
+  /** Looks for nothing any more: the host goes down. */
+  close(): void {
+    this.#closed.abort(new OpenworkError('interrupted', 'The host was stopped'))
+  }
+
+  /** Resolves with what went wrong, if something did. */
   async #renewAll(services: readonly RuntimeService[]): Promise<string | undefined> {
     // The answer to the one who asked goes out first.
     await new Promise(resolve => setImmediate(resolve))
-    for (const name of services) {
-      try {
-        // A new program would be fetched here; so far every release runs the programs it was made with.
-        await this.#options.supervisor.restart(name)
-      } catch (error) {
-        return messageOf(error)
+    const renewed: Running[] = []
+    try {
+      // Nothing is ended before everything is there.
+      const successors: [Running, Successor][] = []
+      for (const running of services.flatMap(name => this.#running.get(name) ?? []))
+        successors.push([running, await this.#successorOf(running)])
+      for (const [running, successor] of successors) {
+        await this.#renew(successor)
+        if (!isSame(running.program, successor.program)) renewed.push(running)
       }
+    } catch (error) {
+      return await this.#rollBack(renewed, error)
     }
     return undefined
   }
 
-  #describe(name: RuntimeService): RuntimeVersions['services'][number] {
-    const program = this.#options.programs.find(program => program.name === name)
-    if (!program) return { name, enabled: false, running: false, upgradeAvailable: false }
-    const { source, path, targetVersion, actualVersion } = program
+  #successorOf({ program, spec: current }: Running): Promise<Successor> {
+    const spec = this.#options.specs.find(({ name }) => name === program.name) ?? current
+    return findSuccessor({ program, spec, current }, this.#options, this.#closed.signal)
+  }
+
+  async #renew({ program, spec, fallback }: Successor): Promise<void> {
+    const { disk, version, supervisor, log } = this.#options
+    const chosenBy = (await disk.version()) ?? version
+    try {
+      await supervisor.replace(spec, fallback)
+    } catch (error) {
+      const running = this.#running.get(program.name)
+      if (running) this.#running.set(program.name, { ...running, spec: fallback })
+      throw error
+    }
+    this.#running.set(program.name, { program, spec, chosenBy })
+    log.info(`${program.name} renewed`, { version: program.actualVersion, path: program.path })
+  }
+
+  /** One that did not come up is back already; those renewed before it are to fit to it. */
+  async #rollBack(renewed: readonly Running[], failure: unknown): Promise<string> {
+    const said = [messageOf(failure)]
+    for (const before of renewed.toReversed()) {
+      const { program, spec } = before
+      try {
+        await this.#options.supervisor.replace(spec)
+        this.#running.set(program.name, before)
+      } catch (error) {
+        said.push(messageOf(error))
+      }
+    }
+    const isBack = failure instanceof OpenworkError && failure.code === 'service_not_replaced'
+    return `${said.join('; ')}${isBack && said.length === 1 ? '; rolled back' : ''}`
+  }
+
+  #describe(name: RuntimeService, onDisk: string | undefined): RuntimeVersions['services'][number] {
+    const running = this.#running.get(name)
+    if (!running) return { name, enabled: false, running: false, upgradeAvailable: false }
+    const { program, chosenBy } = running
+    const { source, path, actualVersion } = program
+    const isSuperseded = onDisk !== undefined && onDisk !== chosenBy
+    // Which opencode another openwork brings is known when it has brought it.
+    const targetVersion = !isSuperseded ? program.targetVersion : followsDisk(program) ? onDisk : undefined
     return {
       name,
       enabled: true,
       running: this.#options.supervisor.snapshot().some(service => service.name === name && service.pid !== undefined),
       source,
       path,
-      targetVersion,
+      ...(targetVersion !== undefined && { targetVersion }),
       ...(actualVersion !== undefined && { actualVersion }),
-      upgradeAvailable: actualVersion !== undefined && actualVersion !== targetVersion,
+      upgradeAvailable: this.#isUpgradeAvailable(program, targetVersion),
     }
   }
+
+  #isUpgradeAvailable({ name, actualVersion }: RuntimeProgram, targetVersion: string | undefined): boolean {
+    if (name === 'opencode' && this.#options.isOpencodeExternal) return false
+    return actualVersion !== undefined && actualVersion !== targetVersion
+  }
 }
+
+const isSame = (one: RuntimeProgram, other: RuntimeProgram): boolean =>
+  one.path === other.path && one.actualVersion === other.actualVersion

@@ -11,6 +11,7 @@ import { type HostPlan, planHost, secretsOf } from './plan.ts'
 import { isFree, requirePort } from './ports.ts'
 import { choosePorts, type PrepareDeps, type Prepared, prepare } from './prepare.ts'
 import type { RuntimeProgram } from './runtime.ts'
+import { successorOptions } from './successors.ts'
 import { revokeLeftOwnerTokens } from './verify.ts'
 import { writing } from './write-failure.ts'
 
@@ -67,6 +68,7 @@ async function startPlanned(
         record,
         control,
         programs: programsOf(opencode, deps.self),
+        successors: successorOptions(options, deps),
         version: VERSION,
       })
       await revokeOldOwners(plan, facts.layout.runs, deps.log)

@@ -39,6 +39,13 @@ export const FAILURES = {
   sidecar_download_failed: { exitCode: 4, status: 502 },
   sidecar_archive_invalid: { exitCode: 4, status: 502 },
   sidecar_checksum_mismatch: { exitCode: 4, status: 502 },
+  sidecar_manifest_invalid: { exitCode: 4, status: 502 },
+  sidecar_not_found: { exitCode: 4, status: 503 },
+  sidecar_not_executable: { exitCode: 4, status: 502 },
+  sidecar_version_mismatch: { exitCode: 4, status: 502 },
+
+  // upgrade: another version of openwork in the place of this one
+  upgrade_failed: { exitCode: 1, status: 502 },
 
   // the HTTP surfaces: what a request may get wrong
   not_found: { exitCode: 1, status: 404 },

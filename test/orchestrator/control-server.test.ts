@@ -2,11 +2,11 @@ import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { runtimeVersions, upgradeStarted } from '../../src/api/runtime.ts'
 import { ControlServer } from '../../src/orchestrator/control-server.ts'
+import { ExecutableOnDisk } from '../../src/orchestrator/executable-on-disk.ts'
 import { Runtime } from '../../src/orchestrator/runtime.ts'
-import { Log } from '../../src/shared/log.ts'
-import { Redactor } from '../../src/shared/redact.ts'
 import type { ServiceSpec } from '../../src/supervisor/service.ts'
 import { fixture, freePort, http, service, supervised } from '../supervisor/support.ts'
+import { watchedLog } from './watched-log.ts'
 
 const program = (name: 'opencode' | 'openwork-server') =>
   ({ name, source: 'bundled', path: `/bin/${name}`, targetVersion: '1.0.0', actualVersion: '1.0.0' }) as const
@@ -16,33 +16,24 @@ const answering = async (name: string): Promise<ServiceSpec> => {
   return service(name, { argv: fixture('http-ok', String(port)), ready: http(port) })
 }
 
-/** A log, and a way to wait for one of its lines. */
-function watchedLog() {
-  const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = []
-  const log = new Log({
-    format: 'pretty',
-    color: false,
-    runId: 'run',
-    serviceName: 'test',
-    serviceVersion: '0',
-    minimum: 'debug',
-    redactor: new Redactor(),
-    write: line => {
-      for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line)
-    },
-  })
-  return { log, says: (pattern: RegExp) => new Promise<string>(resolve => waiting.push({ pattern, resolve })) }
-}
+const isIn = (specs: readonly ServiceSpec[], service: string): boolean => specs.some(({ name }) => name === service)
 
 /** Services under a supervisor, and a control server that speaks for them. */
 async function controlled(specs: readonly ServiceSpec[]) {
   const { run, events, ...supervisor } = supervised(specs)
   const { log, says } = watchedLog()
   const control = new ControlServer()
+  const self = { execPath: process.execPath, execArgv: [], main: import.meta.path }
   control.serve(
     new Runtime({
       supervisor: run,
-      programs: [program('opencode'), program('openwork-server')],
+      programs: [program('opencode'), program('openwork-server')].filter(({ name }) => isIn(specs, name)),
+      specs,
+      disk: new ExecutableOnDisk(self, { version: '2.0.0', env: {} }),
+      env: {},
+      sidecarDir: '/nowhere',
+      isOpencodeExternal: false,
+      findOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
       version: '2.0.0',
       startedAtMs: 1_000,
       workspace: '/project',
@@ -90,7 +81,7 @@ test('tells what runs, in which version', async () => {
         upgradeAvailable: false,
       },
       { name: 'opencode-router', enabled: false, running: false, upgradeAvailable: false },
-      expect.objectContaining({ name: 'openwork-server', enabled: true, running: false }),
+      { name: 'openwork-server', enabled: false, running: false, upgradeAvailable: false },
     ],
   })
 })

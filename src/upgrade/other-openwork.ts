@@ -1,0 +1,85 @@
+import { tmpdir } from 'node:os'
+import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { probeVersion } from '../sidecars/probe-version.ts'
+import { type ProgramEnd, runProgram } from '../sidecars/run-program.ts'
+
+/** A slow line needs minutes for opencode's 60 MB; the other openwork gives up on a dead one much earlier. */
+const FETCH_LIMIT_MS = 20 * 60_000
+const MAX_WORDS = 600
+
+export type OtherOptions = {
+  /** The user's: settings of npm, proxies and certificates are meant to apply. */
+  env: Readonly<Record<string, string | undefined>>
+  sidecarDir: string
+  signal?: AbortSignal | undefined
+  limitMs?: number | undefined
+}
+
+/** The version of the openwork at a path; undefined when nothing is there that would say. */
+export async function findVersion(
+  path: string,
+  { env, signal }: Pick<OtherOptions, 'env' | 'signal'>,
+): Promise<string | undefined> {
+  try {
+    return (await probeVersion(path, { env, signal })).version
+  } catch (error) {
+    if (error instanceof OpenworkError) return undefined // the system refuses to run it
+    throw error
+  }
+}
+
+/**
+ * Has another openwork than this one bring the opencode that it is made with into the cache, beside those of other
+ * versions. It verifies it against its own hashes.
+ *
+ * @throws OpenworkError `upgrade_failed` with the other openwork's own words; the reason of an aborted `signal`
+ */
+export async function bringOpencode(
+  path: string,
+  { env, sidecarDir, signal, limitMs = FETCH_LIMIT_MS }: OtherOptions,
+): Promise<{ version: string; path: string; source: string }> {
+  const end = await runOther([path, 'cache', 'fetch', '--json', '--sidecar-dir', sidecarDir], { env, signal, limitMs })
+  const { opencode } = (end.code === 0 && parseObject(end.stdout)) || {}
+  if (isObject(opencode) && typeof opencode.version === 'string' && typeof opencode.path === 'string')
+    return { version: opencode.version, path: opencode.path, source: String(opencode.source) }
+  throw new OpenworkError('upgrade_failed', `${path} did not bring its opencode: ${wordsOf(end)}`, {
+    hint: 'Check the network, or name a mirror with --sidecar-base-url; nothing was changed.',
+  })
+}
+
+/**
+ * Runs another openwork to its end.
+ * @throws OpenworkError `upgrade_failed` when the system refuses to
+ */
+export async function runOther(
+  argv: readonly [string, ...string[]],
+  { env, signal, limitMs, cwd = tmpdir() }: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string },
+): Promise<ProgramEnd> {
+  const passed = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  try {
+    return await runProgram(argv, { cwd, env: Object.fromEntries(passed), limitMs, signal })
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    throw new OpenworkError('upgrade_failed', `${argv[0]} cannot be run: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** What a program said about its end: the error of its JSON answer, else its last lines. */
+export function wordsOf({ code, signal, stdout, stderr, timedOut }: ProgramEnd): string {
+  const { error } = parseObject(stdout) ?? {}
+  const lines = `${stderr}\n${stdout}`.trim().split('\n').slice(-5).join(' / ')
+  const said = (typeof error === 'string' ? error : lines).slice(-MAX_WORDS)
+  const how = timedOut ? 'it took too long' : code === null ? `ended by ${signal}` : `exit code ${code}`
+  return said === '' ? how : `${said} (${how})`
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined // not the document we asked for
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

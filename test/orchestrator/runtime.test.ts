@@ -1,0 +1,234 @@
+import { expect, test } from 'bun:test'
+import { chmod, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RuntimeService } from '../../src/api/runtime.ts'
+import { ExecutableOnDisk } from '../../src/orchestrator/executable-on-disk.ts'
+import { Runtime } from '../../src/orchestrator/runtime.ts'
+import { fixture, freePort, http, service, supervised, temporaryFolder } from '../supervisor/support.ts'
+import { watchedLog } from './watched-log.ts'
+
+const OURS = '2.0.0'
+const NEXT = '3.0.0'
+const BROKEN = 'echo "cannot open the store" >&2; exit 3'
+
+type Scene = {
+  /** What the new openwork does as a server. */
+  server?: string
+  /** What the opencode that it brings does; undefined: it cannot bring one. */
+  opencode?: string | undefined
+  isOpencodeExternal?: boolean
+  /** Beside it lies what was there before. */
+  hasPrevious?: boolean
+}
+
+/** A host of version 2 whose executable on disk can be put in the place of another: programs that hand on to Bun. */
+async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, hasPrevious = true }: Scene = {}) {
+  const folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  const write = async (name: string, script: string): Promise<string> => {
+    await writeFile(at(`${name}.writing`), `#!/bin/sh\n${script}\n`)
+    await chmod(at(`${name}.writing`), 0o755)
+    await rename(at(`${name}.writing`), at(name))
+    return at(name)
+  }
+  const openwork = (version: string, run: string, brought?: string): string =>
+    `case "$1" in --version) echo ${version};; cache) ${brought ?? 'echo no such network >&2; exit 4'};; *) ${run};; esac`
+  const execPath = await write('openwork', openwork(OURS, RUN))
+  if (hasPrevious) await write('openwork.previous', openwork(OURS, RUN))
+  const oldOpencode = await write('opencode-1', RUN)
+  const newOpencode = await write('opencode-2', opencode)
+  const specOf = async (name: string, program: string) => {
+    const port = await freePort()
+    const [, ...args] = fixture('http-ok', String(port))
+    return service(name, { argv: [program, ...args], ready: http(port), env: { PATH: process.env.PATH ?? '' } })
+  }
+  const specs = [await specOf('opencode', oldOpencode), await specOf('openwork-server', execPath)]
+  const { run, events, ...supervisor } = supervised(specs)
+  const { log, says } = watchedLog()
+  const env = { PATH: process.env.PATH }
+  const runtime = new Runtime({
+    supervisor: run,
+    programs: [
+      { name: 'opencode', source: 'bundled', path: oldOpencode, targetVersion: '1.0.1', actualVersion: '1.0.1' },
+      { name: 'openwork-server', source: 'bundled', path: execPath, targetVersion: OURS, actualVersion: OURS },
+    ],
+    specs,
+    disk: new ExecutableOnDisk({ execPath, execArgv: [], main: '/$bunfs/root/openwork' }, { version: OURS, env }),
+    version: OURS,
+    env,
+    sidecarDir: at('sidecars'),
+    isOpencodeExternal,
+    findOpencode: async () => ({
+      source: 'bundled',
+      path: oldOpencode,
+      expectedVersion: '1.0.1',
+      actualVersion: '1.0.1',
+    }),
+    startedAtMs: 1,
+    workspace: '/project',
+    log,
+  })
+  await Promise.all(specs.map(({ name }) => run.reaches(name, 'ready')))
+  return {
+    run,
+    events,
+    runtime,
+    oldOpencode,
+    newOpencode,
+    execPath,
+    /** Version 3 takes the place of the file that the host was started from. */
+    putNext: () => write('openwork', openwork(NEXT, server, `echo '${JSON.stringify(fetched(newOpencode))}'`)),
+    putNextWithoutOpencode: () => write('openwork', openwork(NEXT, server)),
+    removeExecutable: () => rename(execPath, at('gone')),
+    upgrade: async (services?: string[]) => {
+      const ended = says(/upgrade (finished|failed)/)
+      runtime.upgrade(services)
+      await ended
+      return (await runtime.versions()).upgrade
+    },
+    describe: async (name: RuntimeService) =>
+      (await runtime.versions()).services.find(service => service.name === name),
+    /** The program that runs for a service. */
+    program: (name: string) => run.snapshot().find(service => service.name === name),
+    async [Symbol.asyncDispose]() {
+      runtime.close()
+      await supervisor[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const RUN = `exec '${process.execPath}' "$@"`
+
+const fetched = (path: string) => ({
+  ok: true,
+  version: NEXT,
+  opencode: { version: '1.0.2', path, source: 'downloaded' },
+})
+
+test('while the executable is the same an upgrade runs the same programs anew', async () => {
+  await using it = await host()
+  expect(await it.describe('openwork-server')).toMatchObject({ targetVersion: OURS, upgradeAvailable: false })
+
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null })
+
+  expect(it.run.snapshot().map(({ state, restarts }) => [state, restarts])).toEqual([
+    ['ready', 1],
+    ['ready', 1],
+  ])
+})
+
+test('another version on disk is an upgrade, and then runs with the opencode it was made with', async () => {
+  await using it = await host()
+  await it.putNext()
+  expect(await it.describe('openwork-server')).toMatchObject({
+    targetVersion: NEXT,
+    actualVersion: OURS,
+    upgradeAvailable: true,
+  })
+  expect(await it.describe('opencode')).toMatchObject({ actualVersion: '1.0.1', upgradeAvailable: true })
+
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null })
+
+  expect(await it.describe('openwork-server')).toMatchObject({
+    running: true,
+    targetVersion: NEXT,
+    actualVersion: NEXT,
+    upgradeAvailable: false,
+  })
+  expect(await it.describe('opencode')).toMatchObject({
+    running: true,
+    source: 'downloaded',
+    path: it.newOpencode,
+    targetVersion: '1.0.2',
+    actualVersion: '1.0.2',
+    upgradeAvailable: false,
+  })
+})
+
+test('only opencode, when only that is asked for', async () => {
+  await using it = await host()
+  await it.putNext()
+
+  await it.upgrade(['opencode'])
+
+  expect(await it.describe('opencode')).toMatchObject({ actualVersion: '1.0.2', upgradeAvailable: false })
+  expect(await it.describe('openwork-server')).toMatchObject({ actualVersion: OURS, upgradeAvailable: true })
+  expect(it.program('openwork-server')?.restarts).toBe(0)
+})
+
+test('nothing is ended when the new version cannot bring its opencode', async () => {
+  await using it = await host()
+  await it.putNextWithoutOpencode()
+
+  const { status, error } = await it.upgrade()
+
+  expect([status, error]).toEqual(['failed', expect.stringContaining('no such network')])
+  expect(it.run.snapshot().map(({ state, restarts }) => [state, restarts])).toEqual([
+    ['ready', 0],
+    ['ready', 0],
+  ])
+})
+
+test('an opencode that does not come up is taken back, the server is left alone', async () => {
+  await using it = await host({ opencode: BROKEN })
+  await it.putNext()
+
+  const { status, error } = await it.upgrade()
+
+  expect([status, error]).toEqual(['failed', expect.stringMatching(/new opencode .* exited with code 3; rolled back$/)])
+  expect(await it.describe('opencode')).toMatchObject({ path: it.oldOpencode, actualVersion: '1.0.1', running: true })
+  expect(it.program('openwork-server')?.restarts).toBe(0)
+  expect(it.run.history('opencode')).not.toContain('gave-up')
+})
+
+for (const [from, hasPrevious] of [
+  ['the file kept beside it', true],
+  ['our own image', process.platform !== 'linux'],
+] as const)
+  test(`a server that does not come up runs from ${from} again, and opencode goes back with it`, async () => {
+    await using it = await host({ server: BROKEN, hasPrevious })
+    await it.putNext()
+
+    const { status, error } = await it.upgrade()
+
+    expect([status, error]).toEqual(['failed', expect.stringMatching(/new openwork-server .*; rolled back$/)])
+    expect(await it.describe('openwork-server')).toMatchObject({
+      running: true,
+      actualVersion: OURS,
+      upgradeAvailable: true,
+    })
+    expect(await it.describe('opencode')).toMatchObject({ path: it.oldOpencode, actualVersion: '1.0.1', running: true })
+    expect(it.program('opencode')?.state).toBe('ready')
+    expect(it.program('openwork-server')?.state).toBe('ready')
+    expect(it.run.history('openwork-server')).not.toContain('gave-up')
+  })
+
+test('a host whose executable was taken away goes on with what it has', async () => {
+  await using it = await host()
+  await it.removeExecutable()
+
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null })
+
+  expect(await it.describe('openwork-server')).toMatchObject({ running: true, actualVersion: OURS })
+})
+
+test('an opencode that the user chose stays the one they chose', async () => {
+  await using it = await host({ isOpencodeExternal: true })
+  await it.putNext()
+
+  await it.upgrade()
+
+  expect(await it.describe('opencode')).toMatchObject({ path: it.oldOpencode, upgradeAvailable: false })
+  expect(it.program('opencode')?.restarts).toBe(1)
+})
+
+test('a host that goes down does not wait for what an upgrade fetches', async () => {
+  await using it = await host()
+  await it.putNextWithoutOpencode()
+  const ended = it.upgrade()
+
+  it.runtime.close()
+
+  expect(await ended).toMatchObject({ status: 'failed' })
+})
