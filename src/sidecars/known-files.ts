@@ -37,11 +37,21 @@ export class KnownFiles {
     return fact
   }
 
+  /** For a file whose content turned out to be another one, although nothing of it seems to have changed. */
+  async forget(path: string): Promise<void> {
+    const entries = await this.#read()
+    if (entries.delete(path)) await this.#write(entries)
+  }
+
   async #remember(path: string, entry: Entry): Promise<void> {
     // Read again: another start may have written meanwhile. What a race still loses is learned again.
     const entries = await this.#read()
     entries.delete(path)
     entries.set(path, entry)
+    await this.#write(entries)
+  }
+
+  async #write(entries: ReadonlyMap<string, Entry>): Promise<void> {
     const kept = Object.fromEntries([...entries].slice(-MAX_ENTRIES))
     try {
       await mkdir(dirname(this.#store), { recursive: true, mode: 0o700 })

@@ -24,6 +24,10 @@ export class Verifier {
 
   /** Whether the file is, byte for byte, one of the pinned binaries. Reads it only when size and memory leave a doubt. */
   async verify(path: string, pins: readonly OpencodePin[], signal?: AbortSignal): Promise<Verdict> {
+    return this.#compare(path, pins, () => sha256OfFile(path, signal))
+  }
+
+  async #compare(path: string, pins: readonly OpencodePin[], hash: () => Promise<string>): Promise<Verdict> {
     let size: number
     try {
       const found = await stat(path)
@@ -41,7 +45,7 @@ export class Verifier {
     }
     let actual: string
     try {
-      actual = await this.#hashes.know(path, () => sha256OfFile(path, signal))
+      actual = await this.#hashes.know(path, hash)
     } catch (error) {
       if (systemCode(error) === 'EACCES') return { kind: 'different', problem: 'may not be read' }
       throw error
@@ -51,6 +55,17 @@ export class Verifier {
     return { kind: 'different', problem: `has SHA-256 ${actual}, expected ${expected}` }
   }
 
+  /** As `verify`, and believes nothing but the file's bytes. `onBytes` is called with how much more has been read. */
+  async verifyAnew(
+    path: string,
+    pin: OpencodePin,
+    onBytes: (bytes: number) => void,
+    signal?: AbortSignal,
+  ): Promise<Verdict> {
+    await this.#hashes.forget(path)
+    return this.#compare(path, [pin], () => sha256OfFile(path, signal, onBytes))
+  }
+
   /** Notes that the file has just been verified while it was written. */
   async remember(path: string, pin: OpencodePin): Promise<void> {
     await this.#hashes.know(path, async () => pin.sha256)
@@ -58,11 +73,16 @@ export class Verifier {
 }
 
 /** SHA-256 of a whole file as lower-case hex, with one megabyte of memory. */
-async function sha256OfFile(path: string, signal: AbortSignal | undefined): Promise<string> {
+async function sha256OfFile(
+  path: string,
+  signal: AbortSignal | undefined,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
     signal?.throwIfAborted()
     hash.update(chunk)
+    onBytes(chunk.length)
   }
   return hash.digest('hex')
 }

@@ -105,6 +105,27 @@ const commands: readonly CommandEntry[] = [
     summary: 'Give a token another secret, and show it this once',
     load: async () => (await import('./tokens-rotate.ts')).tokensRotate,
   },
+  {
+    path: 'cache ls',
+    aliases: ['cache list'],
+    summary: 'What the cache of binaries holds',
+    load: async () => (await import('./cache-ls.ts')).cacheLs,
+  },
+  {
+    path: 'cache verify',
+    summary: 'Read every pinned build in the cache and compare its hash',
+    load: async () => (await import('./cache-verify.ts')).cacheVerify,
+  },
+  {
+    path: 'cache gc',
+    summary: 'Remove from the cache what this version does not need',
+    load: async () => (await import('./cache-gc.ts')).cacheGc,
+  },
+  {
+    path: 'cache path',
+    summary: 'Where the cache of binaries is, or the opencode that a start would run',
+    load: async () => (await import('./cache-path.ts')).cachePath,
+  },
 ]
 
 export const program: Program = {

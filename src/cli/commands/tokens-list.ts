@@ -1,4 +1,5 @@
 import type { TokenInfo } from '../../api/tokens.ts'
+import { ago } from '../ago.ts'
 import { defineCommand } from '../kit/define.ts'
 import { connect, hostFlags } from '../server-connection.ts'
 import { renderTable } from '../text-table.ts'
@@ -28,12 +29,3 @@ const renderTokens = (items: readonly TokenInfo[], nowMs: number): string =>
       expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString().slice(0, 16).replace('T', ' '),
     ]),
   )
-
-/** `just now`, `5 min ago`, `3 h ago`, `12 days ago`. */
-function ago(thenMs: number, nowMs: number): string {
-  const minutes = Math.floor((nowMs - thenMs) / 60_000)
-  if (minutes < 1) return 'just now'
-  if (minutes < 120) return `${minutes} min ago`
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`
-  return `${Math.floor(minutes / (24 * 60))} days ago`
-}
