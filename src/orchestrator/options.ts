@@ -1,6 +1,7 @@
 import type { LogFormat } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { SidecarSource } from '../sidecars/find-opencode.ts'
+import type { ReleasePlace } from '../sidecars/release.ts'
 
 /** Everything a start was asked for, validated, with defaults filled in. Paths are absolute, times milliseconds. */
 export type StartOptions = {
@@ -23,11 +24,9 @@ export type StartOptions = {
     hotReload: { enabled: boolean; debounceMs: number; cooldownMs: number }
     readyWithinMs: number
   }
-  sidecars: {
+  sidecars: ReleasePlace & {
     dir: string
     source: SidecarSource
-    baseUrl: string
-    manifestUrl: string
     allowExternal: boolean
   }
   server: {

@@ -1,11 +1,15 @@
 import { type FailureCode, OpenworkError } from '../shared/errors.ts'
+import { VERSION } from '../shared/version.ts'
 import { cachedPath, type WantedOpencode } from './cache-layout.ts'
-import type { Progress } from './download-opencode.ts'
+import type { DownloadedOpencode } from './download-opencode.ts'
+import type { TransferLimits } from './fetch/limits.ts'
 import { findBundled, type Rejected } from './find-bundled.ts'
 import { findExternal } from './find-external.ts'
 import { OPENCODE_PINS } from './opencode-pins.generated.ts'
 import type { OpencodePins } from './opencode-pins.ts'
-import { findMachine, planTarget, type Target } from './target.ts'
+import type { OnProgress } from './progress.ts'
+import { type ReleasePlace, releasePlace } from './release.ts'
+import { findMachine, type Machine, planTarget, type Target } from './target.ts'
 import { Verifier } from './verify.ts'
 
 /** Where binaries may come from: `--opencode-source`. */
@@ -30,12 +34,18 @@ export type OpencodeRequest = {
   env: Readonly<Record<string, string | undefined>>
   /** Against which a relative `explicitBin` counts. */
   cwd: string
-  onProgress?: (progress: Progress) => void
-  /** Stops a download or probe at once, with nothing left behind but temporary files that the next one removes. */
+  /** Where the files of our releases are; see `--sidecar-base-url`. Default: the release of this version. */
+  release?: ReleasePlace
+  /** The machine it is to run on, when that is not this one but a container's: nothing is run here then. */
+  machine?: Machine
+  onProgress?: OnProgress
+  /** Stops a download or probe at once, with nothing left behind but what the next one goes on with or removes. */
   signal?: AbortSignal | undefined
   /** What may run. Default: what this build was made with. */
   pins?: OpencodePins
-  limits?: { downloadMs?: number; probeMs?: number }
+  /** Where opencode's own release archives are. Default: where its makers publish them. */
+  opencodeReleases?: string
+  limits?: { npmMs?: number; probeMs?: number; transfer?: Partial<TransferLimits> }
 }
 
 export type FoundOpencode = {
@@ -58,7 +68,7 @@ type Way = { readonly name: string; readonly find: () => Promise<FoundOpencode> 
  *
  * @throws OpenworkError `external_not_allowed`, `flags_conflict`, `invalid_value`, `platform_not_supported`,
  *   `opencode_not_found`, `opencode_not_executable`, `opencode_version_mismatch`, `sidecar_checksum_mismatch`,
- *   `sidecar_archive_invalid`, `sidecar_download_failed`, `sidecar_dir_unusable`, `disk_full`, saying what was tried in
+ *   `sidecar_manifest_invalid`, `sidecar_archive_invalid`, `sidecar_download_failed`, `sidecar_dir_unusable`, `disk_full`, saying what was tried in
  *   which order; the reason of an aborted `signal`
  */
 export async function findOpencode(request: OpencodeRequest): Promise<FoundOpencode> {
@@ -123,7 +133,7 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   }
   if (source === 'external' || explicitBin !== undefined) return [external]
   const mayDoWithout = source === 'auto' && allowExternal
-  const target = await findTarget(pins, env, warnings, mayDoWithout)
+  const target = await findTarget(request, pins, warnings, mayDoWithout)
   if (target === undefined) return [external]
   const bundled: Way = {
     name: 'bundled',
@@ -140,8 +150,8 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   const downloaded: Way = {
     name: 'downloaded',
     find: async () => {
-      const path = await cachedOrFetched(target, { verifier, request, pins, warnings })
-      return verified(path, 'downloaded', pins)
+      const { path, warnings: more } = await cachedOrFetched(target, { verifier, request, pins, warnings })
+      return { ...verified(path, 'downloaded', pins), warnings: more }
     },
   }
   switch (source) {
@@ -156,13 +166,13 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
 
 /** Undefined, with a warning, on a machine that nothing pinned runs on, if that may be. */
 async function findTarget(
+  { machine, env }: OpencodeRequest,
   pins: OpencodePins,
-  env: OpencodeRequest['env'],
   warnings: string[],
   mayDoWithout: boolean,
 ): Promise<Target | undefined> {
   try {
-    return planTarget(await findMachine(), pins, env)
+    return planTarget(machine ?? (await findMachine()), pins, env)
   } catch (error) {
     if (!mayDoWithout || !(error instanceof OpenworkError) || error.code !== 'platform_not_supported') throw error
     warnings.push(error.message)
@@ -187,10 +197,8 @@ async function cachedOrFetched(
     pins,
     warnings,
   }: { verifier: Verifier; request: OpencodeRequest; pins: OpencodePins; warnings: string[] },
-): Promise<string> {
+): Promise<DownloadedOpencode> {
   const { sidecarDir, env, onProgress = () => {}, signal, limits } = request
-  // Not loaded by a start that finds opencode without it: the lock and archive libraries cost milliseconds.
-  const { downloadOpencode } = await import('./download-opencode.ts')
   const builds = target.packages.flatMap((name): WantedOpencode[] => {
     const pin = pins.packages[name]
     return pin ? [{ name, version: pins.version, pin }] : []
@@ -198,19 +206,28 @@ async function cachedOrFetched(
   for (const build of builds) {
     const path = cachedPath(sidecarDir, build)
     const verdict = await verifier.verify(path, [build.pin], signal)
-    if (verdict.kind === 'good') return path
+    if (verdict.kind === 'good') return { path, warnings: [] }
     if (verdict.kind === 'different') warnings.push(`${path} ${verdict.problem}: not used`)
   }
   const [best] = builds
   if (best === undefined) throw new Error(`target ${target.name} has no build`)
+  // Not loaded by a start that finds opencode without it: locks, schemas and archives cost milliseconds.
+  const [{ downloadOpencode }, { OPENCODE_RELEASES }] = await Promise.all([
+    import('./download-opencode.ts'),
+    import('./sources/from-releases.ts'),
+  ])
   return await downloadOpencode(best, {
     sidecarDir,
     env,
     verifier,
+    release: request.release ?? releasePlace(VERSION),
+    opencodeReleases: request.opencodeReleases ?? OPENCODE_RELEASES,
+    runsHere: request.machine === undefined,
     onProgress,
     signal,
-    transferLimitMs: limits?.downloadMs,
+    npmLimitMs: limits?.npmMs,
     probeLimitMs: limits?.probeMs,
+    limits: limits?.transfer,
   })
 }
 

@@ -55,4 +55,5 @@ export const sidecarManifest = z.object({
 })
 
 export type SidecarManifest = z.infer<typeof sidecarManifest>
+export type SidecarEntry = z.infer<typeof sidecarEntry>
 export type SidecarFile = z.infer<typeof sidecarFile>

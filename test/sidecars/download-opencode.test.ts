@@ -210,7 +210,7 @@ describe('when npm cannot deliver', () => {
   test('in time, it is stopped', async () => {
     await using box = await sidecarBox()
     await box.npm({ does: 'hang' })
-    const error = await failure(box.find({ limits: { downloadMs: 1_000 } }))
+    const error = await failure(box.find({ limits: { ...box.request.limits, npmMs: 1_000 } }))
     expect(error.code).toBe('sidecar_download_failed')
     expect(error.message).toContain('had not finished after 1 s')
     for (const { pid } of await box.npmCalls()) expect(hasEnded(pid)).toBe(true)

@@ -8,7 +8,9 @@ import { createTar } from 'nanotar'
 import { OpenworkError } from '../../src/shared/errors.ts'
 import { findOpencode, type OpencodeRequest } from '../../src/sidecars/find-opencode.ts'
 import type { OpencodePins } from '../../src/sidecars/opencode-pins.ts'
+import { MANIFEST_FILE } from '../../src/sidecars/release.ts'
 import type { NpmCall, NpmScenario } from '../fixtures/fake-npm.ts'
+import { startMirror } from '../fixtures/mirror.ts'
 
 export const VERSION = '7.8.9'
 
@@ -39,7 +41,7 @@ export const packed = (content: string): Uint8Array =>
     ]),
   )
 
-/** A temporary folder with a stand-in npm on its PATH, and a request that finds nothing in it yet. */
+/** A temporary folder with a stand-in npm on its PATH and a mirror without any files: a request finds nothing yet. */
 export async function sidecarBox() {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'openwork-sidecars-')))
   const path = (...parts: string[]): string => join(folder, ...parts)
@@ -51,6 +53,7 @@ export async function sidecarBox() {
   }
   const env = { PATH: `${path('path')}:/usr/bin:/bin`, HOME: path('home') }
   const content = fakeOpencode()
+  const mirror = await startMirror()
   const request = {
     source: 'auto',
     allowExternal: false,
@@ -58,6 +61,9 @@ export async function sidecarBox() {
     sidecarDir: path('sidecars'),
     env,
     cwd: path('work'),
+    release: { baseUrl: mirror.origin, manifestUrl: mirror.url(`/${MANIFEST_FILE}`), named: [] },
+    opencodeReleases: mirror.url('/opencode'),
+    limits: { transfer: { attempts: 1 } },
     pins: pinsOf(content),
   } satisfies OpencodeRequest
   await mkdir(path('work'))
@@ -65,6 +71,8 @@ export async function sidecarBox() {
   return {
     content,
     env,
+    /** Of our releases, and below `/opencode` of opencode's. */
+    mirror,
     path,
     write,
     request,
@@ -82,7 +90,10 @@ export async function sidecarBox() {
       const lines = (await readFile(path('npm-calls'), 'utf8')).split('\n').filter(Boolean)
       return lines.map(line => JSON.parse(line))
     },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      await mirror.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { VERSION } from '../../shared/version.ts'
-import { MANIFEST_FILE, releaseBaseUrl } from '../../sidecars/release.ts'
+import { MANIFEST_FILE, type ReleasePlace, releasePlace } from '../../sidecars/release.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import { path, url } from '../kit/flags.ts'
 
@@ -29,13 +29,13 @@ export const sidecarPlaceFlags = {
   }),
 }
 
-export type SidecarPlace = { dir: string; baseUrl: string; manifestUrl: string }
+/** Where the cache is, and what fills it. */
+export type SidecarPlace = ReleasePlace & { dir: string }
 
 export function parseSidecarPlace(values: ValuesOf<typeof sidecarPlaceFlags> & { dataDir: string }): SidecarPlace {
-  const baseUrl = (values.sidecarBaseUrl ?? releaseBaseUrl(VERSION)).replace(/\/+$/, '')
+  const { sidecarDir, sidecarBaseUrl: baseUrl, sidecarManifest: manifestUrl } = values
   return {
-    dir: values.sidecarDir ?? join(values.dataDir, 'sidecars'),
-    baseUrl,
-    manifestUrl: values.sidecarManifest ?? `${baseUrl}/${MANIFEST_FILE}`,
+    dir: sidecarDir ?? join(values.dataDir, 'sidecars'),
+    ...releasePlace(VERSION, { baseUrl, manifestUrl }),
   }
 }
