@@ -7,7 +7,15 @@ const LIMIT_MS = 10 * 60_000
  * Resolves to the tarball's file name.
  */
 export async function npmPack(spec: string, destination: string): Promise<string> {
-  const args = ['pack', spec, '--json', '--ignore-scripts', '--loglevel=error', `--pack-destination=${destination}`]
+  const args = [
+    'pack',
+    spec,
+    '--json',
+    '--ignore-scripts',
+    '--loglevel=error',
+    '--logs-max=0',
+    `--pack-destination=${destination}`,
+  ]
   const windows = process.platform === 'win32'
   const child = spawn(windows ? 'npm.cmd' : 'npm', args, {
     cwd: destination,

@@ -1,18 +1,32 @@
-import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { VERSION } from '../src/shared/version.ts'
-import type { Machine } from '../src/sidecars/target.ts'
+import { OPENCODE_VERSION, VERSION } from '../src/shared/version.ts'
+import { executableAsset, type Platform, platformName } from '../src/sidecars/release.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const META = 'openwork-orchestrator'
 
-export type PlatformPackage = Pick<Machine, 'os' | 'arch' | 'musl'> & {
+export type PlatformPackage = Platform & {
   /** The openwork compiled for it. */
   executable: string
 }
 
+/** The executable of a platform, which is the same file in the release and in the platform package. */
+type Checksum = {
+  /** Of the release. */
+  asset: string
+  package: string
+  /** Inside the package. */
+  file: string
+  sha256: string
+  size: number
+}
+
 /**
- * Lays out what is published: the package that people install, and one for each platform that it may bring along.
+ * Lays out what is published: the package that people install, and one for each platform that it may bring along. The
+ * first knows the hashes of the others' executables, so that it can take them from anywhere.
  * Resolves to the folders, platforms first: nobody may see a package whose dependencies are not there yet.
  */
 export async function assemblePackages(outdir: string, platforms: readonly PlatformPackage[]): Promise<string[]> {
@@ -22,10 +36,15 @@ export async function assemblePackages(outdir: string, platforms: readonly Platf
   await layOut(join(ROOT, 'npm', META), meta, {
     optionalDependencies: Object.fromEntries(platforms.map(platform => [nameOf(platform), VERSION])),
   })
+  const checksums: Record<string, Checksum> = {}
+  for (const platform of platforms) checksums[platformName(platform)] = await checksumOf(platform)
+  await writeJson(join(meta, 'checksums.json'), checksums)
+  await writeJson(join(meta, 'constants.json'), { opencodeVersion: OPENCODE_VERSION })
   return [...folders, meta]
 }
 
-const nameOf = ({ os, arch, musl }: PlatformPackage): string => `${META}-${os}-${arch}${musl ? '-musl' : ''}`
+const nameOf = (platform: Platform): string => `${META}-${platformName(platform)}`
+const fileOf = ({ os }: Platform): string => `bin/openwork${os === 'windows' ? '.exe' : ''}`
 
 async function assemblePlatform(outdir: string, platform: PlatformPackage): Promise<string> {
   const { os, arch, musl, executable } = platform
@@ -37,11 +56,24 @@ async function assemblePlatform(outdir: string, platform: PlatformPackage): Prom
     cpu: [arch],
     ...(os === 'linux' ? { libc: [musl ? 'musl' : 'glibc'] } : {}),
   })
-  const program = join(folder, 'bin', os === 'windows' ? 'openwork.exe' : 'openwork')
+  const program = join(folder, fileOf(platform))
   await mkdir(join(folder, 'bin'))
   await copyFile(executable, program)
   await chmod(program, 0o755)
   return folder
+}
+
+async function checksumOf(platform: PlatformPackage): Promise<Checksum> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(platform.executable, { highWaterMark: 1024 * 1024 })) hash.update(chunk)
+  const { size } = await stat(platform.executable)
+  return {
+    asset: executableAsset(platform),
+    package: nameOf(platform),
+    file: fileOf(platform),
+    sha256: hash.digest('hex'),
+    size,
+  }
 }
 
 /** A fresh copy of a template with our version and licence, and these fields in its manifest. */
@@ -50,6 +82,10 @@ async function layOut(template: string, folder: string, fields: object): Promise
   await cp(template, folder, { recursive: true })
   await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
   const manifest = join(folder, 'package.json')
-  const content = { ...JSON.parse(await readFile(manifest, 'utf8')), version: VERSION, ...fields }
-  await writeFile(manifest, `${JSON.stringify(content, null, 2)}\n`)
+  // The templates are private, so that nobody publishes one by accident.
+  const { private: _, ...content } = JSON.parse(await readFile(manifest, 'utf8'))
+  await writeJson(manifest, { ...content, version: VERSION, ...fields })
 }
+
+const writeJson = (path: string, value: unknown): Promise<void> =>
+  writeFile(path, `${JSON.stringify(value, null, 2)}\n`)

@@ -1,49 +1,33 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { NODE, newPackageFolder, type PackageFolder, PLATFORM_PACKAGE, PROGRAM } from '../npm/package-folder.ts'
+import { fetchTool, HAS_TOOLS } from '../npm/tools.ts'
 
-const TEMPLATE = join(import.meta.dir, '..', '..', 'npm', 'openwork-orchestrator')
-const PLATFORM = process.platform === 'win32' ? 'windows' : process.platform
-const PACKAGE = `openwork-orchestrator-${PLATFORM}-${process.arch}`
-const NODE = Bun.which('node') ?? 'node'
 const LIMIT_MS = 20_000
 
-let modules: string
-let launcher: string
+/** One that starts the executable as a child, and one that becomes it. */
+const NODES = HAS_TOOLS ? [NODE, await fetchTool('node 24')] : [NODE]
+
+let folder: PackageFolder
 
 beforeAll(async () => {
-  modules = join(await mkdtemp(join(tmpdir(), 'openwork-launcher-')), 'node_modules')
-  await cp(TEMPLATE, join(modules, 'openwork-orchestrator'), { recursive: true })
-  launcher = join(modules, 'openwork-orchestrator', 'bin', 'openwork.cjs')
+  folder = await newPackageFolder()
 })
 
-afterAll(() => rm(join(modules, '..'), { recursive: true, force: true }))
+afterAll(() => folder[Symbol.asyncDispose]())
 
-/** The launcher with Bun as its executable: what it runs is then whatever the test says. */
-function launch(program: string, ...args: string[]) {
-  return Bun.spawn([NODE, launcher, '-e', program, ...args], {
-    env: { PATH: process.env.PATH, OPENWORK_ORCHESTRATOR_BIN_PATH: process.execPath },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
-  })
-}
+describe.each(NODES)('the npm launcher under %s', node => {
+  /** With Bun as its executable: what it runs is then whatever the test says. */
+  function launch(program: string, ...args: string[]) {
+    return Bun.spawn([node, join(folder.meta, 'bin', 'openwork.cjs'), '-e', program, ...args], {
+      env: { PATH: process.env.PATH, OPENWORK_ORCHESTRATOR_BIN_PATH: process.execPath },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+    })
+  }
 
-async function launchFor(env: Record<string, string>) {
-  const child = Bun.spawn([NODE, launcher, '--version'], { env: { PATH: process.env.PATH, ...env }, stderr: 'pipe' })
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()])
-  return { code: await child.exited, stdout, stderr }
-}
-
-/** Something to run under the name of the executable; it says which it is. */
-async function installExecutable(folder: string, says: string) {
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'openwork'), `#!/bin/sh\necho ${says} "$@"\n`)
-  await chmod(join(folder, 'openwork'), 0o755)
-}
-
-describe('the npm launcher', () => {
   test('passes arguments, streams and the exit code through', async () => {
     const child = launch(
       'console.log(process.argv.slice(1).join("|"), await Bun.stdin.text()); console.error("to stderr"); process.exit(7)',
@@ -59,63 +43,110 @@ describe('the npm launcher', () => {
     expect(await child.exited).toBe(7)
   })
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('forwards %s and waits for the answer to it', async signal => {
-    const child = launch(
-      `process.on('${signal}', () => { console.log('stopping'); process.exit(5) }); console.log('ready'); setInterval(() => {}, 1e6)`,
-    )
-    const output = child.stdout.values()
-    expect(new TextDecoder().decode((await output.next()).value)).toBe('ready\n')
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)(
+    'lets the executable answer to %s',
+    async signal => {
+      const child = launch(
+        `process.on('${signal}', () => { console.log('stopping'); process.exit(5) }); console.log('ready'); setInterval(() => {}, 1e6)`,
+      )
+      const output = child.stdout.values()
+      expect(new TextDecoder().decode((await output.next()).value)).toBe('ready\n')
 
-    child.kill(signal)
+      child.kill(signal)
 
-    expect(new TextDecoder().decode((await output.next()).value)).toBe('stopping\n')
-    expect(await child.exited).toBe(5)
-  })
+      expect(new TextDecoder().decode((await output.next()).value)).toBe('stopping\n')
+      expect(await child.exited).toBe(5)
+    },
+  )
 
   test('ends with 128+n when signal n ended the executable', async () => {
-    expect(await launch('process.kill(process.pid, "SIGKILL")').exited).toBe(137)
-    expect(await launch('process.kill(process.pid, "SIGTERM")').exited).toBe(143)
-  })
-
-  test('names the package to install when there is no executable', async () => {
-    const { code, stdout, stderr } = await launchFor({})
-
-    expect(code).toBe(1)
-    expect(stdout).toBe('')
-    expect(stderr).toStartWith(`openwork: the package ${PACKAGE}`)
-    expect(stderr).toContain('npm install -g')
+    for (const [signal, number] of [
+      ['SIGKILL', 9],
+      ['SIGTERM', 15],
+    ] as const) {
+      const child = launch(`process.kill(process.pid, "${signal}")`)
+      await child.exited
+      // A launcher that has become the executable is ended by the signal itself, which shells tell as 128+n.
+      expect(child.signalCode ?? child.exitCode).toBe(node === NODE ? 128 + number : signal)
+    }
   })
 
   test('tells when the executable it was told to run is missing, or does not run', async () => {
-    const missing = await launchFor({ OPENWORK_ORCHESTRATOR_BIN_PATH: join(modules, 'no-such-file') })
+    const none = join(folder.root, 'no-such-file')
+    const missing = await folder.launch([], { node, env: { OPENWORK_ORCHESTRATOR_BIN_PATH: none } })
     expect(missing).toMatchObject({ code: 1, stdout: '' })
-    expect(missing.stderr).toContain('OPENWORK_ORCHESTRATOR_BIN_PATH')
-    expect(missing.stderr).toContain('no-such-file, which does not exist')
+    expect(missing.stderr).toStartWith(`openwork: OPENWORK_ORCHESTRATOR_BIN_PATH names ${none}, which does not exist\n`)
 
-    const text = join(modules, 'text')
-    await writeFile(text, 'not a program')
-    const notExecutable = await launchFor({ OPENWORK_ORCHESTRATOR_BIN_PATH: text })
-    expect(notExecutable.code).toBe(1)
-    expect(notExecutable.stderr).toContain(`${text} does not start`)
+    const text = join(folder.root, 'text')
+    for (const mode of [0o644, 0o755]) {
+      await writeFile(text, 'not a program', { mode })
+      const notExecutable = await folder.launch([], { node, env: { OPENWORK_ORCHESTRATOR_BIN_PATH: text } })
+      expect(notExecutable).toMatchObject({ code: 1, stdout: '' })
+      expect(notExecutable.stderr).toStartWith(`openwork: ${text} does not start: `)
+    }
   })
 
-  test.skipIf(process.platform === 'win32')(
-    'runs a named executable before that of the platform package, and that before a downloaded one',
-    async () => {
-      const downloaded = join(modules, 'openwork-orchestrator', 'dist', 'bin')
-      const platform = join(modules, PACKAGE)
-      const named = join(modules, 'named')
+  test('is found through links, as package managers make them', async () => {
+    await using linked = await newPackageFolder()
+    const modules = dirname(linked.meta)
+    await cp(linked.platform, join(modules, PLATFORM_PACKAGE), { recursive: true })
+    const command = join(linked.root, `openwork-${NODES.indexOf(node)}`)
+    await symlink(join(linked.meta, 'bin', 'openwork.cjs'), command)
 
-      await installExecutable(downloaded, 'downloaded')
-      expect((await launchFor({})).stdout).toBe('downloaded --version\n')
+    const child = Bun.spawn([node, command, 'x'], { env: linked.env, stdio: ['ignore', 'pipe', 'inherit'] })
+    expect(await child.stdout.text()).toBe('program x\n')
+  })
+})
 
-      await installExecutable(join(platform, 'bin'), 'platform')
-      await writeFile(join(platform, 'package.json'), JSON.stringify({ name: PACKAGE, version: '0.0.0' }))
-      expect((await launchFor({})).stdout).toBe('platform --version\n')
+describe('the npm launcher', () => {
+  test.skipIf(!HAS_TOOLS)('becomes the executable where Node can (Node 24 for this platform is pinned)', async () => {
+    const node = await fetchTool('node 24')
+    const env = { OPENWORK_ORCHESTRATOR_BIN_PATH: process.execPath }
+    const launched = Bun.spawn([node, join(folder.meta, 'bin', 'openwork.cjs'), '-e', 'console.log(process.pid)'], {
+      env: { ...folder.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
 
-      await installExecutable(named, 'named')
-      const { stdout } = await launchFor({ OPENWORK_ORCHESTRATOR_BIN_PATH: join(named, 'openwork') })
-      expect(stdout).toBe('named --version\n')
-    },
-  )
+    expect(await launched.stdout.text()).toBe(`${launched.pid}\n`)
+  })
+
+  test('runs a named executable before that of the platform package, and that before a fetched one', async () => {
+    await using folder = await newPackageFolder()
+    const says = (what: string): string => PROGRAM.replaceAll('program', what)
+    const inPackage = join(dirname(folder.meta), PLATFORM_PACKAGE)
+    const named = join(folder.root, 'named')
+
+    for (const [place, what] of [
+      // A fetched one has the size of the one that was released.
+      [folder.fetched.inHome, 'at-home'],
+      [folder.fetched.inPackage, 'fetched'],
+    ] as const) {
+      await mkdir(dirname(place), { recursive: true })
+      await writeFile(place, says(what), { mode: 0o755 })
+    }
+    expect((await folder.launch(['x'])).stdout).toBe('fetched x\n')
+
+    await cp(folder.platform, inPackage, { recursive: true })
+    await writeFile(join(inPackage, 'bin', 'openwork'), says('package'))
+    expect((await folder.launch(['x'])).stdout).toBe('package x\n')
+
+    await writeFile(named, says('named'), { mode: 0o755 })
+    const { stdout } = await folder.launch(['x'], { env: { OPENWORK_ORCHESTRATOR_BIN_PATH: named } })
+    expect(stdout).toBe('named x\n')
+  })
+
+  test('knows the hashes of all executables that its version was released with', async () => {
+    const checksums = JSON.parse(await readFile(join(folder.meta, 'checksums.json'), 'utf8'))
+    const [checksum] = Object.values(checksums)
+    expect(checksum).toEqual({
+      asset: expect.stringMatching(/^openwork-bun-/),
+      package: PLATFORM_PACKAGE,
+      file: 'bin/openwork',
+      sha256: new Bun.CryptoHasher('sha256').update(PROGRAM).digest('hex'),
+      size: PROGRAM.length,
+    })
+    expect(JSON.parse(await readFile(join(folder.meta, 'constants.json'), 'utf8'))).toEqual({
+      opencodeVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    })
+  })
 })

