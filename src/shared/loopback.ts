@@ -7,12 +7,13 @@ export function isLoopbackHost(host: string): boolean {
   return name === '::1' || name === '::ffff:127.0.0.1' || name === 'localhost' || name.endsWith('.localhost')
 }
 
+export const isLoopbackUrl = ({ hostname }: URL): boolean => isLoopbackHost(hostname.replace(/^\[|\]$/g, ''))
+
 /**
  * `fetch` settings for a URL: a request to this machine must not go through the user's HTTP_PROXY, which Bun otherwise
  * applies to 127.0.0.1 too (Bun 1.4.5; the documented way is NO_PROXY, which is not ours to set).
  */
 export function fetchRoute(url: string | URL): { proxy?: string } {
-  const { hostname } = typeof url === 'string' ? new URL(url) : url
   // `false` is what switches the variable off; the types know only strings.
-  return isLoopbackHost(hostname.replace(/^\[|\]$/g, '')) ? { proxy: false as unknown as string } : {}
+  return isLoopbackUrl(new URL(url)) ? { proxy: false as unknown as string } : {}
 }

@@ -73,7 +73,7 @@ export class Verifier {
 }
 
 /** SHA-256 of a whole file as lower-case hex, with one megabyte of memory. */
-async function sha256OfFile(
+export async function sha256OfFile(
   path: string,
   signal: AbortSignal | undefined,
   onBytes: (bytes: number) => void = () => {},

@@ -1,25 +1,51 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type DownloadOptions, type DownloadRequest, downloadFile } from './download-file.ts'
+import { allFailed } from './all-failed.ts'
+import type { DownloadOptions, DownloadRequest } from './download-file.ts'
+import { TRANSFER_LIMITS } from './limits.ts'
+import { openUrl } from './open-url.ts'
+import { persist } from './persist.ts'
+import { refusal, TransferFailure } from './transfer-failure.ts'
 
-export type TextRequest = Pick<DownloadRequest, 'what' | 'maxBytes' | 'hint'>
+export type TextRequest = Pick<DownloadRequest, 'what' | 'maxBytes' | 'hint'> &
+  Pick<DownloadOptions, 'env' | 'signal' | 'limits'>
 
 /**
- * A small document by http, https or file, as UTF-8. The same network rules and failures as `downloadFile`.
+ * A small document by https, http of this machine, or file, as UTF-8: the network rules of `downloadFile`.
  *
  * @throws OpenworkError `sidecar_download_failed`; the reason of an aborted `signal`
  */
 export async function fetchText(
   url: string,
-  { what, maxBytes, hint, ...options }: TextRequest & DownloadOptions,
+  { what, maxBytes, hint, env, signal, ...rest }: TextRequest,
 ): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'openwork-'))
+  const limits = { ...TRANSFER_LIMITS, ...rest.limits }
+  let attempts = 0
+  const attempt = async (number: number): Promise<string> => {
+    attempts = number
+    await using opened = await openUrl(url, { env, limits, signal })
+    if (opened.status !== 200) throw refusal(opened.status, opened.headers, Date.now())
+    return readText(opened.body, maxBytes)
+  }
   try {
-    const path = join(folder, 'document')
-    await downloadFile({ what, urls: [url], path, maxBytes, hint }, options)
-    return await readFile(path, 'utf8')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    return await persist(attempt, { limits, signal })
+  } catch (failure) {
+    signal?.throwIfAborted()
+    if (!(failure instanceof TransferFailure)) throw failure
+    throw allFailed({ what, hint }, [{ url, attempts, failure }])
+  }
+}
+
+async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > maxBytes)
+      throw new TransferFailure(`it is larger than the ${maxBytes} bytes allowed`, { retry: 'never' })
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw new TransferFailure('it is not UTF-8 text', { retry: 'never' })
   }
 }

@@ -1,0 +1,41 @@
+import { statfs } from 'node:fs/promises'
+import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
+
+const HINT = 'put the sidecars on another disk with --sidecar-dir <path>'
+
+/** @throws OpenworkError `disk_full` when the disk of `folder` has not so much left */
+export async function requireFreeSpace(
+  folder: string,
+  { what, bytes }: { what: string; bytes: number },
+): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  if (bavail * bsize >= bytes) return
+  throw new OpenworkError(
+    'disk_full',
+    `${what} needs ${megabytes(bytes)} of space in ${folder}, ${megabytes(bavail * bsize)} are free`,
+    { hint: `Free some space, or ${HINT}.` },
+  )
+}
+
+/** The coded failure that a system error in `folder` stands for; anything else comes back as it is. */
+export function explainDiskFailure(error: unknown, folder: string): unknown {
+  const code = systemCode(error)
+  if (error instanceof OpenworkError || code === undefined) return error
+  if (isDiskFull(error))
+    return new OpenworkError('disk_full', `The disk that holds ${folder} is full: ${messageOf(error)}`, {
+      hint: `Free some space, or ${HINT}.`,
+      cause: error,
+    })
+  if (UNUSABLE.includes(code))
+    return new OpenworkError('sidecar_dir_unusable', `${folder} cannot hold sidecars: ${messageOf(error)}`, {
+      hint: `Make it a folder that you may write, or ${HINT}.`,
+      cause: error,
+    })
+  return error
+}
+
+const UNUSABLE = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EIO']
+
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`

@@ -1,0 +1,108 @@
+import { messageOf, systemCode } from '../../shared/errors.ts'
+
+/** Whether asking the same URL again may help: what passes by itself, what rarely does, what never does. */
+type Retry = 'often' | 'once' | 'never'
+
+/** Why one attempt at one URL failed, in words that follow the URL. Becomes an OpenworkError when nothing is left to try. */
+export class TransferFailure extends Error {
+  override readonly name = 'TransferFailure'
+  readonly retry: Retry
+  readonly status: number | undefined
+  /** What the server asked for with `Retry-After`. */
+  readonly retryAfterMs: number | undefined
+  /** The server delivered, but something else. */
+  readonly wrong: { expected: string; actual: string } | undefined
+  /** What to do about it, when that is more than another source. */
+  readonly hint: string | undefined
+
+  constructor(
+    message: string,
+    {
+      retry,
+      status,
+      retryAfterMs,
+      wrong,
+      hint,
+      cause,
+    }: {
+      retry: Retry
+      status?: number
+      retryAfterMs?: number | undefined
+      wrong?: { expected: string; actual: string }
+      hint?: string
+      cause?: unknown
+    },
+  ) {
+    super(message, { cause })
+    this.retry = retry
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+    this.wrong = wrong
+    this.hint = hint
+  }
+}
+
+const MAY_PASS = new Set([408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524])
+
+/** For any status but the ones that bring the file. */
+export function refusal(status: number, headers: Headers, nowMs: number): TransferFailure {
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs)
+  const asked = retryAfterMs ? `, to be asked again in ${Math.ceil(retryAfterMs / 1000)} s` : ''
+  return new TransferFailure(`HTTP ${status}${asked}`, {
+    retry: MAY_PASS.has(status) ? 'often' : 'never',
+    status,
+    retryAfterMs,
+    ...((status === 401 || status === 403) && {
+      hint: 'Credentials for a mirror go into its URL: https://user:password@host/.',
+    }),
+  })
+}
+
+/** Seconds, or a date. */
+function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
+  if (value === null) return undefined
+  const ms = /^\d{1,9}$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs
+  return Number.isFinite(ms) ? Math.max(ms, 0) : undefined
+}
+
+const NO_NETWORK = [
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'EAI_NODATA',
+  'EAI_NONAME',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+]
+
+/** What Bun's `fetch` and the bodies it gives throw. Anything else than the failure of a connection is given back as it is. */
+export function explainNetworkError(error: unknown, proxy: string | undefined): unknown {
+  const code = systemCode(error)
+  if (error instanceof TransferFailure || code === undefined) return error
+  const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
+  if (isAboutCertificate(code))
+    return new TransferFailure(`its certificate is not trusted${through} (${code})`, {
+      retry: 'never',
+      hint: 'If a company or a proxy of yours signs certificates, set NODE_EXTRA_CA_CERTS to the file with its CA.',
+      cause: error,
+    })
+  if (code === 'ERR_PROXY_TUNNEL')
+    return new TransferFailure(`${messageOf(error)} (${proxy})`, {
+      retry: 'never',
+      hint: 'Check HTTPS_PROXY and NO_PROXY.',
+      cause: error,
+    })
+  if (NO_NETWORK.includes(code))
+    return new TransferFailure(`no way there${through} (${code})`, {
+      retry: 'once',
+      hint: 'Check the network, and HTTPS_PROXY where it needs a proxy.',
+      cause: error,
+    })
+  const what = code === 'ECONNREFUSED' ? 'connection refused' : 'the connection failed'
+  return new TransferFailure(`${what}${through} (${code})`, { retry: 'often', cause: error })
+}
+
+/** The names that OpenSSL and BoringSSL give to failed verifications. */
+const isAboutCertificate = (code: string): boolean =>
+  /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET|DECRYPT)|^HOSTNAME_MISMATCH$|^INVALID_CA$|^PATH_LENGTH/.test(code)
