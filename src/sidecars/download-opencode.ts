@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { type FailureCode, OpenworkError, systemCode } from '../shared/errors.ts'
 import { cachedPath, downloadsFolder, type WantedOpencode } from './cache-layout.ts'
 import { installOnce } from './install-once.ts'
-import { probeVersion } from './probe-version.ts'
 import { timedProgress } from './progress.ts'
 import { fromManifest } from './sources/from-manifest.ts'
 import { fromNpm } from './sources/from-npm.ts'
 import { fromReleases } from './sources/from-releases.ts'
 import { type Source, type SourceOptions, titleOf } from './sources/source.ts'
+import { tryOut } from './try-out.ts'
 import { unpackVerified } from './unpack-verified.ts'
 import type { Verifier } from './verify.ts'
 
@@ -77,7 +77,11 @@ async function makeVerified(
       const delivery = await source.deliver(wanted, { ...options, folder })
       try {
         const binary = await unpackVerified(delivery, wanted, { ...options, folder })
-        if (options.runsHere) await tryOut(binary, temp, wanted, options)
+        if (options.runsHere) {
+          timedProgress(titleOf(wanted), 'checking', options.onProgress)()
+          const { env, signal, probeLimitMs } = options
+          await tryOut(binary, wanted, { env, homeIn: temp, limitMs: probeLimitMs, signal })
+        }
         return { binary, failures }
       } finally {
         await rm(delivery.path, { force: true }) // complete, and good for nothing more whatever was in it
@@ -133,29 +137,6 @@ function allFailed(wanted: WantedOpencode, failures: readonly SourceFailure[]): 
 }
 
 const MIRROR_FLAG = '--sidecar-base-url'
-
-/** A build may be the right one and still not run here: found out now, not when the service starts. */
-async function tryOut(
-  binary: string,
-  temp: string,
-  wanted: WantedOpencode,
-  { env, signal, onProgress, probeLimitMs }: DownloadOptions,
-): Promise<void> {
-  timedProgress(titleOf(wanted), 'checking', onProgress)()
-  const { version, problem } = await probeVersion(binary, { env, homeIn: temp, limitMs: probeLimitMs, signal })
-  if (version === wanted.version) return
-  if (version)
-    throw new OpenworkError(
-      'opencode_version_mismatch',
-      `${titleOf(wanted)} says it is ${version}, expected ${wanted.version}`,
-      {
-        hint: 'This openwork was built with wrong pins: install another version of it.',
-      },
-    )
-  throw new OpenworkError('opencode_not_executable', `${titleOf(wanted)} was downloaded and verified, but ${problem}`, {
-    hint: 'Another build may run here: set OPENWORK_OPENCODE_ASSET, for example to a -baseline one.',
-  })
-}
 
 /** Of this build, what broken transfers from other sources left: nobody will go on with them. */
 async function removeArchives(wanted: WantedOpencode, sidecarDir: string): Promise<void> {

@@ -122,6 +122,21 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./cache-gc.ts')).cacheGc,
   },
   {
+    path: 'cache fetch',
+    summary: 'Get the opencode that this version needs, so that no start has to wait for it',
+    load: async () => (await import('./cache-fetch.ts')).cacheFetch,
+  },
+  {
+    path: 'cache export',
+    summary: 'Write the pinned builds into one archive, for machines without a network',
+    load: async () => (await import('./cache-export.ts')).cacheExport,
+  },
+  {
+    path: 'cache import',
+    summary: 'Put the builds of an archive into the cache, without a network',
+    load: async () => (await import('./cache-import.ts')).cacheImport,
+  },
+  {
     path: 'cache path',
     summary: 'Where the cache of binaries is, or the opencode that a start would run',
     load: async () => (await import('./cache-path.ts')).cachePath,

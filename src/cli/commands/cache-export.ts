@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { lstat, rename, rm } from 'node:fs/promises'
+import { Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { ExportedBuild } from '../../sidecars/cache-export.ts'
+import { byteCount } from '../byte-count.ts'
+import { ByteProgress } from '../byte-progress.ts'
+import { defineCommand } from '../kit/define.ts'
+import { bool } from '../kit/flags.ts'
+import { localPath } from '../local-path.ts'
+import { type Fetching, fetchBuild } from './cache-fetch-build.ts'
+import { cacheFlags, executablePath, interruptible, MADE, targetFlag } from './cache-place.ts'
+import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
+
+export const cacheExport = defineCommand({
+  path: 'cache export',
+  summary: 'Write the pinned builds into one archive, for machines without a network',
+  description:
+    'A tar, gzipped when the name ends in .gz or .tgz. Without --target it holds every pinned build in the cache, and the ' +
+    'one that came with openwork. Builds named with --target that are not there are downloaded first. Every build is ' +
+    'verified on its way out, and again by `openwork cache import`. Standard output is `-`.',
+  examples: [
+    { command: 'openwork cache export bundle.tgz', does: 'what is here' },
+    { command: 'openwork cache export bundle.tar --target all', does: 'every build that this version knows' },
+    { command: 'openwork cache export - | ssh box openwork cache import -', does: 'from here to there' },
+  ],
+  args: { file: { summary: 'Archive to write; `-` is standard output' } },
+  flags: {
+    ...cacheFlags,
+    ...sidecarPlaceFlags,
+    target: targetFlag,
+    force: bool({ default: false, summary: 'Replace the archive if there is one' }),
+  },
+  async run({ file, target, force, ...values }, context) {
+    const { output, stdout, stderr, json } = context
+    if (file === '-' && (stdout.isTTY || json))
+      throw new OpenworkError(
+        'flags_conflict',
+        `The archive cannot go to ${json ? 'the same place as --json' : 'a terminal'}`,
+        {
+          hint: 'Name a file, or send the output into one.',
+        },
+      )
+    const path = file === '-' ? undefined : localPath(file, context)
+    if (path !== undefined) await refuseExisting(path, force)
+    const progress = new ByteProgress(stderr, text => output.note(text))
+    const bytes = { done: 0, total: 0 }
+    const place = parseSidecarPlace(values)
+    const builds = await interruptible('no archive was written', async signal => {
+      const builds = await chooseBuilds(target, { place, context, progress, signal })
+      const { exportArchive } = await import('../../sidecars/cache-export.ts')
+      bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
+      const onBytes = (more: number): void => {
+        bytes.done += more
+        progress.step(`writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
+      }
+      const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
+      if (path === undefined) await pipeline(archive, stdout, { end: false, signal })
+      else await writeWhole(path, archive, signal)
+      return builds
+    }).finally(() => progress.end())
+    const text = builds
+      .map(({ wanted }) => `${wanted.name} ${wanted.version} (${byteCount(wanted.pin.size)})`)
+      .join('\n')
+    if (path === undefined) return output.note(text)
+    const { size } = await lstat(path)
+    const { indexed } = await import('../../sidecars/cache-archive.ts')
+    const items = builds.map(({ wanted }) => indexed(wanted))
+    output.result({ ok: true, path, bytes: size, items }, `${text}\nin ${path} (${byteCount(size)})`)
+  },
+})
+
+async function chooseBuilds(
+  targets: readonly string[] | undefined,
+  { place, context, progress, signal }: Omit<Fetching, 'verifier'>,
+): Promise<ExportedBuild[]> {
+  const [{ buildsForMachine, buildsNamed, findBuild, findCached }, { Verifier }] = await Promise.all([
+    import('../../sidecars/cache-builds.ts'),
+    import('../../sidecars/verify.ts'),
+  ])
+  const { pins } = MADE
+  const sidecarDir = place.dir
+  const verifier = new Verifier(sidecarDir)
+  const places = { pins, sidecarDir, executablePath: executablePath(), verifier, signal }
+  const found: ExportedBuild[] = []
+  if (targets) {
+    for (const wanted of buildsNamed(pins, targets)) {
+      progress.step(`checking ${wanted.name}`)
+      const path = (await findBuild([wanted], places))?.path
+      found.push({ wanted, path: path ?? (await fetchBuild(wanted, { place, verifier, context, progress, signal })) })
+    }
+    return found
+  }
+  for (const wanted of buildsNamed(pins, ['all'])) {
+    progress.step(`checking ${wanted.name}`)
+    const cached = await findCached(wanted, places)
+    if (cached) found.push(cached)
+  }
+  const own = await findBuild(await buildsForMachine(pins, context.env), places)
+  if (own && !found.some(({ wanted }) => wanted.name === own.wanted.name)) found.unshift(own)
+  if (found.length > 0) return found
+  throw new OpenworkError('opencode_not_found', `There is no verified opencode ${pins.version} in ${sidecarDir}`, {
+    hint: 'Get it with `openwork cache fetch`, or name the builds to download with --target.',
+  })
+}
+
+async function refuseExisting(path: string, force: boolean): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw cannotWrite(path, error)
+  })
+  if (found === undefined || (force && found.isFile())) return
+  throw new OpenworkError('conflict', found.isFile() ? `${path} is there already` : `${path} is there and not a file`, {
+    hint: found.isFile() ? 'Choose another name, or pass --force to replace it.' : 'Choose another name.',
+  })
+}
+
+/** Under another name first: an archive that stands under its own is complete. */
+async function writeWhole(path: string, archive: Readable, signal: AbortSignal): Promise<void> {
+  const temporary = `${path}.tmp-${randomBytes(6).toString('hex')}`
+  try {
+    const target = createWriteStream(temporary, { flags: 'wx', mode: 0o644, flush: true })
+    if (/\.(?:gz|tgz)$/i.test(path)) await pipeline(archive, createGzip(), target as Writable, { signal })
+    else await pipeline(archive, target, { signal })
+    await rename(temporary, path)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw cannotWrite(path, error)
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {}) // where this fails, the first failure says why
+  }
+}
+
+function cannotWrite(path: string, error: unknown): unknown {
+  const code = systemCode(error)
+  if (error instanceof OpenworkError || code === undefined) return error
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new OpenworkError('disk_full', `No space left to write ${path}`, {
+      hint: 'Free some space, or write it to another disk. Nothing of it was kept.',
+      cause: error,
+    })
+  return new OpenworkError('write_failed', `Cannot write ${path}: ${messageOf(error)}`, { cause: error })
+}

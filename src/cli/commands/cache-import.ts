@@ -1,0 +1,83 @@
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
+import type { ImportedBuild } from '../../sidecars/cache-import.ts'
+import { ByteProgress } from '../byte-progress.ts'
+import { defineCommand } from '../kit/define.ts'
+import { localPath } from '../local-path.ts'
+import { cacheDirOf, cacheFlags, interruptible, MADE } from './cache-place.ts'
+
+export const cacheImport = defineCommand({
+  path: 'cache import',
+  summary: 'Put the builds of an archive into the cache, without a network',
+  description:
+    'Reads what `openwork cache export` wrote, gzipped or not. What the archive says of itself counts for nothing: a ' +
+    'build must be, byte for byte, what this openwork was made with. Builds for another version are skipped; exits 4 ' +
+    'when there are no others. Standard input is `-`.',
+  examples: [{ command: 'openwork cache import bundle.tgz', does: 'then start without a network' }],
+  args: { file: { summary: 'Archive to read; `-` is standard input' } },
+  flags: cacheFlags,
+  async run({ file, ...values }, context) {
+    const { output, stdin, stderr, env } = context
+    if (file === '-' && stdin.isTTY)
+      throw new OpenworkError('invalid_value', 'There is no archive on standard input: it is a terminal', {
+        hint: 'Name a file, or send one into it: openwork cache import - < bundle.tgz',
+      })
+    const [{ importArchive }, { runnableHere }, { Verifier }] = await Promise.all([
+      import('../../sidecars/cache-import.ts'),
+      import('../../sidecars/cache-builds.ts'),
+      import('../../sidecars/verify.ts'),
+    ])
+    const dir = cacheDirOf(values)
+    const { pins } = MADE
+    const source = file === '-' ? stdin : await openArchive(localPath(file, context))
+    const runnable = await runnableHere(pins)
+    const progress = new ByteProgress(stderr, text => output.note(text))
+    const builds = await interruptible('builds that were imported already stay, and nothing else', signal =>
+      importArchive(source, {
+        pins,
+        runnable,
+        sidecarDir: dir,
+        verifier: new Verifier(dir),
+        env,
+        signal,
+        onProgress: (what, done, total) => progress.step(`importing ${what}`, done, total),
+        onWait: what => progress.step(`waiting for another openwork that fetches ${what}`),
+      }),
+    ).finally(() => progress.end())
+    if (builds.every(({ outcome }) => outcome === 'skipped')) throw nothingFits(builds)
+    output.result({ ok: true, dir, items: builds }, () => builds.map(lineOf).join('\n'))
+  },
+})
+
+async function openArchive(path: string): Promise<Readable> {
+  try {
+    const file = await open(path)
+    if ((await file.stat()).isDirectory()) throw new OpenworkError('read_failed', `${path} is a folder`)
+    return file.createReadStream({ highWaterMark: 1024 * 1024 })
+  } catch (error) {
+    const code = systemCode(error)
+    if (error instanceof OpenworkError || code === undefined) throw error
+    if (code === 'ENOENT') throw new OpenworkError('file_not_found', `There is no file ${path}`, { cause: error })
+    throw new OpenworkError('read_failed', `Cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+const lineOf = ({ outcome, version, target, path, reason }: ImportedBuild): string => {
+  const build = `opencode ${version} for ${target}`
+  switch (outcome) {
+    case 'imported':
+      return `imported  ${build}: ${path}`
+    case 'there':
+      return `was there ${build}: ${path}`
+    case 'skipped':
+      return `skipped   ${build}: ${reason}`
+  }
+}
+
+const nothingFits = (builds: readonly ImportedBuild[]): OpenworkError =>
+  new OpenworkError(
+    'opencode_version_mismatch',
+    `Nothing was imported: ${builds.map(({ version, target, reason }) => `opencode ${version} for ${target}: ${reason}`).join('; ')}`,
+    { hint: 'Export it with the version of openwork that is to import it, or install the one that exported it.' },
+  )
