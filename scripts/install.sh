@@ -165,11 +165,9 @@ hash_of() {
 }
 
 # download <url> <file> [show]: with a progress bar where somebody looks. curl and wget take proxies and certificates
-# from the environment; this machine itself is never asked through a proxy.
+# from the environment; this machine itself is never asked through a proxy (BusyBox does not know no_proxy).
 download() {
-  no_proxy=${no_proxy:-${NO_PROXY:-}},127.0.0.1,localhost,::1
-  NO_PROXY=$no_proxy
-  export no_proxy NO_PROXY
+  if is_loopback "$1"; then unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY; fi
   code=0
   if has curl; then
     protocols='=https'
@@ -179,7 +177,11 @@ download() {
     curl --fail --location --max-redirs 5 --show-error "$progress" --proto "$protocols" --proto-redir "$protocols" \
       --connect-timeout 20 --speed-limit 1024 --speed-time 30 --retry 2 --output "$2" "$1" || code=$?
   elif has wget; then
-    wget -q -T 30 -t 3 -O "$2" "$1" || code=$?
+    patience=
+    # BusyBox has no other words for it, and crashes on -T (seen with 1.35).
+    case $(wget --version 2>&1 || :) in *'GNU Wget'*) patience='--timeout=30 --tries=3 --waitretry=1 --max-redirect=5' ;; esac
+    # shellcheck disable=SC2086 # several words, or none
+    wget -q $patience -O "$2" "$1" || code=$?
   else fail 'there is neither curl nor wget to download with'; fi
   [ "$code" -eq 0 ] ||
     fail "could not download $1 (see above, exit code $code). Is it reachable? OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL names a mirror"
