@@ -18,6 +18,7 @@ import {
   pairingList,
 } from './pairings.ts'
 import { askServer, type OpenworkClientOptions } from './request.ts'
+import { type RuntimeVersions, runtimeVersions, type UpgradeStarted, upgradeStarted } from './runtime.ts'
 import { type Status, status } from './status.ts'
 import { type IssuedToken, issuedToken, type TokenInfo, type TokenRequest, tokenList, tokenRevoked } from './tokens.ts'
 import { type Actor, whoami } from './whoami.ts'
@@ -44,6 +45,10 @@ export type OpenworkClient = {
   cancelPairing(id: string): Promise<void>
   /** Needs no credential but the code. */
   claimPairing(claim: PairingClaim): Promise<IssuedToken>
+  /** What runs on the server's host, and how far its newest upgrade is. */
+  runtimeVersions(): Promise<RuntimeVersions>
+  /** Begins to renew the services of the server's host, this server among them. */
+  upgradeRuntime(): Promise<UpgradeStarted>
   /** What waits, oldest first. */
   listApprovals(): Promise<ReceivedApproval[]>
   replyApproval(id: string, reply: 'allow' | 'deny'): Promise<ApprovalReplied>
@@ -74,6 +79,8 @@ export function openworkClient(options: OpenworkClientOptions): OpenworkClient {
       await call('DELETE', `/pairings/${encodeURIComponent(id)}`, pairingCancelled)
     },
     claimPairing: body => call('POST', '/pairings/claim', issuedToken, body),
+    runtimeVersions: () => call('GET', '/runtime/versions', runtimeVersions),
+    upgradeRuntime: () => call('POST', '/runtime/upgrade', upgradeStarted, {}),
     listApprovals: async () => (await call('GET', '/approvals', receivedApprovalList)).items,
     replyApproval: (id, reply) =>
       call('POST', `/approvals/${encodeURIComponent(id)}`, receivedApprovalReplied, { reply }),

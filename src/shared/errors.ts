@@ -46,6 +46,7 @@ export const FAILURES = {
 
   // upgrade: another version of openwork in the place of this one
   upgrade_failed: { exitCode: 1, status: 502 },
+  upgrade_not_possible: { exitCode: 1, status: 409 },
 
   // the HTTP surfaces: what a request may get wrong
   not_found: { exitCode: 1, status: 404 },

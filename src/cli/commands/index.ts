@@ -19,6 +19,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    path: 'upgrade',
+    summary: 'Put the newest openwork in the place of this one, once it has shown that it works here',
+    load: async () => (await import('./upgrade.ts')).upgrade,
+  },
+  {
     path: 'approvals list',
     summary: 'Changes of remote clients that wait for a yes',
     load: async () => (await import('./approvals-list.ts')).approvalsList,

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { OpenworkError } from '../shared/errors.ts'
+import { probeVersion } from '../sidecars/probe-version.ts'
+import { bringOpencode, type OtherOptions, runOther, wordsOf } from './other-openwork.ts'
+
+/** opencode alone may take half a minute on a slow disk, twice that on a first start. */
+const CHECK_LIMIT_MS = 3 * 60_000
+
+export type TrialOptions = OtherOptions & {
+  /** What the file must be. */
+  version: string
+  onStep: (what: string) => void
+  onOutput: (text: string) => void
+}
+
+/**
+ * Tries an openwork that nobody uses yet: it says its version, brings its opencode into the cache, and hosts a folder made
+ * for it, through all checks of `openwork start --check`. It has a home of its own for that: a newer opencode may change
+ * how it keeps the user's sessions, and an older one could not read them any more.
+ *
+ * @returns the version of its opencode
+ * @throws OpenworkError `upgrade_failed` in the new program's own words; the reason of an aborted `signal`. Nothing of
+ *   the trial is left then but opencode in the cache
+ */
+export async function tryOut(path: string, options: TrialOptions): Promise<{ opencode: string }> {
+  const { version, onStep, signal, env, sidecarDir } = options
+  onStep(`Trying openwork ${version}`)
+  await expectVersion(path, version, options)
+  onStep(`Fetching the opencode of openwork ${version}`)
+  const { version: opencode } = await bringOpencode(path, options)
+  onStep(`Trying openwork ${version} with opencode ${opencode} on an empty folder`)
+  const folder = await mkdtemp(join(tmpdir(), 'openwork-trial-'))
+  try {
+    const at = (name: string): string => join(folder, name)
+    for (const name of ['home', 'workspace']) await mkdir(at(name), { mode: 0o700 })
+    const places = ['--workspace', at('workspace'), '--data-dir', at('data'), '--sidecar-dir', sidecarDir]
+    const end = await runOther([path, 'start', '--check', '--json', ...places, '--openwork-port', '0'], {
+      env: trialEnvironment(env, at('home')),
+      signal,
+      limitMs: CHECK_LIMIT_MS,
+      cwd: at('workspace'),
+    })
+    options.onOutput(end.stderr)
+    if (end.code === 0) return { opencode }
+    throw new OpenworkError('upgrade_failed', `openwork ${version} does not work here: ${wordsOf(end)}`, {
+      hint: 'Nothing was changed. Choose another version with `openwork upgrade --to <version>`.',
+      details: { exitCode: end.code, signal: end.signal },
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** @throws OpenworkError `upgrade_failed` when the file at `path` does not run, or is another version */
+export async function expectVersion(
+  path: string,
+  version: string,
+  { env, signal }: Pick<OtherOptions, 'env' | 'signal'>,
+): Promise<void> {
+  const { version: actual, problem } = await probeVersion(path, { env, signal }).catch((error: unknown) => {
+    if (error instanceof OpenworkError) return { version: undefined, problem: error.message }
+    throw error
+  })
+  if (actual === version) return
+  throw new OpenworkError('upgrade_failed', `${path} is to be openwork ${version}, but ${problem ?? `says ${actual}`}`)
+}
+
+/** What the user set for their own hosts, tokens above all, is none of the trial's. */
+function trialEnvironment(env: OtherOptions['env'], home: string): OtherOptions['env'] {
+  const passed = Object.entries(env).filter(
+    ([key]) => !/^(?:OPENWORK|OPENCODE_(?:SERVER|CONFIG|DATA)|XDG_)/.test(key) || /OPENCODE_ASSET$/.test(key),
+  )
+  return { ...Object.fromEntries(passed), HOME: home, USERPROFILE: home, OPENCODE_DISABLE_AUTOUPDATE: '1' }
+}

@@ -1,0 +1,42 @@
+import { access, constants } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { OpenworkError } from '../shared/errors.ts'
+import type { TransferProgress } from '../sidecars/fetch/progress.ts'
+import type { ReleasePlace } from '../sidecars/release.ts'
+
+export type UpgradeOptions = {
+  /** The user's: settings of package managers, proxies and certificates are meant to apply. */
+  env: Readonly<Record<string, string | undefined>>
+  /** Where the files of releases are, if the user named a place. */
+  place: ReleasePlace | undefined
+  sidecarDir: string
+  signal: AbortSignal
+  /** A sentence for each step that may take a while. */
+  onStep: (what: string) => void
+  onProgress: (progress: TransferProgress) => void
+  /** What the programs that are called print, once they have ended. */
+  onOutput: (text: string) => void
+}
+
+/**
+ * Refuses before anything is fetched what could not be put in its place.
+ *
+ * @param command what somebody with more rights would run
+ * @throws OpenworkError `upgrade_not_possible`
+ */
+export async function requireWritable(path: string, command: string): Promise<void> {
+  const folder = dirname(path)
+  try {
+    await access(folder, constants.W_OK | constants.X_OK)
+  } catch {
+    const isImage = await Promise.any(['/.dockerenv', '/run/.containerenv'].map(mark => access(mark))).then(
+      () => true,
+      () => false,
+    )
+    throw new OpenworkError('upgrade_not_possible', `${folder} cannot be written by you`, {
+      hint: isImage
+        ? 'This is a container: build its image anew with the other version.'
+        : `Run \`${command}\` with the rights of whoever installed it.`,
+    })
+  }
+}
