@@ -1,4 +1,4 @@
-import { OpenworkError } from '../../shared/errors.ts'
+import { invalidArchive as invalid, isWanted, refuseUnsafePath, shownEntry, type WantedEntry } from './entry.ts'
 
 const BLOCK = 512
 /** Extended headers hold a path and a few numbers; a larger one is an attack on our memory. */
@@ -7,9 +7,6 @@ const MAX_EXTENDED_HEADER = 64 * 1024
 const MAX_OTHER_BYTES = 16 * 1024 * 1024
 
 type Header = { name: string; size: number; type: string }
-
-/** An exact path inside an archive, with `/`; or a file name, which may lie in any folder of it. */
-export type WantedEntry = string | { readonly named: string }
 
 /**
  * Streams one plain file out of a tar archive: calls `write` with its bytes in order and resolves to its size.
@@ -27,18 +24,17 @@ export async function extractTarEntry(
   let found: number | undefined
   for await (const header of headers(reader)) {
     refuseUnsafe(header)
-    const wanted = isWanted(header.name, entry) && isPlainFile(header)
+    const wanted = isPlainFile(header) && isWanted(header.name, entry, found !== undefined)
     if (wanted) {
-      if (found !== undefined) throw invalid(`holds ${shown(entry)} twice`)
       if (header.size > maxBytes)
-        throw invalid(`${shown(entry)} has ${header.size} bytes, at most ${maxBytes} are allowed`)
+        throw invalid(`${shownEntry(entry)} has ${header.size} bytes, at most ${maxBytes} are allowed`)
       found = header.size
     }
     for await (const bytes of reader.take(header.size)) if (wanted) await write(bytes)
     await reader.skip(padding(header.size))
   }
   await reader.drain()
-  if (found === undefined) throw invalid(`does not hold ${shown(entry)}`)
+  if (found === undefined) throw invalid(`does not hold ${shownEntry(entry)}`)
   return found
 }
 
@@ -66,11 +62,6 @@ export async function* readTarFiles(archive: AsyncIterable<Uint8Array>, maxBytes
   }
   await reader.drain()
 }
-
-const isWanted = (path: string, entry: WantedEntry): boolean =>
-  typeof entry === 'string' ? path === entry : path.split('/').at(-1) === entry.named
-
-const shown = (entry: WantedEntry): string => (typeof entry === 'string' ? entry : entry.named)
 
 /** The entries' headers, with pax and GNU extensions applied; the caller consumes each entry's bytes. */
 async function* headers(reader: ByteReader): AsyncGenerator<Header> {
@@ -139,9 +130,7 @@ function refuseUnsafe(header: Header): void {
   const shown = JSON.stringify(header.name)
   if (!isPlainFile(header) && header.type !== '5')
     throw invalid(`holds ${shown}, which is neither a file nor a folder (type ${JSON.stringify(header.type)})`)
-  if (header.name.startsWith('/') || /^[A-Za-z]:/.test(header.name) || header.name.includes('\\'))
-    throw invalid(`holds the absolute or foreign path ${shown}`)
-  if (header.name.split('/').includes('..')) throw invalid(`holds ${shown}, which leads out of its folder`)
+  refuseUnsafePath(header.name)
 }
 
 const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK
@@ -151,11 +140,6 @@ function text(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
-
-const invalid = (problem: string): OpenworkError =>
-  new OpenworkError('sidecar_archive_invalid', `The archive ${problem}`, {
-    hint: 'It was not unpacked. Check the registry or mirror it came from.',
-  })
 
 /** Reads an async stream of chunks in pieces of any length. */
 class ByteReader {

@@ -14,6 +14,8 @@ import { shownUrl } from './shown-url.ts'
 import { type Expected, transfer } from './transfer.ts'
 import { TransferFailure } from './transfer-failure.ts'
 
+export type { TransferProgress }
+
 export type DownloadRequest = {
   /** For people: `opencode-linux-x64@1.18.33`. */
   what: string

@@ -20,11 +20,15 @@ export class ProgressMeter {
   #state: Omit<TransferProgress, 'bytesPerSecond'> = { bytes: 0, totalBytes: undefined, attempt: 0, host: '' }
   #startedMs = 0
   #startBytes = 0
-  #toldMs = 0
+  #toldMs = Number.POSITIVE_INFINITY
+  #toldBytes = 0
 
   constructor(onProgress: (progress: TransferProgress) => void) {
     this.#onProgress = onProgress
-    this.#timer = setInterval(() => this.#state.attempt > 0 && this.#tell(performance.now()), AT_LEAST_EVERY_MS)
+    this.#timer = setInterval(() => {
+      const isDue = performance.now() - this.#toldMs >= AT_LEAST_EVERY_MS
+      if (isDue || this.#state.bytes !== this.#toldBytes) this.#tell()
+    }, AT_MOST_EVERY_MS)
   }
 
   /** An attempt begins, with so many bytes there already. */
@@ -32,22 +36,23 @@ export class ProgressMeter {
     this.#state = state
     this.#startedMs = performance.now()
     this.#startBytes = state.bytes
-    this.#tell(this.#startedMs)
+    this.#tell()
   }
 
   update({ bytes, totalBytes }: Pick<TransferProgress, 'bytes' | 'totalBytes'>): void {
     if (bytes < this.#state.bytes) this.#startBytes = bytes // it starts over
     this.#state = { ...this.#state, bytes, totalBytes }
-    const nowMs = performance.now()
-    if (nowMs - this.#toldMs >= AT_MOST_EVERY_MS || bytes === totalBytes) this.#tell(nowMs)
+    if (bytes === totalBytes && bytes !== this.#toldBytes) this.#tell()
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }
 
-  #tell(nowMs: number): void {
+  #tell(): void {
+    const nowMs = performance.now()
     this.#toldMs = nowMs
+    this.#toldBytes = this.#state.bytes
     const seconds = (nowMs - this.#startedMs) / 1000
     const bytesPerSecond = seconds > 0 ? Math.round((this.#state.bytes - this.#startBytes) / seconds) : 0
     this.#onProgress({ ...this.#state, bytesPerSecond })
