@@ -23,7 +23,7 @@ export async function fetchText(
     attempts = number
     await using opened = await openUrl(url, { env, limits, signal })
     if (opened.status !== 200) throw refusal(opened.status, opened.headers, Date.now())
-    return readText(opened.body, maxBytes)
+    return await readText(opened.body, maxBytes) // before the connection is given up
   }
   try {
     return await persist(attempt, { limits, signal })
