@@ -64,8 +64,10 @@ main() {
   [ "$actual" = "$expected" ] ||
     fail "$base/$asset is not the file of the release: its SHA-256 is $actual, expected $expected. Nothing was installed; try again, or another mirror with OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL"
   chmod 755 "$scratch/openwork"
-  answer=$("$scratch/openwork" --version </dev/null 2>&1) ||
+  answer=$("$scratch/openwork" --version </dev/null 2>&1) || {
+    case $asset in *-musl) answer="$answer (on Alpine: apk add libstdc++)" ;; esac
     fail "$asset does not run here: ${answer:-no output}. Nothing was installed"
+  }
   [ "$answer" = "$version" ] || fail "$asset calls itself version $answer, expected $version. Nothing was installed"
 
   [ ! -d "$dir/openwork" ] || fail "$dir/openwork is a folder: name another folder with --dir"
