@@ -23,8 +23,8 @@ export type HostDeps = {
   programs: readonly RuntimeProgram[]
   /** Where an upgrade finds what runs after it. */
   successors: SuccessorOptions
-  /** Version that the started server must report. */
-  version: string
+  /** The version that the started server must report, unless the user answers for it. */
+  server: { version: string; isExternal: boolean }
   /** Aborted: the start is given up and everything taken down. */
   signal: AbortSignal
   /** Called on what is running already, as soon as there is something to kill. */
@@ -35,6 +35,8 @@ export type HostDeps = {
 export type Host = {
   plan: HostPlan
   owner: OwnerToken
+  /** As it says itself. */
+  serverVersion: string
   /** Resolves when a service that the host cannot do without is gone for good. Never rejects. */
   ended: Promise<OpenworkError>
   /** Takes everything down, dependents first. */
@@ -47,7 +49,7 @@ export type Host = {
  * @throws OpenworkError service_gave_up, server_verification_failed, interrupted
  */
 export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
-  const { log, record, version, signal, onKillable } = deps
+  const { log, record, signal, onKillable } = deps
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
   let lost: OpenworkError | undefined
@@ -70,12 +72,15 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
-    const owner = await aborted(signal, verifyServer(plan, version))
+    const { owner, serverVersion } = await aborted(signal, verifyServer(plan, deps.server))
+    if (serverVersion !== deps.server.version)
+      log.warn(`openwork-server is ${serverVersion}, this openwork is made for ${deps.server.version}`)
     log.redactor.add(owner.token)
     log.debug('everything is ready', { tookMs: Date.now() - startedAtMs })
     return {
       plan,
       owner,
+      serverVersion,
       ended: ended.promise,
       stop: async () => {
         runtime.close()

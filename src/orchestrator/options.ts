@@ -1,7 +1,7 @@
 import type { LogFormat } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
-import type { SidecarSource } from '../sidecars/find-opencode.ts'
 import type { ReleasePlace } from '../sidecars/release.ts'
+import type { SidecarSource } from '../sidecars/sidecar-source.ts'
 
 /** Everything a start was asked for, validated, with defaults filled in. Paths are absolute, times milliseconds. */
 export type StartOptions = {
@@ -30,6 +30,8 @@ export type StartOptions = {
     allowExternal: boolean
   }
   server: {
+    /** The user's own program for it. */
+    bin: string | undefined
     remoteAccess: boolean
     connectHost: string | undefined
     /** The port asked for; `exact` when it was asked for in so many words, so that another one will not do. */

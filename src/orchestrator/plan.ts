@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { OPENCODE, opencodeService } from '../services/opencode.ts'
 import { OPENWORK_SERVER, openworkServerService } from '../services/openwork-server.ts'
-import { ownProgramArgv, type Self } from '../services/own-program.ts'
+import type { Self } from '../services/own-program.ts'
 import { toolPath } from '../services/tool-path.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { httpOrigin, loopbackOf } from '../shared/url.ts'
@@ -22,6 +22,8 @@ export type HostFacts = {
   /** Real path of the workspace. */
   workspace: string
   opencodeBinary: string
+  /** openwork-server before its own arguments. */
+  serverArgv: readonly [string, ...string[]]
   opencodeState: OpencodeState
   ports: { opencode: number; server: number }
   credentials: Credentials
@@ -100,7 +102,7 @@ const serverSpec = (
   { bindHost, connectHost, opencode }: { bindHost: string; connectHost: string; opencode: HostPlan['opencode'] },
 ): ServiceSpec =>
   openworkServerService({
-    argv: ownProgramArgv(facts.self, OPENWORK_SERVER, []),
+    argv: facts.serverArgv,
     workspace: facts.workspace,
     host: bindHost,
     port: facts.ports.server,

@@ -1,8 +1,12 @@
-import { isCompiled, type Self } from '../services/own-program.ts'
+import { OPENWORK_SERVER } from '../services/openwork-server.ts'
+import { isCompiled, ownProgramArgv, type Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
+import { type FoundOwnProgram, findOwnProgram } from '../sidecars/find-own-program.ts'
 import type { Progress } from '../sidecars/progress.ts'
+import { platformName } from '../sidecars/release.ts'
+import { findMachine } from '../sidecars/target.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
@@ -29,7 +33,13 @@ export type PrepareDeps = {
 /** What each attempt to start has of its own. */
 export type FactsOfAttempt = 'ports' | 'runRecord' | 'control'
 
-export type Prepared = { facts: Omit<HostFacts, FactsOfAttempt>; ports: HostFacts['ports']; opencode: FoundOpencode }
+export type Prepared = {
+  facts: Omit<HostFacts, FactsOfAttempt>
+  ports: HostFacts['ports']
+  opencode: FoundOpencode
+  server: FoundOwnProgram
+  target: string
+}
 
 /**
  * Finds and makes what a host needs, and starts nothing. Everything that can be refused without a look at the machine's
@@ -40,6 +50,7 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
   findWorkspace(options.workspace, options.createWorkspace)
   checkDataDir(options.dataDir)
   const ports = await choosePorts(options, log)
+  const server = await findServer(options, deps)
   const opencode = await findBinary(options, deps)
   deps.signal.throwIfAborted()
 
@@ -60,12 +71,13 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
     layout,
     workspace: workspace.path,
     opencodeBinary: opencode.path,
+    serverArgv: server.argv,
     opencodeState: state,
     credentials: await ensureCredentials(layout.credentials, options.server, log),
     opencodeCredentials: options.opencode.credentials ?? newOpencodeCredentials(),
     connect: connectAddress(options, log),
   }
-  return { facts, ports, opencode }
+  return { facts, ports, opencode, server, target: await targetName() }
 }
 
 /** Ends what a run that was killed left behind. */
@@ -116,6 +128,36 @@ export async function findBinary(
   })
   for (const warning of found.warnings) log.warn(warning)
   log.debug('opencode found', { path: found.path, source: found.source, version: found.actualVersion })
+  return found
+}
+
+/** Of this machine, as builds are named: with the C library, which decides as much as the processor does. */
+async function targetName(): Promise<string> {
+  const machine = await findMachine()
+  return machine ? platformName(machine) : `${process.platform}-${process.arch}`
+}
+
+async function findServer(
+  options: StartOptions,
+  { env, cwd, self, log, signal }: PrepareDeps,
+): Promise<FoundOwnProgram> {
+  const { sidecars, server } = options
+  const found = await findOwnProgram({
+    program: OPENWORK_SERVER,
+    source: sidecars.source,
+    explicitBin: server.bin,
+    allowExternal: sidecars.allowExternal,
+    builtIn: ownProgramArgv(self, OPENWORK_SERVER, []),
+    executablePath: isCompiled(self.main) ? self.execPath : self.main,
+    sidecarDir: sidecars.dir,
+    release: sidecars,
+    env,
+    cwd,
+    signal,
+    onProgress: progressLog(log),
+  })
+  for (const warning of found.warnings) log.warn(warning)
+  log.debug('openwork-server found', { path: found.path, source: found.source, version: found.actualVersion })
   return found
 }
 

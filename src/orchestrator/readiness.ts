@@ -8,7 +8,7 @@ export type Readiness = Started & { options: StartOptions }
  * The document of `start --json`, the only output that carries secrets. Field names are the published ones; clients and
  * scripts read them.
  */
-export function readinessDocument({ options, host, opencode, serverPath }: Readiness) {
+export function readinessDocument({ options, host, opencode, server, target }: Readiness) {
   const { plan, owner } = host
   return {
     runId: plan.runId,
@@ -29,7 +29,7 @@ export function readinessDocument({ options, host, opencode, serverPath }: Readi
       connectUrl: plan.server.connectUrl,
       host: plan.server.bindHost,
       port: plan.server.port,
-      version: VERSION,
+      version: host.serverVersion,
       collaboratorToken: plan.server.token.reveal(),
       token: plan.server.token.reveal(),
       hostToken: plan.server.hostToken.reveal(),
@@ -42,7 +42,7 @@ export function readinessDocument({ options, host, opencode, serverPath }: Readi
         dir: options.sidecars.dir,
         baseUrl: options.sidecars.baseUrl,
         manifestUrl: options.sidecars.manifestUrl,
-        target: `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`,
+        target,
         source: options.sidecars.source,
         opencodeSource: options.opencode.source,
         allowExternal: options.sidecars.allowExternal,
@@ -54,7 +54,12 @@ export function readinessDocument({ options, host, opencode, serverPath }: Readi
           expectedVersion: opencode.expectedVersion,
           actualVersion: opencode.actualVersion,
         },
-        openworkServer: { path: serverPath, source: 'bundled', expectedVersion: VERSION, actualVersion: VERSION },
+        openworkServer: {
+          path: server.path,
+          source: server.source,
+          expectedVersion: server.expectedVersion,
+          actualVersion: host.serverVersion,
+        },
         opencodeRouter: null,
       },
     },

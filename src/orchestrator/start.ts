@@ -1,8 +1,7 @@
-import type { Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import { VERSION } from '../shared/version.ts'
 import type { FoundOpencode } from '../sidecars/find-opencode.ts'
+import type { FoundOwnProgram } from '../sidecars/find-own-program.ts'
 import { listRuns, openRunRecord } from '../supervisor/run-record.ts'
 import { ControlServer } from './control-server.ts'
 import { aborted, type Host, startHost } from './host.ts'
@@ -20,7 +19,14 @@ export type StartDeps = PrepareDeps & {
   onKillable: (kill: () => void) => void
 }
 
-export type Started = { host: Host; opencode: FoundOpencode; serverPath: string; credentialsFile: string }
+export type Started = {
+  host: Host
+  opencode: FoundOpencode
+  server: FoundOwnProgram
+  /** Of openwork's builds. */
+  target: string
+  credentialsFile: string
+}
 
 /** Starts whose free ports were taken by others in between are planned anew so often. */
 const PORT_ATTEMPTS = 3
@@ -29,11 +35,11 @@ const PORT_ATTEMPTS = 3
 export async function start(options: StartOptions, deps: StartDeps): Promise<Started> {
   const prepared = await aborted(deps.signal, prepare(options, deps))
   const host = await startPlanned(options, prepared, deps)
-  const { opencode, facts } = prepared
-  return { host, opencode, serverPath: deps.self.execPath, credentialsFile: facts.layout.credentials }
+  const { opencode, server, facts, target } = prepared
+  return { host, opencode, server, target, credentialsFile: facts.layout.credentials }
 }
 
-const programsOf = (opencode: FoundOpencode, self: Self): RuntimeProgram[] => [
+const programsOf = ({ opencode, server }: Pick<Prepared, 'opencode' | 'server'>): RuntimeProgram[] => [
   {
     name: 'opencode',
     source: opencode.source,
@@ -43,17 +49,17 @@ const programsOf = (opencode: FoundOpencode, self: Self): RuntimeProgram[] => [
   },
   {
     name: 'openwork-server',
-    source: 'bundled',
-    path: self.execPath,
-    targetVersion: VERSION,
-    actualVersion: VERSION,
+    source: server.source,
+    path: server.path,
+    targetVersion: server.expectedVersion,
+    actualVersion: server.actualVersion,
   },
 ]
 
 /** Starts the plan; when another program took one of its free ports in the meantime, again with others. */
 async function startPlanned(
   options: StartOptions,
-  { facts, ports: first, opencode }: Prepared,
+  { facts, ports: first, opencode, server }: Prepared,
   deps: StartDeps,
 ): Promise<Host> {
   let ports = first
@@ -67,9 +73,9 @@ async function startPlanned(
         ...deps,
         record,
         control,
-        programs: programsOf(opencode, deps.self),
+        programs: programsOf({ opencode, server }),
         successors: successorOptions(options, deps),
-        version: VERSION,
+        server: { version: server.expectedVersion, isExternal: server.source === 'external' },
       })
       await revokeOldOwners(plan, facts.layout.runs, deps.log)
       return {

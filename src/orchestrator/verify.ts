@@ -8,12 +8,17 @@ const OWNER_LABEL = 'openwork start '
 
 export type OwnerToken = { id: string; token: Secret }
 
+export type Verified = { owner: OwnerToken; serverVersion: string }
+
 /**
- * That what answers is the server just started and nothing else: same version, our workspace, our opencode. Then the
- * owner token of this run.
+ * That what answers is the server just started and nothing else: same version (an external one may have another), our
+ * workspace, our opencode. Then the owner token of this run.
  * @throws OpenworkError server_verification_failed
  */
-export async function verifyServer(plan: HostPlan, expectedVersion: string): Promise<OwnerToken> {
+export async function verifyServer(
+  plan: HostPlan,
+  expected: { version: string; isExternal: boolean },
+): Promise<Verified> {
   const client = openworkClient({ baseUrl: plan.server.baseUrl, token: plan.server.token, timeoutMs: 5_000 })
   const host = openworkClient({ baseUrl: plan.server.baseUrl, hostToken: plan.server.hostToken, timeoutMs: 5_000 })
   const [health, workspaces, owner] = await Promise.all([
@@ -21,7 +26,7 @@ export async function verifyServer(plan: HostPlan, expectedVersion: string): Pro
     client.workspaces(),
     host.createToken({ scope: 'owner', label: `${OWNER_LABEL}${plan.runId}` }),
   ])
-  expectSame('version', expectedVersion, health.version)
+  if (!expected.isExternal) expectSame('version', expected.version, health.version)
   const ours = workspaces.items.find(({ path }) => path === plan.workspace)
   expectSame('workspace', plan.workspace, ours?.path)
   expectSame('opencode URL', plan.opencode.baseUrl, ours?.opencode?.baseUrl)
@@ -31,7 +36,7 @@ export async function verifyServer(plan: HostPlan, expectedVersion: string): Pro
     ours.opencode.password !== plan.opencode.password.reveal()
   )
     throw verificationFailed('it holds other opencode credentials than it was given')
-  return { id: owner.id, token: secret(owner.token) }
+  return { owner: { id: owner.id, token: secret(owner.token) }, serverVersion: health.version }
 }
 
 /** Takes back the owner tokens of earlier runs that could not do so themselves, because they were killed. */

@@ -5,8 +5,9 @@ import { httpOrigin, loopbackOf } from '../shared/url.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { defined, ownProgramEnvironment, resourceAttributes } from './child-environment.ts'
 import { OPENCODE } from './opencode.ts'
+import type { Program } from './own-program.ts'
 
-export const OPENWORK_SERVER = 'openwork-server'
+export const OPENWORK_SERVER = 'openwork-server' satisfies Program
 
 export type OpenworkServerInput = {
   /** The program and what comes before its own arguments; see `ownProgramArgv`. */

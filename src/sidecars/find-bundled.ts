@@ -1,6 +1,7 @@
-import { readFile, realpath, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../shared/errors.ts'
+import { findBundledFolders } from './bundled-folders.ts'
 import { isExecutableFile } from './find-on-path.ts'
 import type { OpencodePin, OpencodePins } from './opencode-pins.ts'
 import type { Target } from './target.ts'
@@ -15,54 +16,72 @@ export type Rejected = {
   readonly isOurs: boolean
 }
 
+export type BundledOptions = {
+  target: Target
+  pins: OpencodePins
+  verifier: Verifier
+  /** Where an application that embeds us says that more folders are. Default: nowhere. */
+  env?: Readonly<Record<string, string | undefined>>
+  signal: AbortSignal | undefined
+}
+
+export type Bundled = {
+  readonly path: string | undefined
+  readonly rejected: readonly Rejected[]
+  /** What a `versions.json` says of opencode, where it is wrong. The hash decides all the same. */
+  readonly warnings: readonly string[]
+}
+
 type Candidate = { path: string; pins: readonly OpencodePin[]; isOurs: boolean }
 
 /** opencode-ai holds a text of some 450 bytes in the place of its binary until its install script has run. */
 const MAX_STUB_BYTES = 64 * 1024
 
 /**
- * The opencode that came with this program: beside the executable or in `sidecars/` there, else the development
+ * The opencode that came with this program: in one of its folders (see `findBundledFolders`), else the development
  * dependency of the checkout that the executable was built or is run in. Only a pinned binary counts.
  */
 export async function findBundled(
   executablePath: string,
-  {
-    target,
-    pins,
-    verifier,
-    signal,
-  }: { target: Target; pins: OpencodePins; verifier: Verifier; signal: AbortSignal | undefined },
-): Promise<{ path: string | undefined; rejected: readonly Rejected[] }> {
-  const folder = dirname(await realpath(executablePath).catch(() => executablePath))
+  { target, pins, verifier, env = {}, signal }: BundledOptions,
+): Promise<Bundled> {
+  const folders = await findBundledFolders(executablePath, env)
+  const warnings = folders.flatMap(({ versions: { opencode }, versionsFile }) =>
+    opencode === undefined || opencode.version === pins.version
+      ? []
+      : [`${versionsFile} lists opencode ${opencode.version}: this openwork runs ${pins.version} and no other`],
+  )
   const rejected: Rejected[] = []
-  for (const { path, pins: allowed, isOurs } of candidates(folder, target, pins)) {
+  const places = folders.map(({ folder }) => folder)
+  for (const { path, pins: allowed, isOurs } of candidates(places, target, pins)) {
     if (!isOurs && (await isStub(path, allowed))) continue
     const verdict = await verifier.verify(path, allowed, signal)
-    if (verdict.kind === 'good' && (await isExecutableFile(path))) return { path, rejected }
+    if (verdict.kind === 'good' && (await isExecutableFile(path))) return { path, rejected, warnings }
     rejected.push({ path, problem: await whyNot(path, verdict, pins.version), isOurs })
   }
-  return { path: undefined, rejected }
+  return { path: undefined, rejected, warnings }
 }
 
-function candidates(folder: string, target: Target, pins: OpencodePins): Candidate[] {
+function candidates(folders: readonly string[], target: Target, pins: OpencodePins): Candidate[] {
   const builds = target.packages.flatMap(name => {
     const pin = pins.packages[name]
     return pin ? [{ name, pin }] : []
   })
   const allPins = builds.map(({ pin }) => pin)
   const files = [...new Set(allPins.map(pin => pin.file))]
-  const beside = [folder, join(folder, 'sidecars')].flatMap(place =>
-    files.map(file => ({ path: join(place, file), pins: allPins, isOurs: true })),
-  )
-  const dependencies = ancestors(folder).flatMap(place => [
-    ...builds.map(({ name, pin }) => ({
-      path: join(place, 'node_modules', name, 'bin', pin.file),
-      pins: [pin],
-      isOurs: false,
-    })),
-    // Its install script moves the binary here, under this name on every system.
-    { path: join(place, 'node_modules', 'opencode-ai', 'bin', 'opencode.exe'), pins: allPins, isOurs: false },
-  ])
+  const beside = folders.flatMap(place => files.map(file => ({ path: join(place, file), pins: allPins, isOurs: true })))
+  const dependencies = folders
+    .slice(0, 1)
+    .flatMap(ancestors)
+    .flatMap(place => [
+      ...builds.map(({ name, pin }) => ({
+        path: join(place, 'node_modules', name, 'bin', pin.file),
+        pins: [pin],
+        isOurs: false,
+      })),
+      // Its install script moves the binary here, under this name on every system.
+      { path: join(place, 'node_modules', 'opencode-ai', 'bin', 'opencode.exe'), pins: allPins, isOurs: false },
+    ])
   return [...beside, ...dependencies]
 }
 

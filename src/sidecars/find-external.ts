@@ -1,9 +1,6 @@
-import { stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { systemCode } from '../shared/errors.ts'
 import { probedStore } from './cache-layout.ts'
-import { findOnPath, isExecutableFile } from './find-on-path.ts'
+import { findProgram } from './find-program.ts'
 import { KnownFiles } from './known-files.ts'
 import { type Probe, probeVersion } from './probe-version.ts'
 
@@ -54,28 +51,12 @@ function notAsked(error: unknown): Probe {
   return { problem: `could not be asked for its version (${error instanceof Error ? error.message : error})` }
 }
 
-async function locate({ explicitBin, env, cwd }: ExternalRequest): Promise<string> {
-  if (explicitBin !== undefined && isPath(explicitBin)) {
-    const path = resolve(cwd, explicitBin)
-    const found = await stat(path).catch(() => undefined)
-    if (found === undefined)
-      throw new OpenworkError('opencode_not_found', `--opencode-bin ${explicitBin}: there is no file ${path}`, {
-        hint: explicitBin.startsWith('~')
-          ? `Write it out: ${join(homedir(), explicitBin.slice(1))}`
-          : 'Check the path.',
-      })
-    if (await isExecutableFile(path)) return path
-    const problem = found.isFile() ? 'is not executable' : 'is not a file'
-    throw new OpenworkError('opencode_not_executable', `--opencode-bin ${explicitBin}: ${path} ${problem}`, {
-      hint: found.isFile() ? `Allow it to run: chmod +x ${path}` : 'Name the program itself, not a folder.',
-    })
-  }
-  const name = explicitBin ?? 'opencode'
-  const found = await findOnPath(process.platform === 'win32' && !name.endsWith('.exe') ? [`${name}.exe`] : [name], env)
-  if (found !== undefined) return found
-  throw new OpenworkError('opencode_not_found', `There is no program ${name} on PATH`, {
+const locate = ({ explicitBin, env, cwd }: ExternalRequest): Promise<string> =>
+  findProgram({
+    bin: explicitBin ?? 'opencode',
+    flag: explicitBin === undefined ? undefined : '--opencode-bin',
+    env,
+    cwd,
+    codes: { notFound: 'opencode_not_found', notExecutable: 'opencode_not_executable' },
     hint: 'Pass its path with --opencode-bin <path> --allow-external, or --opencode-source auto for the one openwork brings.',
   })
-}
-
-const isPath = (bin: string): boolean => bin.startsWith('.') || bin.startsWith('~') || /[/\\]/.test(bin)

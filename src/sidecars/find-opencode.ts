@@ -9,20 +9,14 @@ import { OPENCODE_PINS } from './opencode-pins.generated.ts'
 import type { OpencodePins } from './opencode-pins.ts'
 import type { OnProgress } from './progress.ts'
 import { type ReleasePlace, releasePlace } from './release.ts'
+import { refuseContradictions, type SourceFlags, type SourceWish } from './sidecar-source.ts'
 import { findMachine, type Machine, planTarget, type Target } from './target.ts'
 import { Verifier } from './verify.ts'
 
-/** Where binaries may come from: `--opencode-source`. */
-export const SIDECAR_SOURCES = ['auto', 'bundled', 'downloaded', 'external'] as const
-export type SidecarSource = (typeof SIDECAR_SOURCES)[number]
+/** How the wishes for it are called. */
+export const OPENCODE_FLAGS: SourceFlags = { bin: '--opencode-bin', source: '--opencode-source' }
 
-export type OpencodeRequest = {
-  /** `--opencode-source` */
-  source: SidecarSource
-  /** `--opencode-bin`; needs `allowExternal` */
-  explicitBin?: string | undefined
-  /** `--allow-external` */
-  allowExternal: boolean
+export type OpencodeRequest = SourceWish & {
   /**
    * The running program: `process.execPath` of the compiled executable, the entry script when run from source.
    * What lies beside it, and the development dependencies of the folders above it, count as bundled.
@@ -73,7 +67,7 @@ type Way = { readonly name: string; readonly find: () => Promise<FoundOpencode> 
  */
 export async function findOpencode(request: OpencodeRequest): Promise<FoundOpencode> {
   const { pins = OPENCODE_PINS, signal } = request
-  refuseContradictions(request)
+  refuseContradictions(request, OPENCODE_FLAGS)
   const failures: { name: string; error: OpenworkError }[] = []
   const warnings: string[] = []
   for (const { name, find } of await planWays(request, pins, warnings)) {
@@ -89,27 +83,6 @@ export async function findOpencode(request: OpencodeRequest): Promise<FoundOpenc
     }
   }
   throw summary(failures, pins.version)
-}
-
-/**
- * The part that needs no look at the machine, for callers who refuse before they begin.
- *
- * @throws OpenworkError `external_not_allowed`, `flags_conflict`
- */
-export function refuseContradictions({
-  source,
-  explicitBin,
-  allowExternal,
-}: Pick<OpencodeRequest, 'source' | 'explicitBin' | 'allowExternal'>): void {
-  if (explicitBin !== undefined && (source === 'bundled' || source === 'downloaded'))
-    throw new OpenworkError('flags_conflict', `--opencode-bin cannot be used with --opencode-source ${source}`, {
-      hint: 'Leave one of the two out.',
-    })
-  if (allowExternal || (explicitBin === undefined && source !== 'external')) return
-  const asked = explicitBin === undefined ? '--opencode-source external' : `--opencode-bin ${explicitBin}`
-  throw new OpenworkError('external_not_allowed', `${asked} names a program that openwork cannot verify`, {
-    hint: 'If you trust it, add --allow-external (or set OPENWORK_ALLOW_EXTERNAL=1).',
-  })
 }
 
 async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: string[]): Promise<Way[]> {
@@ -138,8 +111,9 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   const bundled: Way = {
     name: 'bundled',
     find: async () => {
-      const options = { target, pins, verifier, signal }
-      const { path, rejected } = await findBundled(request.executablePath, options)
+      const options = { target, pins, verifier, env, signal }
+      const { path, rejected, warnings: more } = await findBundled(request.executablePath, options)
+      warnings.push(...more)
       if (path !== undefined) return verified(path, 'bundled', pins)
       warnings.push(
         ...rejected.filter(one => one.isOurs && one.problem).map(one => `${one.path} ${one.problem}: not used`),

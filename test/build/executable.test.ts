@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { compileExecutable, linkExecutable } from '../../build/executable.ts'
+import { compileExecutable } from '../../build/executable.ts'
+import { linkExecutable } from '../../src/sidecars/link-executable.ts'
 import { fillHostileFolder } from '../fixtures/hostile-folder.ts'
 
 const ENTRY = join(import.meta.dir, '..', 'fixtures', 'compiled', 'program.ts')

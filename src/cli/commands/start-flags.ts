@@ -1,5 +1,5 @@
 import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
-import { SIDECAR_SOURCES } from '../../sidecars/find-opencode.ts'
+import { SIDECAR_SOURCES } from '../../sidecars/sidecar-source.ts'
 import { bool, enumeration, integer, list, path, port, secret, text } from '../kit/flags.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 import { sidecarPlaceFlags } from './sidecar-flags.ts'
@@ -89,6 +89,12 @@ export const startFlags = {
     summary: 'Web origins that may use the server from a browser, separated by commas; * for any',
   }),
 
+  openworkServerBin: text({
+    group: SERVER,
+    env: 'OPENWORK_SERVER_BIN',
+    summary: 'Run this openwork-server instead of the one built in; needs --allow-external',
+  }),
+
   allowedHosts: list({
     group: SERVER,
     env: 'OPENWORK_ALLOWED_HOSTS',
@@ -174,7 +180,7 @@ export const startFlags = {
     env: 'OPENWORK_SIDECAR_SOURCE',
     values: SIDECAR_SOURCES,
     default: 'auto',
-    summary: 'Where our own programs are taken from; they are built in',
+    summary: 'Where openwork-server is taken from; it is built in, which is what auto and bundled mean',
   }),
   ...sidecarPlaceFlags,
   allowExternal: bool({
@@ -222,7 +228,6 @@ export const startFlags = {
     hidden: true,
     summary: 'Port of the bridge',
   }),
-  openworkServerBin: text({ group: RUN, env: 'OPENWORK_SERVER_BIN', hidden: true, summary: 'Run this server' }),
   sandboxImage: text({ group: RUN, env: 'OPENWORK_SANDBOX_IMAGE', hidden: true, summary: 'Image of the container' }),
   sandboxPersistDir: path({
     group: RUN,

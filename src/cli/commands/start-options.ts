@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { refuseContradictions } from '../../sidecars/find-opencode.ts'
+import { OPENCODE_FLAGS } from '../../sidecars/find-opencode.ts'
+import { OWN_PROGRAM_FLAGS } from '../../sidecars/find-own-program.ts'
+import { refuseContradictions } from '../../sidecars/sidecar-source.ts'
 import type { Source } from '../kit/context.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import { parseSidecarPlace } from './sidecar-flags.ts'
@@ -21,8 +23,12 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
     throw new OpenworkError('invalid_value', '--opencode-auth cannot be turned off', {
       hint: 'opencode would run commands for any program on this machine. Leave the flag out.',
     })
-  const { opencodeSource, opencodeBin, allowExternal } = values
-  refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal })
+  const { opencodeSource, opencodeBin, sidecarSource, openworkServerBin, allowExternal } = values
+  refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal }, OPENCODE_FLAGS)
+  refuseContradictions(
+    { source: sidecarSource, explicitBin: openworkServerBin, allowExternal },
+    OWN_PROGRAM_FLAGS['openwork-server'],
+  )
   const remoteAccess = parseRemoteAccess(values)
   return {
     runId: parseRunId(values.runId),
@@ -52,6 +58,7 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
       allowExternal: values.allowExternal,
     },
     server: {
+      bin: openworkServerBin,
       remoteAccess,
       connectHost: values.connectHost,
       port: { number: values.openworkPort, exact: source('openworkPort') !== 'default' },
@@ -121,7 +128,6 @@ function refuseWhatIsNotBuilt(values: StartValues): void {
   if (values.opencodeRouterRequired) refuse('--opencode-router-required', bridge)
   if (values.opencodeRouterBin !== undefined) refuse('--opencode-router-bin', bridge)
   if (values.opencodeRouterHealthPort !== undefined) refuse('--opencode-router-health-port', bridge)
-  if (values.openworkServerBin !== undefined) refuse('--openwork-server-bin', 'Leave it out: the server is built in.')
   for (const [flag, value] of Object.entries({
     '--sandbox-image': values.sandboxImage,
     '--sandbox-persist-dir': values.sandboxPersistDir,
