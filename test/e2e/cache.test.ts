@@ -1,0 +1,352 @@
+// `openwork cache …` with the executable as it is installed: nothing of the checkout counts as bundled.
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { constants, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { exportArchive } from '../../src/sidecars/cache-export.ts'
+import type { WantedOpencode } from '../../src/sidecars/cache-layout.ts'
+import { OPENCODE_PINS } from '../../src/sidecars/opencode-pins.generated.ts'
+import { findMachine, planTarget } from '../../src/sidecars/target.ts'
+import { eventually, failureOf, newMoodyWorld, newWorld, OPENWORK, ROOT, testUnless, type World } from './harness.ts'
+import { mountSmallDisk, whyNoSmallDisk } from './small-disk.ts'
+
+const { version } = OPENCODE_PINS
+const [name = ''] = planTarget(await findMachine(), OPENCODE_PINS, {}).packages
+const pin = OPENCODE_PINS.packages[name]
+if (!pin) throw new Error(`${name} is not pinned`)
+const WANTED: WantedOpencode = { name, version, pin }
+const TARGET = name.replace('opencode-', '')
+const BUILD = join('opencode', version, name, pin.file)
+const OPENCODE = join(ROOT, 'node_modules', name, 'bin', pin.file)
+
+/** A copy of the executable that nothing lies beside, and an archive that the one of the checkout exported. */
+let shared: { folder: string; installed: string; bundle: string }
+const whySmall = mkdtempSync(join(tmpdir(), 'openwork-disk-'))
+const noSmallDisk = whyNoSmallDisk(whySmall)
+rmSync(whySmall, { recursive: true })
+
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'openwork-cache-'))
+  shared = { folder, installed: join(folder, 'bin', basename(OPENWORK)), bundle: join(folder, 'bundle.tgz') }
+  await mkdir(dirname(shared.installed))
+  await copyFile(OPENWORK, shared.installed, constants.COPYFILE_FICLONE)
+  await using world = await newWorld()
+  const exported = await world.run(['cache', 'export', shared.bundle, '--json'])
+  expect(exported.stderr).toBe('')
+  expect(JSON.parse(exported.stdout)).toEqual({
+    ok: true,
+    path: shared.bundle,
+    bytes: statSync(shared.bundle).size,
+    items: [
+      {
+        path: `openwork-cache/opencode/${version}/${name}/${pin.file}`,
+        name: 'opencode',
+        version,
+        target: TARGET,
+        sha256: pin.sha256,
+        size: pin.size,
+      },
+    ],
+  })
+}, 60_000)
+
+afterAll(() => rm(shared.folder, { recursive: true, force: true }))
+
+/** Every request to another machine is refused. */
+const NO_NETWORK = Object.fromEntries(
+  ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map(variable => [variable, 'http://127.0.0.1:1']),
+)
+
+/** A machine without a network that has the executable and nothing else. */
+async function newMachine() {
+  const world = await newWorld()
+  Object.assign(world.env, NO_NETWORK)
+  const program = [shared.installed] as const
+  const sidecars = join(world.dataDir, 'sidecars')
+  return {
+    world,
+    sidecars,
+    cache: (...args: string[]) => world.run(['cache', ...args], { program }),
+    json: async (...args: string[]) => {
+      const { code, stdout } = await world.run(['cache', ...args, '--json'], { program })
+      return { exitCode: code, ...JSON.parse(stdout) }
+    },
+    /** Every file in the cache but the memory of hashes. */
+    files: (): string[] => filesIn(sidecars),
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  }
+}
+
+const filesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true })
+        .map(String)
+        .filter(path => path !== 'verified.json' && !statSync(join(folder, path)).isDirectory())
+        .sort()
+    : []
+
+describe('a machine without a network', () => {
+  test('starts with what was exported on another one, and the cache shows it', async () => {
+    await using machine = await newMachine()
+    const { world, cache, json } = machine
+    expect(await json('path', 'opencode')).toMatchObject({ exitCode: 4, code: 'opencode_not_found' })
+
+    const imported = await json('import', shared.bundle)
+
+    const path = join(machine.sidecars, BUILD)
+    expect(imported).toEqual({
+      exitCode: 0,
+      ok: true,
+      dir: machine.sidecars,
+      items: [{ version, target: TARGET, outcome: 'imported', path }],
+    })
+    expect(machine.files()).toEqual([BUILD])
+    expect((await cache('path', 'opencode')).stdout).toBe(`${path}\n`)
+    const host = await world.serve(['--opencode-source', 'downloaded'], { program: [shared.installed] })
+    expect(host.document.diagnostics.binaries.opencode).toMatchObject({
+      path,
+      source: 'downloaded',
+      actualVersion: version,
+    })
+    await host.stop()
+    expect((await json('ls')).items).toMatchObject([{ state: 'current', version, target: TARGET, bytes: pin.size }])
+    expect((await cache('verify')).stdout).toBe(
+      `ok       opencode ${version} for ${TARGET} (${Math.round(pin.size / 1e6)} MB)\n`,
+    )
+    expect(await json('fetch')).toMatchObject({ ok: true, opencode: { version, path, source: 'downloaded' } })
+    expect((await json('gc', '--all')).freedBytes).toBe(0)
+    expect(await json('export', join(world.temp, 'again.tar'))).toMatchObject({
+      ok: true,
+      items: [{ sha256: pin.sha256 }],
+    })
+  }, 60_000)
+
+  test('takes a build from a pipe', async () => {
+    await using machine = await newMachine()
+    const { world } = machine
+    const pipe = `"$1" cache export - --data-dir "$3" | "$2" cache import - --json`
+    const { code, stdout, stderr } = await world.run([OPENWORK, shared.installed, join(world.temp, 'none')], {
+      program: ['sh', '-c', pipe, 'sh'],
+    })
+    expect([code, stderr]).toEqual([0, `${name} ${version} (${Math.round(pin.size / 1e6)} MB)\n`])
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, items: [{ outcome: 'imported' }] })
+    expect(machine.files()).toEqual([BUILD])
+  }, 60_000)
+
+  test('is told of a build that changed by hand, and can have it removed', async () => {
+    await using machine = await newMachine()
+    await machine.cache('import', shared.bundle)
+    const path = join(machine.sidecars, BUILD)
+    await writeFile(path, 'x', { flag: 'r+' }) // the first byte
+
+    const wrong = await machine.cache('verify')
+    expect(wrong.code).toBe(4)
+    expect(wrong.stdout).toContain(`wrong    opencode ${version} for ${TARGET}: ${path} has SHA-256`)
+    expect(wrong.stderr).toContain('openwork cache verify --fix')
+    expect(await machine.json('path', 'opencode')).toMatchObject({ exitCode: 4, code: 'opencode_not_found' })
+
+    expect((await machine.cache('verify', '--fix')).stdout).toStartWith('removed  ')
+    expect(machine.files()).toEqual([])
+  }, 60_000)
+
+  test('has its cache where a link leads, and keeps the link', async () => {
+    await using machine = await newMachine()
+    const elsewhere = join(machine.world.temp, 'elsewhere')
+    await mkdir(elsewhere)
+    await mkdir(machine.world.dataDir)
+    await symlink(elsewhere, machine.sidecars)
+
+    expect((await machine.cache('import', shared.bundle)).code).toBe(0)
+    await mkdir(join(elsewhere, 'opencode', '1.0.0', name), { recursive: true })
+    await writeFile(join(elsewhere, 'opencode', '1.0.0', name, pin.file), 'old')
+    await machine.cache('gc', '--all')
+
+    expect(filesIn(elsewhere)).toEqual([BUILD])
+    expect(await readlink(machine.sidecars)).toBe(elsewhere)
+  }, 60_000)
+})
+
+/** The first megabytes of an export, as a connection that breaks off leaves them. */
+async function beginning(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of exportArchive([{ wanted: WANTED, path: OPENCODE }], { version: '0', onBytes: () => {} })) {
+    chunks.push(chunk)
+    if (chunks.length === 8) break
+  }
+  return Buffer.concat(chunks)
+}
+
+describe('an import that does not come to its end', () => {
+  test('because of Ctrl+C keeps nothing of the build, and says so', async () => {
+    await using machine = await newMachine()
+    const child = Bun.spawn([shared.installed, 'cache', 'import', '-'], {
+      env: machine.world.env,
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    child.stdin.write(await beginning())
+    await child.stdin.flush()
+    await eventually('some of the build is written', () => machine.files().some(file => file.includes('.tmp-')))
+
+    child.kill('SIGINT')
+
+    expect(await child.exited).toBe(130)
+    expect(await new Response(child.stderr).text()).toContain('Interrupted')
+    expect(machine.files()).toEqual([])
+  })
+
+  test('because it was killed is done by the next one', async () => {
+    await using machine = await newMachine()
+    const child = Bun.spawn([shared.installed, 'cache', 'import', '-'], { env: machine.world.env, stdin: 'pipe' })
+    child.stdin.write(await beginning())
+    await child.stdin.flush()
+    await eventually('some of the build is written', () => machine.files().some(file => file.includes('.tmp-')))
+
+    child.kill('SIGKILL')
+    await child.exited
+    const lock = join(machine.sidecars, `${dirname(BUILD)}.lock`)
+    await utimes(lock, new Date(0), new Date(0)) // seconds have passed in which nobody renewed it
+
+    expect(await machine.json('import', shared.bundle)).toMatchObject({ exitCode: 0, items: [{ outcome: 'imported' }] })
+    expect(machine.files()).toEqual([BUILD])
+  }, 60_000)
+
+  testUnless(noSmallDisk)('because the disk is full, or an export, leaves nothing there', async () => {
+    await using machine = await newMachine()
+    await using disk = mountSmallDisk(join(machine.world.home, 'disk'))
+
+    const imported = await machine.json('import', shared.bundle, '--sidecar-dir', disk.path)
+    const exported = await failureOf(machine.world, ['cache', 'export', join(disk.path, 'bundle.tgz')])
+
+    expect(imported).toMatchObject({ code: 'disk_full', error: expect.stringContaining(disk.path) })
+    expect(exported).toMatchObject({ code: 'disk_full', exitCode: 3, error: expect.stringContaining('bundle.tgz') })
+    expect(filesIn(disk.path)).toEqual([])
+  })
+})
+
+test('an export that is interrupted leaves no archive', async () => {
+  await using world = await newWorld()
+  const command = world.start(['cache', 'export', join(world.temp, 'bundle.tgz')])
+  await eventually('some of the archive is written', () => readdirSync(world.temp).some(file => file.includes('.tmp-')))
+
+  command.signal('SIGTERM')
+
+  expect(await command.exited).toMatchObject({ code: 143, stdout: '', stderr: expect.stringContaining('Interrupted') })
+  expect(readdirSync(world.temp)).toEqual([])
+})
+
+describe('builds of other versions', () => {
+  /** A build that no openwork has pinned, with the programs of this machine as they are. */
+  async function oldBuild(dataDir: string, old: string, program: string): Promise<string> {
+    const path = join(dataDir, 'sidecars', 'opencode', old, name, pin?.file ?? '')
+    await mkdir(dirname(path), { recursive: true })
+    await copyFile(program, path)
+    return path
+  }
+
+  const kept = async (world: World): Promise<Record<string, string>> => {
+    const { stdout } = await world.run(['cache', 'gc', '--all', '--json'])
+    const { items } = JSON.parse(stdout) as { items: { version: string; removed: boolean; reason: string }[] }
+    return Object.fromEntries(items.filter(({ removed }) => !removed).map(({ version, reason }) => [version, reason]))
+  }
+
+  test('that a host uses are kept until it is down, whatever it runs at this moment', async () => {
+    // A script: the system only knows of its interpreter, so it is the host itself that must say.
+    await using world = await newMoodyWorld('')
+    const used = await oldBuild(world.dataDir, '0.0.1', join(world.home, 'fake-opencode'))
+    await oldBuild(world.dataDir, '0.0.2', '/bin/sh')
+    const host = await world.serve(['--opencode-bin', used])
+
+    expect(await kept(world)).toEqual({ '0.0.1': 'a running host uses it' })
+    await host.stop()
+    expect(await kept(world)).toEqual({})
+    expect(filesIn(join(world.dataDir, 'sidecars', 'opencode'))).toEqual([])
+  })
+
+  test('are all kept while a host runs that cannot be asked, for its tokens are not known', async () => {
+    await using world = await newMoodyWorld('')
+    await oldBuild(world.dataDir, '0.0.2', '/bin/sh')
+    const host = await world.serve([], {
+      env: { OPENWORK_TOKEN: 'a-token-of-its-own', OPENWORK_HOST_TOKEN: 'another-of-its-own' },
+    })
+
+    expect(await kept(world)).toEqual({ '0.0.2': 'a running host that cannot be asked may use it' })
+    await host.stop()
+  })
+
+  test.skipIf(process.platform !== 'linux')(
+    'that any program of this machine runs are kept (Linux: it needs /proc)',
+    async () => {
+      await using world = await newWorld()
+      const used = await oldBuild(world.dataDir, '0.0.1', '/bin/sleep')
+      const program = Bun.spawn([used, '1000'], { env: world.env })
+
+      expect(await kept(world)).toEqual({ '0.0.1': 'a running host uses it' })
+      program.kill()
+      await program.exited
+      expect(await kept(world)).toEqual({})
+    },
+  )
+})
+
+test('`cache fetch` gets the build from a mirror, once, and says which one it is', async () => {
+  await using machine = await newMachine()
+  const mirror = join(machine.world.temp, 'mirror')
+  await mkdir(mirror)
+  await symlink(OPENCODE, join(mirror, name))
+  const targets = { [TARGET]: { asset: name, sha256: pin.sha256, size: pin.size } }
+  const manifest = { version: '0.0.0', entries: { opencode: { version, targets } } }
+  await writeFile(join(mirror, 'openwork-orchestrator-sidecars.json'), JSON.stringify(manifest))
+  const fetch = (...args: string[]) => machine.json('fetch', '--sidecar-base-url', `file://${mirror}`, ...args)
+  const path = join(machine.sidecars, BUILD)
+  const opencode = {
+    name: 'opencode',
+    version,
+    target: TARGET,
+    path,
+    source: 'downloaded',
+    sha256: pin.sha256,
+    size: pin.size,
+  }
+
+  const first = await fetch()
+
+  expect(first).toMatchObject({ exitCode: 0, ok: true, opencode: { ...opencode, fetched: true } })
+  expect(machine.files()).toEqual([BUILD])
+  expect(await fetch('--target', TARGET)).toMatchObject({ opencode: null, items: [{ ...opencode, fetched: false }] })
+}, 60_000)
+
+describe('refused', () => {
+  test.each([
+    [['import', '/no/such/file'], 'file_not_found'],
+    [['import', ROOT], 'read_failed'],
+    [['import', join(ROOT, 'package.json')], 'sidecar_archive_invalid'],
+    [['export', '-'], 'flags_conflict'],
+    [['export', '/no/such/folder/x.tar'], 'write_failed'],
+    [['export', ROOT, '--force'], 'conflict'],
+    [['export', 'x.tar', '--target', 'plan9-x64'], 'invalid_value'],
+    [['fetch', '--target', 'plan9-x64'], 'invalid_value'],
+    [['path', 'docker'], 'invalid_value'],
+    [['ls', '--sidecar-dir', join(ROOT, 'package.json')], 'sidecar_dir_unusable'],
+  ])('is cache %p: %s', async (args, code) => {
+    await using world = await newWorld()
+    const failure = await failureOf(world, ['cache', ...args])
+    expect(failure).toMatchObject({ ok: false, code, error: expect.any(String) })
+    expect(failure.exitCode).toBeGreaterThan(0)
+  })
+
+  test('is to export over a file, unless --force says so', async () => {
+    await using world = await newWorld()
+    const file = join(world.temp, 'mine.tar')
+    await writeFile(file, 'mine')
+
+    expect(await failureOf(world, ['cache', 'export', file])).toMatchObject({ code: 'conflict' })
+    expect(await readFile(file, 'utf8')).toBe('mine')
+
+    expect((await world.run(['cache', 'export', file, '--force'])).code).toBe(0)
+    expect(statSync(file).size).toBeGreaterThan(pin.size)
+    expect(readdirSync(world.temp)).toEqual(['mine.tar'])
+  })
+})
