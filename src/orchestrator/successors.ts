@@ -1,7 +1,6 @@
 import type { RuntimeService } from '../api/runtime.ts'
 import { VERSION } from '../shared/version.ts'
 import type { FoundOpencode } from '../sidecars/find-opencode.ts'
-import { releaseBaseUrl } from '../sidecars/release.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
 import type { StartOptions } from './options.ts'
@@ -38,12 +37,11 @@ export function successorOptions(
   }
 }
 
-/** A mirror that was named for this version; without one the other openwork knows where its own release is. */
-function mirrorEnvironment({ baseUrl, manifestUrl }: StartOptions['sidecars']): Record<string, string> {
-  const usual = releaseBaseUrl(VERSION)
+/** The mirror that was named; without one the other openwork knows where its own release is. */
+function mirrorEnvironment({ baseUrl, manifestUrl, named }: StartOptions['sidecars']): Record<string, string> {
   return {
-    ...(baseUrl !== usual && { OPENWORK_SIDECAR_BASE_URL: baseUrl }),
-    ...(!manifestUrl.startsWith(`${baseUrl}/`) && { OPENWORK_SIDECAR_MANIFEST_URL: manifestUrl }),
+    ...(named.includes('baseUrl') && { OPENWORK_SIDECAR_BASE_URL: baseUrl }),
+    ...(named.includes('manifestUrl') && { OPENWORK_SIDECAR_MANIFEST_URL: manifestUrl }),
   }
 }
 
