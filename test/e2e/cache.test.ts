@@ -167,6 +167,43 @@ describe('a machine without a network', () => {
   }, 60_000)
 })
 
+/** The commands of a block of the README, each with what it prints. */
+async function readmeCommands(block: string): Promise<{ args: string[]; prints: string }[]> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+  const [begin, end] = [`<!-- output:${block}:begin -->\n\`\`\`\n`, `\`\`\`\n<!-- output:${block}:end -->`]
+  const text = readme.slice(readme.indexOf(begin) + begin.length, readme.indexOf(end))
+  return text
+    .split(/^\$ openwork /m)
+    .slice(1)
+    .map(part => {
+      const [command = '', ...lines] = part.split('\n')
+      return { args: command.split(' '), prints: lines.join('\n') }
+    })
+}
+
+/** Without what differs from machine to machine and from release to release. */
+const general = (text: string): string =>
+  text
+    .replaceAll(/\/\S+(?=\/sidecars)/g, '<data>')
+    .replaceAll(/\d+\.\d+\.\d+/g, '<version>')
+    .replaceAll(/\d+(?= MB)/g, '<n>')
+    .replaceAll(/(?:linux|darwin|windows)-(?:x64|arm64)(?:-baseline)?(?:-musl)?/g, '<target>')
+    .replaceAll(/ +/g, ' ')
+
+test('the README shows how a build is carried to another machine, and what is printed', async () => {
+  await using there = await newWorld()
+  await using machine = await newMachine()
+  const bundle = join(there.temp, 'bundle.tgz')
+  const real = (text: string): string => text.replaceAll('/media/usb/bundle.tgz', bundle)
+
+  for (const { args, prints } of await readmeCommands('offline-export'))
+    expect(general((await there.run(args.map(real))).stdout)).toBe(general(real(prints)))
+  const imports = await readmeCommands('offline-import')
+  for (const { args, prints } of imports)
+    expect(general((await machine.cache(...args.slice(1).map(real))).stdout)).toBe(general(prints))
+  expect(imports).toHaveLength(3)
+}, 60_000)
+
 /** The first megabytes of an export, as a connection that breaks off leaves them. */
 async function beginning(): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
