@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DownloadOptions, type DownloadRequest, downloadFile } from '../../../src/sidecars/fetch/download-file.ts'
 import type { TransferLimits } from '../../../src/sidecars/fetch/limits.ts'
+import type { DownloadTask } from '../../fixtures/download-file.ts'
 import { sha256 } from '../kit.ts'
 
 /** Three megabytes, no two kilobytes of them alike. */
@@ -35,5 +36,30 @@ export async function downloadBox() {
     /** Names in the folder of the file. */
     files: async (): Promise<string[]> => (existsSync(join(folder, 'cache')) ? readdir(join(folder, 'cache')) : []),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+const PROGRAM = join(import.meta.dirname, '..', '..', 'fixtures', 'download-file.ts')
+
+/** Variables about proxies and certificates that the machine has and the tests do not mean. */
+const AMBIENT = /^(?:https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(?:file|dir)|node_use_system_ca)$/i
+
+/** `downloadFile` in another process, with these variables of that kind and no others. */
+export function downloadElsewhere(task: DownloadTask, variables: Readonly<Record<string, string>> = {}) {
+  const plain = Object.entries(process.env).filter(([name]) => !AMBIENT.test(name))
+  const child = Bun.spawn([process.execPath, PROGRAM, JSON.stringify(task)], {
+    env: { ...Object.fromEntries(plain), ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader()
+  return {
+    /** What it says next on its standard error. */
+    says: async (): Promise<string | undefined> => (await lines.read()).value?.trim(),
+    /** What came of it. */
+    outcome: async (): Promise<Record<string, unknown>> => JSON.parse(await new Response(child.stdout).text()),
+    kill: async (): Promise<void> => {
+      child.kill('SIGKILL')
+      await child.exited
+    },
   }
 }
