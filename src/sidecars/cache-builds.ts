@@ -19,6 +19,8 @@ type Places = {
   /** The running program: see `OpencodeRequest`. */
   executablePath: string
   verifier: Verifier
+  /** An application that embeds us says in it where more bundled folders are. */
+  env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal | undefined
 }
 
@@ -65,10 +67,10 @@ export function buildsNamed(pins: OpencodePins, names: readonly string[]): Wante
 
 /** The first of these builds that came with this openwork or, if none did, is in the cache: what a start would take. */
 export async function findBuild(builds: readonly WantedOpencode[], places: Places): Promise<FoundBuild | undefined> {
-  const { pins, executablePath, verifier, signal } = places
+  const { pins, executablePath, verifier, env, signal } = places
   for (const wanted of builds) {
     const target: Target = { name: targetOfPackage(wanted.name), packages: [wanted.name] }
-    const { path } = await findBundled(executablePath, { target, pins, verifier, signal })
+    const { path } = await findBundled(executablePath, { target, pins, verifier, env, signal })
     if (path !== undefined) return { wanted, path, source: 'bundled' }
   }
   for (const wanted of builds) {

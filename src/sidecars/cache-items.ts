@@ -32,7 +32,7 @@ export type CacheItem = {
 /** What this openwork was made with. */
 export type Made = { readonly version: string; readonly pins: OpencodePins }
 
-const VERSION_NAME = /^\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/
+const VERSION_NAME = /^\d+\.\d+\.\d+[\w.+-]*$/
 const PACKAGE_PREFIX = 'opencode-'
 const LOCK_SUFFIX = lockOf('')
 const OPENCODE_FILES = ['opencode', 'opencode.exe']

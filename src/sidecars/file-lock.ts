@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { check, lock } from 'proper-lockfile'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
@@ -62,7 +64,12 @@ async function acquire(
     try {
       return await lock(path, { realpath: false, stale: STALE_MS, update: STALE_MS / 3, onCompromised: onLost })
     } catch (error) {
-      if (systemCode(error) !== 'ELOCKED') throw error
+      const code = systemCode(error)
+      if (code !== 'ELOCKED' && code !== 'ENOENT') throw error
+      if (code === 'ENOENT') {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 }) // `cache gc` has just taken the empty one away
+        continue
+      }
     }
     if (performance.now() - toldMs >= TELL_EVERY_MS) {
       toldMs = performance.now()

@@ -33,6 +33,7 @@ export async function installOnce({ target, sidecarDir, onWait, isDone, make, ..
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await withFileLock(folder, { onWait, signal: what.signal }, async signal => {
       if (await isDone(signal)) return
+      await mkdir(folder, { recursive: true, mode: 0o700 }) // whoever had the lock may have been `cache gc`
       await removeLeftovers(folder)
       await requireSpace(folder, what)
       const temp = await mkdtemp(join(folder, TEMP_PREFIX))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { gzipSync } from 'fflate'
@@ -148,6 +148,20 @@ describe('an import', () => {
         .sort(),
     ).toEqual(['imported', 'there'])
     expect(await box.files()).toEqual([box.cached().slice(box.dir.length + 1)])
+  })
+
+  test('that waited while the folders were cleaned away makes them again', async () => {
+    await using box = await cacheBox()
+    const waiting = Promise.withResolvers<void>()
+    let builds: Promise<unknown> = Promise.resolve()
+
+    await withFileLock(dirname(box.cached()), { onWait: () => {}, signal: undefined }, async () => {
+      builds = box.take(await bundle(), { onWait: () => waiting.resolve() })
+      await waiting.promise
+      await rm(box.path('opencode'), { recursive: true })
+    })
+
+    expect(await builds).toMatchObject([{ outcome: 'imported' }])
   })
 
   test('tries out what runs here, and only that', async () => {

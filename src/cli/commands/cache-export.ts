@@ -85,7 +85,7 @@ async function chooseBuilds(
   const { pins } = MADE
   const sidecarDir = place.dir
   const verifier = new Verifier(sidecarDir)
-  const places = { pins, sidecarDir, executablePath: executablePath(), verifier, signal }
+  const places = { pins, sidecarDir, executablePath: executablePath(), verifier, env: context.env, signal }
   const found: ExportedBuild[] = []
   if (targets) {
     for (const wanted of buildsNamed(pins, targets)) {

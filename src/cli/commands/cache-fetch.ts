@@ -31,7 +31,7 @@ export const cacheFetch = defineCommand({
     const named = target ? buildsNamed(pins, target) : forMachine.slice(0, 1)
     const progress = new ByteProgress(stderr, text => output.note(text))
     const fetched = await interruptible('what had arrived is gone on with by the next fetch', async signal => {
-      const places = { pins, sidecarDir: place.dir, executablePath: executablePath(), verifier, signal }
+      const places = { pins, sidecarDir: place.dir, executablePath: executablePath(), verifier, env, signal }
       const done: Fetched[] = []
       for (const wanted of named) {
         const found = target ? await findCached(wanted, places) : await findBuild(forMachine, places)

@@ -28,7 +28,7 @@ export const cachePath = defineCommand({
     const { pins } = MADE
     const builds = await buildsForMachine(pins, env)
     const verifier = new Verifier(dir)
-    const places = { pins, sidecarDir: dir, executablePath: executablePath(), verifier, signal: undefined }
+    const places = { pins, sidecarDir: dir, executablePath: executablePath(), verifier, env, signal: undefined }
     const found = await findBuild(builds, places)
     if (!found)
       throw new OpenworkError('opencode_not_found', `There is no verified opencode ${pins.version} in ${dir}`, {
