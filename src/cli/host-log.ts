@@ -2,13 +2,20 @@ import { BoundedWriter } from '../shared/bounded-writer.ts'
 import { Log, type LogFormat } from '../shared/log.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { VERSION } from '../shared/version.ts'
+import { type DownloadProgress, progressBar, progressLog } from './download-progress.ts'
 import type { Context } from './kit/context.ts'
 import type { Interruptions } from './signals.ts'
+import { StatusLine } from './status-line.ts'
 
 /** Log lines that may wait for a slow reader before further ones are dropped and counted. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
-export type HostLog = { log: Log; flush(): Promise<void> }
+export type HostLog = {
+  log: Log
+  /** Where the log goes: a bar in a terminal, log lines elsewhere. */
+  progress: DownloadProgress
+  flush(): Promise<void>
+}
 
 /**
  * The one log stream of a host: on stdout, or on stderr when stdout is for a JSON document. When its reader is gone the
@@ -27,16 +34,21 @@ export function openHostLog(
     maxBytes: MAX_WAITING_BYTES,
     dropped: count => `… ${count} log lines dropped: the reader of this output is too slow`,
   })
+  const isTerminal =
+    stream.isTTY === true && options.logFormat === 'pretty' && context.env.TERM !== 'dumb' && !context.env.CI
+  const status = isTerminal ? new StatusLine(stream) : undefined
+  const color = options.logFormat === 'pretty' && !context.env.NO_COLOR && (options.color ?? context.color)
   const log = new Log({
     format: options.logFormat,
-    color: options.logFormat === 'pretty' && !context.env.NO_COLOR && (options.color ?? context.color),
+    color,
     resource: parseResourceAttributes(context.env.OTEL_RESOURCE_ATTRIBUTES),
     runId: options.runId,
     serviceName: 'openwork-orchestrator',
     serviceVersion: VERSION,
     minimum: options.verbose ? 'debug' : 'info',
     redactor: context.redactor,
-    write: line => writer.line(line),
+    write: line => writer.line(status?.above(line) ?? line),
   })
-  return { log, flush: () => writer.flush(1_000) }
+  const progress = status ? progressBar(status, color) : progressLog(log)
+  return { log, progress, flush: () => writer.flush(1_000) }
 }

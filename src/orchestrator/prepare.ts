@@ -2,8 +2,8 @@ import { OPENWORK_SERVER } from '../services/openwork-server.ts'
 import { isCompiled, ownProgramArgv, type Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
-import { type FoundOwnProgram, findOwnProgram } from '../sidecars/find-own-program.ts'
+import { type FoundOpencode, findOpencode, type OpencodeRequest } from '../sidecars/find-opencode.ts'
+import { type FoundOwnProgram, findOwnProgram, type OwnProgramRequest } from '../sidecars/find-own-program.ts'
 import type { Progress } from '../sidecars/progress.ts'
 import { platformName } from '../sidecars/release.ts'
 import { findMachine } from '../sidecars/target.ts'
@@ -26,6 +26,8 @@ export type PrepareDeps = {
   platform: NodeJS.Platform
   home: string
   log: Log
+  /** Shows how far downloads are, until `end`. */
+  progress: { step(progress: Progress): void; end(): void }
   /** Aborted: stop preparing. */
   signal: AbortSignal
 }
@@ -112,9 +114,10 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
 /** The opencode that these options ask for; fetched when it is not there yet. */
 export async function findBinary(
   options: StartOptions,
-  { env, cwd, self, log, signal }: PrepareDeps,
+  { env, cwd, self, log, progress, signal }: PrepareDeps,
 ): Promise<FoundOpencode> {
-  const found = await findOpencode({
+  let isFetched = false
+  const request: OpencodeRequest = {
     source: options.opencode.source,
     explicitBin: options.opencode.bin,
     allowExternal: options.sidecars.allowExternal,
@@ -124,9 +127,14 @@ export async function findBinary(
     env,
     cwd,
     signal,
-    onProgress: progressLog(log),
-  })
+    onProgress: step => {
+      isFetched ||= step.stage === 'downloading'
+      progress.step(step)
+    },
+  }
+  const found = await showing(progress, () => findOpencode(request))
   for (const warning of found.warnings) log.warn(warning)
+  if (isFetched) log.info(`opencode ${found.expectedVersion} fetched and verified`, { path: found.path })
   log.debug('opencode found', { path: found.path, source: found.source, version: found.actualVersion })
   return found
 }
@@ -139,10 +147,10 @@ async function targetName(): Promise<string> {
 
 async function findServer(
   options: StartOptions,
-  { env, cwd, self, log, signal }: PrepareDeps,
+  { env, cwd, self, log, progress, signal }: PrepareDeps,
 ): Promise<FoundOwnProgram> {
   const { sidecars, server } = options
-  const found = await findOwnProgram({
+  const request: OwnProgramRequest = {
     program: OPENWORK_SERVER,
     source: sidecars.source,
     explicitBin: server.bin,
@@ -154,25 +162,22 @@ async function findServer(
     env,
     cwd,
     signal,
-    onProgress: progressLog(log),
-  })
+    onProgress: step => progress.step(step),
+  }
+  const found = await showing(progress, () => findOwnProgram(request))
   for (const warning of found.warnings) log.warn(warning)
   log.debug('openwork-server found', { path: found.path, source: found.source, version: found.actualVersion })
   return found
 }
 
-/** A line when another stage begins, and every few seconds within one: a download may take minutes. */
-function progressLog(log: Log): (progress: Progress) => void {
-  let last = { stage: '', atMs: 0 }
-  return ({ stage, what, elapsedMs, bytes, totalBytes }) => {
-    if (stage === last.stage && elapsedMs - last.atMs < PROGRESS_EVERY_MS) return
-    last = { stage, atMs: elapsedMs }
-    const percent = bytes !== undefined && totalBytes ? Math.floor((100 * bytes) / totalBytes) : undefined
-    log.info(`${stage} ${what}`, { percent, seconds: Math.round(elapsedMs / 1_000) })
+/** Has progress shown while something is looked for, and not a moment longer. */
+async function showing<Found>(progress: PrepareDeps['progress'], find: () => Promise<Found>): Promise<Found> {
+  try {
+    return await find()
+  } finally {
+    progress.end()
   }
 }
-
-const PROGRESS_EVERY_MS = 3_000
 
 function connectAddress(options: StartOptions, log: Log): HostFacts['connect'] {
   const { remoteAccess, connectHost } = options.server

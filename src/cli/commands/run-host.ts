@@ -18,7 +18,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
   const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context.source)
   const interruptions = takeInterruptions()
-  const { log, flush } = openHostLog({ ...values, ...options }, context, interruptions)
+  const { log, progress, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {
     log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
     const starting = start(options, {
@@ -28,6 +28,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
       platform: process.platform,
       home: context.home,
       log,
+      progress,
       signal: interruptions.signal,
       onKillable: interruptions.onAgain,
     })
