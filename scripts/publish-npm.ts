@@ -6,12 +6,11 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { npmPack } from '../build/npm.ts'
 import { assemblePackages } from '../build/packages.ts'
 import { CHECKSUMS_FILE, hashFile, parseChecksums } from '../build/release/checksums.ts'
 import { ALL_TARGETS, TARGETS } from '../build/targets.ts'
 import { executableAsset } from '../src/sidecars/release.ts'
-import { integrityOf, publish, publishedIntegrity } from './release/registry.ts'
+import { integrityOf, pack, publish, publishedIntegrity } from './release/registry.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const { values } = parseArgs({
@@ -28,7 +27,14 @@ try {
   const platforms = await verifiedExecutables(resolve(values.release))
   await rm(outdir, { recursive: true, force: true })
   await mkdir(outdir, { recursive: true })
-  for (const folder of await assemblePackages(outdir, platforms)) await release(folder)
+  const folders = await assemblePackages(outdir, platforms)
+  const manifests = await Promise.all(folders.map(nameRepository))
+  const tarballs = await pack(folders, outdir)
+  for (const [index, { name, version }] of manifests.entries()) {
+    const tarball = join(outdir, tarballs[index] ?? '')
+    if (dryRun) console.log(`${name}@${version}: packed as ${basename(tarball)}`)
+    else await release(name, version, tarball)
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   console.error('Stopped. What was published stays; run it again to go on.')
@@ -55,11 +61,8 @@ async function verifiedExecutables(folder: string) {
   )
 }
 
-async function release(folder: string): Promise<void> {
-  const { name, version } = await nameRepository(folder)
+async function release(name: string, version: string, tarball: string): Promise<void> {
   const spec = `${name}@${version}`
-  const tarball = join(outdir, await npmPack(folder, outdir))
-  if (dryRun) return console.log(`${spec}: packed as ${basename(tarball)}`)
   const integrity = await integrityOf(tarball)
   if (await isPublished(name, version, integrity)) return console.log(`${spec}: is on the registry already`)
   const complaint = await publish(tarball, { tag: NPM_TAG, provenance: GITHUB_ACTIONS === 'true' })

@@ -2,9 +2,18 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 
+const PACK_LIMIT_MS = 10 * 60_000
 const VIEW_LIMIT_MS = 60_000
 /** Some 50 MB go up, over a line that may be slow. */
 const PUBLISH_LIMIT_MS = 20 * 60_000
+
+/** Packs folders into `destination`; resolves to the file names, in the same order. */
+export async function pack(folders: readonly string[], destination: string): Promise<string[]> {
+  const args = ['pack', ...folders, '--json', '--ignore-scripts', `--pack-destination=${destination}`]
+  const { code, stdout, stderr } = await npm(args, PACK_LIMIT_MS)
+  if (code !== 0) throw new Error(`npm pack failed (exit code ${code}): ${stderr}`)
+  return JSON.parse(stdout).map((packed: { filename: string }) => packed.filename)
+}
 
 /** As npm writes it: of the whole archive. */
 export async function integrityOf(tarball: string): Promise<string> {
