@@ -3,15 +3,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { chmod, copyFile, link, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
-import { cachedPath } from '../../src/sidecars/cache-layout.ts'
-import { OPENCODE_PINS } from '../../src/sidecars/opencode-pins.generated.ts'
 import { executableAsset, MANIFEST_FILE, platformName } from '../../src/sidecars/release.ts'
-import { findMachine, planTarget } from '../../src/sidecars/target.ts'
+import { findMachine } from '../../src/sidecars/target.ts'
 import { type Answer, good, type Mirror, stalled, startMirror } from '../fixtures/mirror.ts'
 import { BROKEN_SERVER, compileVersion } from '../fixtures/other-version.ts'
-import { failureOf, newWorld, OPENWORK, ROOT, type RunOptions, testUnless, type World } from './harness.ts'
+import { seedOpencode } from '../fixtures/seed-opencode.ts'
+import { failureOf, newWorld, OPENWORK, type RunOptions, testUnless, type World } from './harness.ts'
 
 const NEXT = '98.7.6'
 const BROKEN = '99.0.0'
@@ -53,21 +52,6 @@ async function installed(version = VERSION) {
     version: async () => (await world.run(['--version'], options)).stdout.trim(),
     inBin: () => readdirSync(bin).sort(),
   }
-}
-
-/** The opencode of the development dependency where a download would have put it. */
-async function seedOpencode(sidecarDir: string): Promise<void> {
-  const { packages } = planTarget(await findMachine(), OPENCODE_PINS, {})
-  for (const name of packages) {
-    const pin = OPENCODE_PINS.packages[name]
-    const source = join(ROOT, 'node_modules', name, 'bin', pin?.file ?? '')
-    if (!pin || !existsSync(source)) continue
-    const path = cachedPath(sidecarDir, { name, version: OPENCODE_PINS.version, pin })
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await link(source, path).catch(() => copyFile(source, path))
-    return
-  }
-  throw new Error(`No opencode among the dependencies: ${packages.join(', ')}`)
 }
 
 /** A mirror with the release of a version; `asset` answers in the place of its executable. */

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect } from 'bun:test'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { assemblePackages } from '../../build/packages.ts'
+import { VERSION } from '../../src/shared/version.ts'
+import { findMachine } from '../../src/sidecars/target.ts'
+import { type NpmRegistry, startNpmRegistry } from '../fixtures/npm-registry.ts'
+import { compileVersion } from '../fixtures/other-version.ts'
+import { seedOpencode } from '../fixtures/seed-opencode.ts'
+import { failureOf, newWorld, OPENWORK, type RunOptions, testUnless } from './harness.ts'
+
+const NEXT = '98.7.6'
+const BROKEN = '99.0.0'
+const LIMIT_MS = 180_000
+const skipped = process.platform === 'win32' ? 'npm is a batch file there' : undefined
+
+let folder: string
+let registry: NpmRegistry
+
+beforeAll(async () => {
+  if (skipped) return
+  folder = await mkdtemp(join(tmpdir(), 'openwork-published-'))
+  registry = await startNpmRegistry()
+  const next = await compileVersion(NEXT, join(folder, 'next'))
+  await publish(VERSION, OPENWORK)
+  await publish(NEXT, next, {
+    launcher: "#!/usr/bin/env node\nconsole.error('a launcher without a manual')\nprocess.exitCode = 1\n",
+  })
+}, LIMIT_MS)
+
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]()
+  if (folder) await rm(folder, { recursive: true, force: true })
+})
+
+/** Publishes both packages of a version. */
+async function publish(version: string, executable: string, { launcher }: { launcher?: string } = {}): Promise<void> {
+  const machine = await findMachine()
+  if (!machine) throw new Error('no package for this machine')
+  const folders = await assemblePackages(join(folder, version), [{ ...machine, executable }])
+  for (const each of folders) await publishPackage(each, version, launcher)
+}
+
+async function publishPackage(folder: string, version: string, launcher?: string): Promise<void> {
+  const file = join(folder, 'package.json')
+  const { scripts, ...manifest } = JSON.parse(await readFile(file, 'utf8'))
+  const { optionalDependencies = {} } = manifest
+  for (const name of Object.keys(optionalDependencies)) optionalDependencies[name] = version
+  if (launcher !== undefined && 'optionalDependencies' in manifest)
+    await writeFile(join(folder, 'bin', 'openwork.cjs'), launcher)
+  // A postinstall would put the executable in the place of the launcher that is to be broken.
+  await writeFile(file, JSON.stringify({ ...manifest, version, ...(launcher === undefined && { scripts }) }))
+  await registry.publish(folder)
+}
+
+/** A world in which npm has installed this version globally, under a prefix that is not the one of the npm on PATH. */
+async function installedByNpm() {
+  const world = await newWorld()
+  const prefix = join(world.home, 'prefix')
+  await mkdir(prefix)
+  await seedOpencode(join(world.dataDir, 'sidecars'))
+  Object.assign(world.env, { npm_config_registry: `${registry.url}/`, npm_config_offline: 'false' })
+  const npm = Bun.which('npm') ?? 'npm'
+  const args = ['install', '--global', '--prefix', prefix, `openwork-orchestrator@${VERSION}`]
+  const end = await world.run(args, { program: [npm] })
+  if (end.code !== 0) throw new Error(end.stderr)
+  const options: RunOptions = { program: [join(prefix, 'bin', 'openwork')] }
+  return {
+    world,
+    prefix,
+    options,
+    version: async () => (await world.run(['--version'], options)).stdout.trim(),
+  }
+}
+
+testUnless(skipped)(
+  'an openwork that npm installed is upgraded by npm, after a trial, and goes back when that fails',
+  async () => {
+    const { world, prefix, options, version } = await installedByNpm()
+    await using _world = world
+    const command = `npm install --global --prefix ${prefix} openwork-orchestrator@${NEXT}`
+
+    const check = await world.run(['upgrade', '--check', '--json'], options)
+    expect(JSON.parse(check.stdout)).toMatchObject({
+      current: VERSION,
+      latest: NEXT,
+      upgradeAvailable: true,
+      method: 'managed',
+      manager: 'npm',
+      command,
+    })
+
+    const failure = await failureOf(world, ['upgrade'], options)
+    expect(failure).toMatchObject({ exitCode: 1, code: 'upgrade_failed' })
+    expect(failure.error).toContain('a launcher without a manual')
+    expect(failure.hint).toBe(`openwork ${VERSION} is installed again.`)
+    expect(await version()).toBe(VERSION)
+
+    await publish(NEXT, join(folder, 'next'))
+    const end = await world.run(['upgrade'], options)
+    expect([end.code, end.stderr]).toEqual([0, expect.stringContaining(`Running ${command}`)])
+    expect(end.stdout).toContain(`openwork ${NEXT} is installed, with opencode`)
+    expect(await version()).toBe(NEXT)
+
+    const back = await world.run(['upgrade', '--rollback', '--json'], options)
+    expect([back.code, JSON.parse(back.stdout).version]).toEqual([0, VERSION])
+    expect(await version()).toBe(VERSION)
+  },
+  LIMIT_MS,
+)
+
+testUnless(skipped)(
+  'npm is not called when the version fails its trial',
+  async () => {
+    const { world, options, version } = await installedByNpm()
+    await using _world = world
+    const program = join(folder, 'broken')
+    await writeFile(
+      program,
+      `#!/bin/sh\n[ "$1" = --version ] && echo ${BROKEN} && exit\necho no memory left >&2\nexit 3\n`,
+    )
+    await chmod(program, 0o755)
+    await publish(BROKEN, program)
+
+    const { code, stdout, stderr } = await world.run(['upgrade', '--to', BROKEN, '--json'], options)
+
+    expect([code, JSON.parse(stdout)]).toEqual([1, expect.objectContaining({ code: 'upgrade_failed' })])
+    expect(JSON.parse(stdout).error).toContain('no memory left')
+    expect(stderr).not.toContain('npm install')
+    expect(await version()).toBe(VERSION)
+    expect((await failureOf(world, ['upgrade', '--to', '97.0.0'], options)).code).toBe('sidecar_download_failed')
+  },
+  LIMIT_MS,
+)
