@@ -5,9 +5,9 @@ export function byteCount(bytes: number): string {
   let count = bytes
   let unit = 'B'
   for (const next of UNITS) {
-    if (count < 1000) break
+    if (count < 999.5) break // more than that is rounded up to a thousand
     count /= 1000
     unit = next
   }
-  return `${unit !== 'B' && count < 10 ? count.toFixed(1) : Math.round(count)} ${unit}`
+  return `${unit !== 'B' && count < 9.95 ? count.toFixed(1) : Math.round(count)} ${unit}`
 }

@@ -1,46 +1,47 @@
-import type { Writable } from 'node:stream'
+import type { Progress } from '../sidecars/progress.ts'
 import { byteCount } from './byte-count.ts'
-import { onOneLine } from './kit/one-line.ts'
+import { renderProgress, renderWork } from './render-progress.ts'
+import { StatusLine, type Terminal } from './status-line.ts'
 
-type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
-
-const REDRAW_EVERY_MS = 50
 const TELL_EVERY_MS = 3_000
-const BAR = 24
 
-/** How far a work on bytes is: a bar that redraws itself in a terminal, else a line every three seconds of it. */
+/** How far a command is with many bytes: a bar in a terminal, a note every three seconds elsewhere. */
 export class ByteProgress {
-  readonly #terminal: Terminal
+  readonly #line: StatusLine | undefined
   readonly #note: (text: string) => void
-  #shownMs = performance.now()
-  #isDrawn = false
+  #toldMs = performance.now()
 
+  /** @param note for a terminal's place */
   constructor(terminal: Terminal, note: (text: string) => void) {
-    this.#terminal = terminal
+    this.#line = terminal.isTTY ? new StatusLine(terminal) : undefined
     this.#note = note
   }
 
   /** Without a total there is no bar. */
-  step(what: string, bytes?: number, total?: number): void {
-    const nowMs = performance.now()
-    if (nowMs - this.#shownMs < (this.#terminal.isTTY ? REDRAW_EVERY_MS : TELL_EVERY_MS)) return
-    this.#shownMs = nowMs
-    const amount =
-      bytes === undefined ? '' : total === undefined ? byteCount(bytes) : `${byteCount(bytes)} of ${byteCount(total)}`
-    if (!this.#terminal.isTTY) {
-      this.#note([what, amount].filter(Boolean).join(': '))
-      return
-    }
-    const filled = bytes === undefined || !total ? undefined : Math.min(BAR, Math.round((BAR * bytes) / total))
-    const bar = filled === undefined ? '' : `${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} `
-    const line = `${bar}${amount ? `${amount}  ` : ''}${onOneLine(what)}`
-    this.#terminal.write(`\r\x1b[K${line.slice(0, (this.#terminal.columns ?? 80) - 1)}`)
-    this.#isDrawn = true
+  step(what: string, bytes?: number, totalBytes?: number): void {
+    const work = { head: what, name: what, bytes, totalBytes, elapsedMs: 0 }
+    this.#show(columns => renderWork(work, columns, false), what, work)
+  }
+
+  download(progress: Progress): void {
+    this.#show(columns => renderProgress(progress, columns, false), `${progress.stage} ${progress.what}`, progress)
   }
 
   /** Takes the bar away. */
   end(): void {
-    if (this.#isDrawn) this.#terminal.write('\r\x1b[K')
-    this.#isDrawn = false
+    this.#line?.clear()
+  }
+
+  #show(
+    render: (columns: number) => string,
+    what: string,
+    { bytes, totalBytes }: { bytes?: number | undefined; totalBytes?: number | undefined },
+  ): void {
+    this.#line?.show(render)
+    const nowMs = performance.now()
+    if (this.#line || nowMs - this.#toldMs < TELL_EVERY_MS) return
+    this.#toldMs = nowMs
+    const total = totalBytes ? ` of ${byteCount(totalBytes)}` : ''
+    this.#note(bytes === undefined ? what : `${what}: ${byteCount(bytes)}${total}`)
   }
 }

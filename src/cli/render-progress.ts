@@ -17,8 +17,25 @@ const MOST_BAR = 24
  * out, in this order, and then the name is cut short.
  */
 export function renderProgress(progress: Progress, columns: number, color: boolean): string {
-  const { stage, what, bytes, totalBytes, bytesPerSecond = 0, elapsedMs } = progress
-  const head = `${DOING[stage]} ${what}`
+  const head = `${DOING[progress.stage]} ${progress.what}`
+  // A bar says itself that something is being downloaded.
+  return renderWork(
+    { ...progress, head, name: progress.stage === 'downloading' ? progress.what : head },
+    columns,
+    color,
+  )
+}
+
+type Work = Omit<Progress, 'stage' | 'what' | 'from'> & {
+  /** What is done, in words. */
+  readonly head: string
+  /** The same behind a bar. */
+  readonly name: string
+}
+
+/** The line of `renderProgress` for any other work on bytes. */
+export function renderWork(work: Work, columns: number, color: boolean): string {
+  const { head, name, bytes, totalBytes, bytesPerSecond = 0, elapsedMs } = work
   if (bytes === undefined || totalBytes === undefined || totalBytes === 0) {
     const seconds = elapsedMs >= 1_000 ? [`${Math.round(elapsedMs / 1_000)} s`] : []
     return fit(head, [...(bytes ? [byteCount(bytes)] : []), ...seconds], columns)
@@ -31,8 +48,6 @@ export function renderProgress(progress: Progress, columns: number, color: boole
   const percent = `  ${String(Math.floor(100 * share)).padStart(3)} %  `
   const room = columns - length - percent.length
   if (room < LEAST_BAR) return fit(head, [percent.trim()], columns)
-  // A bar says itself that something is being downloaded.
-  const name = stage === 'downloading' ? what : head
   return `${bar(share, length, color)}${percent}${fit(name, isMoving ? [amount, ...speed] : [amount], room)}`
 }
 

@@ -43,7 +43,7 @@ export async function verifyCache(
     const { path, bytes, target = '' } = item
     const onBytes = (more: number): void => {
       done += more
-      onProgress(`checking ${wanted.name}`, done, total)
+      onProgress(`Reading ${wanted.name}`, done, total)
     }
     let { problem } = item
     if (problem === undefined)

@@ -56,7 +56,7 @@ export const cacheExport = defineCommand({
       bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
       const onBytes = (more: number): void => {
         bytes.done += more
-        progress.step(`writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
+        progress.step(`Writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
       }
       const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
       if (path === undefined) await pipeline(archive, stdout, { end: false, signal })
@@ -89,14 +89,14 @@ async function chooseBuilds(
   const found: ExportedBuild[] = []
   if (targets) {
     for (const wanted of buildsNamed(pins, targets)) {
-      progress.step(`checking ${wanted.name}`)
+      progress.step(`Checking ${wanted.name}`)
       const path = (await findBuild([wanted], places))?.path
       found.push({ wanted, path: path ?? (await fetchBuild(wanted, { place, verifier, context, progress, signal })) })
     }
     return found
   }
   for (const wanted of buildsNamed(pins, ['all'])) {
-    progress.step(`checking ${wanted.name}`)
+    progress.step(`Checking ${wanted.name}`)
     const cached = await findCached(wanted, places)
     if (cached) found.push(cached)
   }

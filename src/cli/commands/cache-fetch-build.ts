@@ -30,7 +30,7 @@ export async function fetchBuild(
     release: place,
     opencodeReleases: OPENCODE_RELEASES,
     runsHere: (await runnableHere(MADE.pins)).includes(wanted.name),
-    onProgress: ({ stage, what, bytes, totalBytes }) => progress.step(`${stage} ${what}`, bytes, totalBytes),
+    onProgress: step => progress.download(step),
     signal,
     npmLimitMs: undefined,
     probeLimitMs: undefined,

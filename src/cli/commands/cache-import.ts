@@ -41,8 +41,8 @@ export const cacheImport = defineCommand({
         verifier: new Verifier(dir),
         env,
         signal,
-        onProgress: (what, done, total) => progress.step(`importing ${what}`, done, total),
-        onWait: what => progress.step(`waiting for another openwork that fetches ${what}`),
+        onProgress: (what, done, total) => progress.step(`Importing ${what}`, done, total),
+        onWait: what => progress.step(`Waiting for another openwork to fetch ${what}`),
       }),
     ).finally(() => progress.end())
     if (builds.every(({ outcome }) => outcome === 'skipped')) throw nothingFits(builds)

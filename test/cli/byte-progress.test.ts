@@ -1,0 +1,36 @@
+import { expect, test } from 'bun:test'
+import { Writable } from 'node:stream'
+import { ByteProgress } from '../../src/cli/byte-progress.ts'
+
+/** What a work of ten steps shows, drawn after each of them. */
+async function run(isTTY: boolean): Promise<{ written: string; notes: string[] }> {
+  let written = ''
+  const terminal = new Writable({
+    write(chunk, _encoding, done) {
+      written += String(chunk)
+      done()
+    },
+  })
+  const notes: string[] = []
+  const progress = new ByteProgress(Object.assign(terminal, { isTTY, columns: 60 }), text => notes.push(text))
+  for (let step = 1; step <= 10; step++) {
+    progress.step('Importing a build', step * 1_000_000, 10_000_000)
+    await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+  }
+  progress.end()
+  return { written, notes }
+}
+
+test('a terminal gets one line that is drawn over and taken away', async () => {
+  const { written, notes } = await run(true)
+  expect(notes).toEqual([])
+  const lines = written.split('\r\x1b[K').slice(1)
+  expect(lines).toHaveLength(11)
+  expect(lines[4]).toContain(' 50 %  Importing a build  5.0 MB of 10 MB')
+  for (const line of lines) expect(line.length).toBeLessThan(60)
+  expect(written).toEndWith('\r\x1b[K')
+})
+
+test('elsewhere there are no notes of what is done at once', async () => {
+  expect(await run(false)).toEqual({ written: '', notes: [] })
+})
