@@ -1,9 +1,7 @@
 // The package managers of the install matrix and a newer Node than the system's, fetched once from the user's registry.
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { gunzipSync } from 'fflate'
-import { parseTar } from 'nanotar'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { npmPack } from '../../build/npm.ts'
 
 const CACHE = resolve(import.meta.dir, '..', '..', 'dist', 'npm-tools')
@@ -62,17 +60,16 @@ export async function fetchTool(tool: Tool): Promise<string> {
   await mkdir(CACHE, { recursive: true })
   const scratch = await mkdtemp(join(CACHE, '.fetch-'))
   try {
-    const tarball = await readFile(join(scratch, await npmPack(spec, scratch)))
-    const actual = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
+    const archive = join(scratch, await npmPack(spec, scratch))
+    const actual = `sha512-${createHash('sha512')
+      .update(await readFile(archive))
+      .digest('base64')}`
     if (actual !== integrity) throw new Error(`${spec} is ${actual}, expected ${integrity}`)
     const complete = join(scratch, 'package')
-    // Node's package holds its C headers as well.
-    const wanted = tool === 'node 24' ? /^package\/bin\/node$/ : /^package\//
-    for (const { name, type, data } of parseTar(gunzipSync(tarball)))
-      if (type === 'file' && data && wanted.test(name)) {
-        await mkdir(dirname(join(scratch, name)), { recursive: true })
-        await writeFile(join(scratch, name), data)
-      }
+    // Node's package holds its C headers and npm as well.
+    const wanted = tool === 'node 24' ? `package/${program}` : 'package'
+    const tar = Bun.spawnSync(['tar', '-xzf', archive, '-C', scratch, wanted])
+    if (!tar.success) throw new Error(`tar could not unpack ${spec}: ${tar.stderr}`)
     await chmod(join(complete, program), 0o755)
     await rename(complete, folder).catch(async error => {
       if (!(await isFolder(folder))) throw error // else another process was quicker
