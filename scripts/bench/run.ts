@@ -10,6 +10,7 @@ import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
 import { newWorld } from '../../test/e2e/harness.ts'
 import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
+import { measureDownloads } from './downloads.ts'
 import { measureFiles } from './files.ts'
 import { measureIdle } from './idle.ts'
 import { measureLife } from './life.ts'
@@ -52,5 +53,6 @@ async function measureAll(): Promise<Measurement[]> {
   await host.stop()
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
-  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog]
+  const downloads = await measureDownloads(rounds)
+  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog, ...downloads]
 }
