@@ -3,11 +3,12 @@
 // Publishes the npm packages of the release in dist/release, which `npm run build:all` makes: the platforms first, then
 // the package that names them. A version that is on the registry already is skipped, so a run that was interrupted is
 // simply started again. DRY_RUN=1 only packs. NPM_TAG is the dist-tag. In GitHub Actions npm adds a provenance.
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { assemblePackages } from '../build/packages.ts'
 import { CHECKSUMS_FILE, hashFile, parseChecksums } from '../build/release/checksums.ts'
+import { NOTICES_FILE } from '../build/release/notices.ts'
 import { ALL_TARGETS, TARGETS } from '../build/targets.ts'
 import { executableAsset } from '../src/sidecars/release.ts'
 import { integrityOf, pack, publish, publishedIntegrity } from './release/registry.ts'
@@ -22,13 +23,14 @@ const { values } = parseArgs({
 const { DRY_RUN, NPM_TAG, GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env
 const dryRun = DRY_RUN === '1'
 const outdir = resolve(values.outdir)
+const releaseFolder = resolve(values.release)
 
 try {
-  const platforms = await verifiedExecutables(resolve(values.release))
+  const platforms = await verifiedExecutables(releaseFolder)
   await rm(outdir, { recursive: true, force: true })
   await mkdir(outdir, { recursive: true })
   const folders = await assemblePackages(outdir, platforms)
-  const manifests = await Promise.all(folders.map(nameRepository))
+  const manifests = await Promise.all(folders.map(complete))
   const tarballs = await pack(folders, outdir)
   for (const [index, { name, version }] of manifests.entries()) {
     const tarball = join(outdir, tarballs[index] ?? '')
@@ -72,14 +74,20 @@ async function release(name: string, version: string, tarball: string): Promise<
   console.log(`${spec}: published`)
 }
 
-/** A provenance is refused unless the package names the repository that it is built from. */
-async function nameRepository(folder: string): Promise<{ name: string; version: string }> {
+/**
+ * What only the release knows: the repository, without which npm refuses a provenance, and in the platform packages the
+ * licences of what is compiled in.
+ */
+async function complete(folder: string): Promise<{ name: string; version: string }> {
   const path = join(folder, 'package.json')
   const manifest = JSON.parse(await readFile(path, 'utf8'))
-  if (GITHUB_SERVER_URL && GITHUB_REPOSITORY) {
+  if (GITHUB_SERVER_URL && GITHUB_REPOSITORY)
     manifest.repository = { type: 'git', url: `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` }
-    await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`)
+  if (manifest.os) {
+    await copyFile(join(releaseFolder, NOTICES_FILE), join(folder, NOTICES_FILE))
+    manifest.files.push(NOTICES_FILE)
   }
+  await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`)
   return manifest
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHECKSUMS_FILE, hashFile, renderChecksums } from '../../build/release/checksums.ts'
+import { NOTICES_FILE } from '../../build/release/notices.ts'
 import { ALL_TARGETS, TARGETS } from '../../build/targets.ts'
 import { VERSION } from '../../src/shared/version.ts'
 import { executableAsset, platformName } from '../../src/sidecars/release.ts'
@@ -35,6 +36,7 @@ async function newRelease(content: string): Promise<string> {
       return { name, ...(await hashFile(join(path, name))) }
     }),
   )
+  await writeFile(join(path, NOTICES_FILE), 'licences of others')
   await writeFile(join(path, CHECKSUMS_FILE), renderChecksums(files))
   return path
 }
@@ -139,6 +141,10 @@ test(
     expect((await ended).code).toBe(0)
     const tarballs = (await readdir(outdir)).filter(name => name.endsWith('.tgz')).sort()
     expect(tarballs).toEqual([META, ...PLATFORMS].map(name => `${name}-${VERSION}.tgz`).sort())
+    const listed = Bun.spawnSync(['tar', '-tzf', join(outdir, `${META}-windows-x64-${VERSION}.tgz`)]).stdout.toString()
+    expect(listed.trim().split('\n').sort()).toEqual(
+      ['LICENSE', 'README.md', NOTICES_FILE, 'bin/openwork.exe', 'package.json'].map(file => `package/${file}`),
+    )
     expect(registry.published).toEqual([])
   },
   LIMIT_MS,
