@@ -57,7 +57,8 @@ function parsePackage(path: string, at: string, exists: (path: string) => boolea
       `Name the version in that call: \`npx ${META}@latest\`.`,
     )
   const root = at.slice(0, at.indexOf('/node_modules/'))
-  if (/\/pnpm\/(?:global|store)\/|\/pnpm-global\//i.test(at) || /\/global\/v?\d+(?:\/|$)/.test(root))
+  // From pnpm 11 on the files of global packages lie in the store; those of a project that shares its store do as well.
+  if (/\/pnpm\/global\/|\/store\/v\d+\/links\//i.test(at) || /\/global\/v?\d+(?:\/|$)/.test(root))
     return { kind: 'managed', path, manager: 'pnpm' }
   if (/\/install\/global$/.test(root)) return { kind: 'managed', path, manager: 'bun' }
   if (/\/yarn\/(?:data\/)?global$/i.test(root)) return { kind: 'managed', path, manager: 'yarn' }

@@ -15,16 +15,22 @@ const OTHER_NAMES = ['openwork-server', 'opencode-router']
  */
 export async function replaceExecutable(path: string, verify: () => Promise<void>): Promise<void> {
   const { previous, next } = executableFiles(path)
+  const kept = keptBy(previous)
   try {
+    await settle(path)
     const ours = [await inodeOf(path), await inodeOf(previous)]
-    await keep(path, previous)
-    await rename(next, path)
+    await stat(next)
+    await keep(path, kept)
     try {
+      await rename(next, path)
       await verify()
     } catch (error) {
-      await putBack(path, previous)
+      if (process.platform === 'win32') await rm(path, { force: true })
+      await rename(kept, path)
+      await rm(kept, { force: true }) // two names of one file: rename leaves both
       throw error
     }
+    await rename(kept, previous)
     await relink(path, ours)
   } catch (error) {
     if (error instanceof OpenworkError || systemCode(error) === undefined) throw error
@@ -35,19 +41,23 @@ export async function replaceExecutable(path: string, verify: () => Promise<void
   }
 }
 
-/** Gives a file a second name, replacing what has it; a copy where there are no links. Windows renames what runs. */
-async function keep(path: string, kept: string): Promise<void> {
-  if (process.platform === 'win32') {
-    await rm(kept, { force: true })
-    await rename(path, kept)
-    return
-  }
-  await linkOver(path, kept)
+/** Ends what was killed in the middle, so that `previous` is what was there before the last upgrade. */
+export async function settle(path: string): Promise<void> {
+  const { previous } = executableFiles(path)
+  const kept = keptBy(previous)
+  const inode = await inodeOf(kept)
+  if (inode === undefined) return
+  if (inode === (await inodeOf(path))) await rm(kept, { force: true })
+  else await rename(kept, previous)
 }
 
-async function putBack(path: string, kept: string): Promise<void> {
-  if (process.platform === 'win32') await rm(path, { force: true })
-  await rename(kept, path)
+/** The old one, until the new one has shown itself in its place: an upgrade in vain leaves `previous` as it was. */
+const keptBy = (previous: string): string => `${previous}.new`
+
+/** Gives a file a second name; a copy where there are no links. Windows only renames what runs. */
+async function keep(path: string, kept: string): Promise<void> {
+  if (process.platform === 'win32') await rename(path, kept)
+  else await linkOrCopy(path, kept)
 }
 
 /** Names that were links to what was here before are links to what is here now. Others are not ours. */
@@ -67,17 +77,15 @@ async function relink(path: string, ours: readonly (string | undefined)[]): Prom
 async function linkOver(path: string, name: string): Promise<void> {
   const temporary = `${name}.new`
   await rm(temporary, { force: true })
-  try {
-    await link(path, temporary).catch(async (error: unknown) => {
-      if (!NO_HARD_LINKS.has(systemCode(error) ?? '')) throw error
-      await copyFile(path, temporary)
-    })
-    // Two names of one file: rename would do nothing and leave both.
-    if ((await inodeOf(temporary)) === (await inodeOf(name))) return
-    await rename(temporary, name)
-  } finally {
-    await rm(temporary, { force: true })
-  }
+  await linkOrCopy(path, temporary)
+  await rename(temporary, name)
+}
+
+async function linkOrCopy(path: string, name: string): Promise<void> {
+  await link(path, name).catch(async (error: unknown) => {
+    if (!NO_HARD_LINKS.has(systemCode(error) ?? '')) throw error
+    await copyFile(path, name)
+  })
 }
 
 const NO_HARD_LINKS = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])

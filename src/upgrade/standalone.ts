@@ -6,7 +6,7 @@ import { executableAsset, platformName, releasePlace } from '../sidecars/release
 import { findMachine } from '../sidecars/target.ts'
 import { executableFiles } from './executable-files.ts'
 import { findVersion } from './other-openwork.ts'
-import { replaceExecutable } from './replace-executable.ts'
+import { replaceExecutable, settle } from './replace-executable.ts'
 import { expectVersion, tryOut } from './trial.ts'
 import { requireWritable, type UpgradeOptions } from './upgrade-options.ts'
 import { parseVersion } from './version-order.ts'
@@ -95,6 +95,7 @@ export async function installRelease(
  */
 export async function rollBackExecutable(path: string, { env }: Pick<UpgradeOptions, 'env'>): Promise<string> {
   const { previous, next } = executableFiles(path)
+  await settle(path)
   const version = await findVersion(previous, { env })
   if (version === undefined)
     throw new OpenworkError(

@@ -42,6 +42,18 @@ const INSTALLATIONS: [what: string, path: string, files: string[], expected: obj
     { kind: 'managed', manager: 'pnpm' },
   ],
   [
+    'pnpm 12, global, with its files in the store',
+    `/data/pnpm/store/v11/links/@/openwork-orchestrator-linux-x64/0.19.0/b14ec4/node_modules/${PLATFORM}`,
+    [],
+    { kind: 'managed', manager: 'pnpm' },
+  ],
+  [
+    'yarn 1, global, by root',
+    `/usr/local/share/.config/yarn/global/node_modules/${PLATFORM}`,
+    ['/usr/local/share/.config/yarn/global/package.json'],
+    { kind: 'managed', manager: 'yarn' },
+  ],
+  [
     'bun, global',
     `/home/me/.bun/install/global/node_modules/${PLATFORM}`,
     ['/home/me/.bun/install/global/package.json'],
