@@ -134,6 +134,15 @@ describe('a machine without a network', () => {
     expect(machine.files()).toEqual([BUILD])
   }, 60_000)
 
+  test('whose pipe breaks does not make the other one report a bug', async () => {
+    await using world = await newWorld()
+    const { stdout, stderr } = await world.run([OPENWORK], {
+      program: ['sh', '-c', '"$1" cache export - | head -c 100 | wc -c', 'sh'],
+    })
+    expect(stdout.trim()).toBe('100')
+    expect(stderr).toBe('openwork: Whoever reads the archive left before its end\n')
+  })
+
   test('is told of a build that changed by hand, and can have it removed', async () => {
     await using machine = await newMachine()
     await machine.cache('import', shared.bundle)

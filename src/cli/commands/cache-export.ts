@@ -9,11 +9,12 @@ import { VERSION } from '../../shared/version.ts'
 import type { ExportedBuild } from '../../sidecars/cache-export.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { localPath } from '../local-path.ts'
 import { type Fetching, fetchBuild } from './cache-fetch-build.ts'
-import { cacheFlags, executablePath, interruptible, MADE, targetFlag } from './cache-place.ts'
+import { cacheFlags, executablePath, MADE, targetFlag } from './cache-place.ts'
 import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
 export const cacheExport = defineCommand({
@@ -59,7 +60,7 @@ export const cacheExport = defineCommand({
         progress.step(`Writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
       }
       const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
-      if (path === undefined) await pipeline(archive, stdout, { end: false, signal })
+      if (path === undefined) await writeOut(stdout, archive, signal)
       else await writeWhole(path, archive, signal)
       return builds
     }).finally(() => progress.end())
@@ -117,6 +118,15 @@ async function refuseExisting(path: string, force: boolean): Promise<void> {
   throw new OpenworkError('conflict', found.isFile() ? `${path} is there already` : `${path} is there and not a file`, {
     hint: found.isFile() ? 'Choose another name, or pass --force to replace it.' : 'Choose another name.',
   })
+}
+
+async function writeOut(stdout: Writable, archive: Readable, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(archive, stdout, { end: false, signal })
+  } catch (error) {
+    if (systemCode(error) !== 'EPIPE') throw cannotWrite('standard output', error)
+    throw new OpenworkError('write_failed', 'Whoever reads the archive left before its end', { cause: error })
+  }
 }
 
 /** Under another name first: an archive that stands under its own is complete. */

@@ -2,9 +2,10 @@ import { VERSION } from '../../shared/version.ts'
 import type { FoundBuild } from '../../sidecars/cache-builds.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { fetchBuild } from './cache-fetch-build.ts'
-import { cacheFlags, executablePath, interruptible, MADE, targetFlag } from './cache-place.ts'
+import { cacheFlags, executablePath, MADE, targetFlag } from './cache-place.ts'
 import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
 export const cacheFetch = defineCommand({

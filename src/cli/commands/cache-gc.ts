@@ -2,11 +2,12 @@ import { relative } from 'node:path'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { GcChoice } from '../../sidecars/cache-gc.ts'
 import { byteCount } from '../byte-count.ts'
+import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { renderTable } from '../text-table.ts'
 import { itemDocument } from './cache-ls.ts'
-import { cacheDirOf, cacheFlags, interruptible, MADE } from './cache-place.ts'
+import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
 
 export const cacheGc = defineCommand({
   path: 'cache gc',

@@ -3,9 +3,10 @@ import type { Readable } from 'node:stream'
 import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
 import type { ImportedBuild } from '../../sidecars/cache-import.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { localPath } from '../local-path.ts'
-import { cacheDirOf, cacheFlags, interruptible, MADE } from './cache-place.ts'
+import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
 
 export const cacheImport = defineCommand({
   path: 'cache import',

@@ -1,8 +1,9 @@
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
-import { cacheDirOf, cacheFlags, interruptible, MADE } from './cache-place.ts'
+import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
 
 export const cacheVerify = defineCommand({
   path: 'cache verify',

@@ -20,12 +20,12 @@ import { findRelease, installRelease, type Release, rollBackExecutable } from '.
 import { requireWritable, type UpgradeOptions } from '../../upgrade/upgrade-options.ts'
 import { isNewer, parseVersion } from '../../upgrade/version-order.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { interruptible } from '../interruptible.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand, type ValuesOf } from '../kit/define.ts'
 import { bool, text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { hostsOfOtherVersion, type RenewedHost, renewHost } from '../renew-hosts.ts'
-import { interruptible } from './cache-place.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
