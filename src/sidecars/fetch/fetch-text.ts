@@ -3,7 +3,7 @@ import type { DownloadOptions, DownloadRequest } from './download-file.ts'
 import { TRANSFER_LIMITS } from './limits.ts'
 import { openUrl } from './open-url.ts'
 import { persist } from './persist.ts'
-import { refusal, TransferFailure } from './transfer-failure.ts'
+import { TransferFailure } from './transfer-failure.ts'
 
 export type TextRequest = Pick<DownloadRequest, 'what' | 'maxBytes' | 'hint'> &
   Pick<DownloadOptions, 'env' | 'signal' | 'limits'>
@@ -22,7 +22,6 @@ export async function fetchText(
   const attempt = async (number: number): Promise<string> => {
     attempts = number
     await using opened = await openUrl(url, { env, limits, signal })
-    if (opened.status !== 200) throw refusal(opened.status, opened.headers, Date.now())
     return await readText(opened.body, maxBytes) // before the connection is given up
   }
   try {

@@ -1,6 +1,6 @@
 /** What a transfer may take. Every number can be changed, for tests and for callers with small files. */
 export type TransferLimits = {
-  /** From the request to the head of the answer, name lookup and connecting included; of each redirect anew. */
+  /** From the request to the head of the answer, name lookup and connecting included; of each redirect anew. Tried twice. */
   headersMs: number
   /** A body that brings less than this over `stallWindowMs` counts as stalled. */
   stallBytesPerSecond: number
@@ -14,7 +14,7 @@ export type TransferLimits = {
 }
 
 export const TRANSFER_LIMITS: TransferLimits = {
-  headersMs: 30_000,
+  headersMs: 20_000,
   stallBytesPerSecond: 1024,
   stallWindowMs: 20_000,
   attempts: 5,

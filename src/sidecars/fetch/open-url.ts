@@ -9,7 +9,7 @@ import { trustedCertificates } from './certificates.ts'
 import type { TransferLimits } from './limits.ts'
 import { findProxy } from './proxy.ts'
 import { shownUrl } from './shown-url.ts'
-import { explainNetworkError, TransferFailure } from './transfer-failure.ts'
+import { explainNetworkError, refusal, TransferFailure } from './transfer-failure.ts'
 import { watchBody } from './watch-body.ts'
 
 const MAX_REDIRECTS = 5
@@ -24,8 +24,9 @@ export type OpenOptions = {
   headers?: Readonly<Record<string, string>>
 }
 
-/** An answer whose head has arrived. Dispose of it in any case: that closes the connection of a body that was not read. */
+/** An answer that brings the file. Dispose of it in any case: that closes the connection of a body that was not read. */
 export type OpenedUrl = {
+  /** 206 and 416 only in answer to a range. */
   readonly status: number
   readonly headers: Headers
   /** To be read once. Ends in a TransferFailure when the connection breaks, stalls, or is closed too early. */
@@ -37,35 +38,36 @@ export type OpenedUrl = {
  * Asks for a URL: https, http of this machine alone, or file. Redirects are followed, credentials only within their host.
  * Nothing is decoded: the bytes are those of the file.
  *
- * @throws TransferFailure for everything but an answer, whatever its status; the reason of an aborted `signal`
+ * @throws TransferFailure; the reason of an aborted `signal`
  */
 export async function openUrl(target: string, options: OpenOptions): Promise<OpenedUrl> {
-  const first = URL.parse(target)
-  if (first === null) throw new TransferFailure('it is not a URL', { retry: 'never' })
-  if (first.protocol === 'file:') return openFile(first)
-  let url = first
+  let url = URL.parse(target)
+  if (url === null) throw new TransferFailure('it is not a URL', { retry: 'never' })
+  if (url.protocol === 'file:') return openFile(url)
   let authorization = credentialsOf(url)
-  for (let redirects = 0; ; redirects += 1) {
-    requireSafe(url, redirects > 0)
-    const opened = await ask(url, authorization, options)
-    const location = opened.headers.get('location')
-    if (!REDIRECTS.has(opened.status) || location === null) return opened
+  let opened = await ask(url, authorization, options)
+  for (let redirects = 1; REDIRECTS.has(opened.status); redirects += 1) {
     await opened[Symbol.asyncDispose]()
-    const next = URL.parse(location, url.href)
+    const next: URL | null = URL.parse(opened.headers.get('location') ?? '', url.href)
     if (next === null) throw new TransferFailure('it redirects to something that is not a URL', { retry: 'never' })
-    if (redirects === MAX_REDIRECTS)
+    if (redirects > MAX_REDIRECTS)
       throw new TransferFailure(`more than ${MAX_REDIRECTS} redirects, the last one to ${shownUrl(next)}`, {
         retry: 'never',
       })
     authorization = credentialsOf(next) ?? (next.origin === url.origin ? authorization : undefined)
     url = next
+    try {
+      opened = await ask(url, authorization, options)
+    } catch (failure) {
+      throw failure instanceof TransferFailure ? failure.redirectedTo(shownUrl(url)) : failure
+    }
   }
+  return opened
 }
 
-function requireSafe(url: URL, isRedirect: boolean): void {
+function requireSafe(url: URL): void {
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackUrl(url))) return
-  const named = isRedirect ? `it redirects to ${shownUrl(url)}: ` : ''
-  throw new TransferFailure(`${named}${url.protocol}// is allowed for this machine alone`, {
+  throw new TransferFailure(`${url.protocol}// is allowed for this machine alone`, {
     retry: 'never',
     hint: 'Use https.',
   })
@@ -85,17 +87,18 @@ function decoded(part: string): string {
   }
 }
 
-/** One request, without redirects. */
+/** One request. Resolves to what brings the file, or to a redirect. */
 async function ask(
   url: URL,
   authorization: Secret | undefined,
   { env, limits, signal, headers }: OpenOptions,
 ): Promise<OpenedUrl> {
+  requireSafe(url)
   const proxy = findProxy(url, env)
   const over = new AbortController()
   const bare = new URL(url)
   bare.username = bare.password = ''
-  const tooLate = new TransferFailure(`no answer within ${limits.headersMs / 1000} s`, { retry: 'often' })
+  const tooLate = new TransferFailure(`no answer within ${limits.headersMs / 1000} s`, { retry: 'once' })
   const timer = setTimeout(() => over.abort(tooLate), limits.headersMs)
   try {
     const response = await fetch(bare, {
@@ -112,15 +115,22 @@ async function ask(
       ...(url.protocol === 'https:' && { tls: { ca: trustedCertificates() } }),
       signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal,
     })
+    const { status } = response
+    const isOfRange = headers?.range !== undefined && (status === 206 || status === 416)
+    const isRedirect = REDIRECTS.has(status) && response.headers.has('location')
+    if (status !== 200 && !isOfRange && !isRedirect) {
+      over.abort()
+      throw refusal(status, response.headers, Date.now())
+    }
     return {
-      status: response.status,
+      status,
       headers: response.headers,
       body: watchBody(response.body, { limits, over, signal, proxy: proxy?.origin }),
       [Symbol.asyncDispose]: async () => over.abort(),
     }
   } catch (error) {
     signal?.throwIfAborted()
-    over.signal.throwIfAborted()
+    if (over.signal.reason === tooLate) throw tooLate
     throw explainNetworkError(error, proxy?.origin)
   } finally {
     clearTimeout(timer)

@@ -26,10 +26,10 @@ export class TransferFailure extends Error {
       cause,
     }: {
       retry: Retry
-      status?: number
+      status?: number | undefined
       retryAfterMs?: number | undefined
-      wrong?: { expected: string; actual: string }
-      hint?: string
+      wrong?: { expected: string; actual: string } | undefined
+      hint?: string | undefined
       cause?: unknown
     },
   ) {
@@ -39,6 +39,11 @@ export class TransferFailure extends Error {
     this.retryAfterMs = retryAfterMs
     this.wrong = wrong
     this.hint = hint
+  }
+
+  /** The same of a URL that another one led to. */
+  redirectedTo(url: string): TransferFailure {
+    return new TransferFailure(`redirected to ${url}: ${this.message}`, this)
   }
 }
 

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { requireFreeSpace } from './disk.ts'
 import { type OpenOptions, openUrl } from './open-url.ts'
 import type { PartFile } from './part-file.ts'
-import { refusal, TransferFailure } from './transfer-failure.ts'
+import { TransferFailure } from './transfer-failure.ts'
 
 /** What a file must be. Without a hash the caller looks at what it gets out of it. */
 export type Expected = {
@@ -52,11 +52,8 @@ async function receive(
 ): Promise<Received> {
   await using opened = await openUrl(url, options)
   const { status, headers, body } = opened
-  if (status === 416 && options.headers) return 'unusable'
-  if (status !== 200 && status !== 206) throw refusal(status, headers, Date.now())
+  if (status === 416) return 'unusable'
   const isRest = status === 206
-  if (isRest && !options.headers)
-    throw new TransferFailure('HTTP 206, a part of what was asked for', { retry: 'never' })
   const range = parseContentRange(headers)
   if (isRest && !continues(part, range)) return 'unusable'
   const totalBytes = isRest ? range?.totalBytes : parseLength(headers)

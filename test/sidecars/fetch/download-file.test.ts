@@ -10,6 +10,7 @@ import {
   inTurn,
   redirect,
   silent,
+  slow,
   stalled,
   startMirror,
   status,
@@ -164,6 +165,24 @@ describe('what may pass is asked for again', () => {
   })
 })
 
+describe('a slow transfer', () => {
+  test('is left alone while it brings what it must', async () => {
+    await using mirror = await startMirror({ '/file': slow(CONTENT, { pieceBytes: 65_536, everyMs: 10 }) })
+    await using box = await downloadBox()
+    const limits = { stallWindowMs: 300, attempts: 1 }
+    expect(await box.download([mirror.url('/file')], { limits })).toMatchObject({ sha256: SHA256 })
+  })
+
+  test('that only trickles is given up and gone on with', async () => {
+    const trickle = slow(CONTENT, { pieceBytes: 100, everyMs: 10 })
+    await using mirror = await startMirror({ '/file': inTurn(trickle, good(CONTENT)) })
+    await using box = await downloadBox()
+    const limits = { stallWindowMs: 300, stallBytesPerSecond: 1_000_000 }
+    expect(await box.download([mirror.url('/file')], { limits })).toMatchObject({ sha256: SHA256 })
+    expect(mirror.requests[1]?.range).toMatch(/^bytes=\d+00-$/)
+  })
+})
+
 describe('what will not pass is not asked for again, but the next URL is', () => {
   test.each<[string, Answer, string]>([
     ['404', status(404), 'HTTP 404'],
@@ -179,7 +198,12 @@ describe('what will not pass is not asked for again, but the next URL is', () =>
     ['no end', endless(), `got more than ${CONTENT.length} bytes`],
     ['an endless redirect', redirect('/bad'), 'more than 5 redirects'],
     ['a redirect to nowhere', redirect('http://['), 'it redirects to something that is not a URL'],
-    ['a redirect to a file', redirect('file:///etc/passwd'), 'file:// is allowed for this machine alone'],
+    [
+      'a redirect to a file',
+      redirect('file:///etc/passwd'),
+      'redirected to file:///etc/passwd: file:// is allowed for',
+    ],
+    ['a redirect without a place', status(302), 'HTTP 302'],
     ['a part of the file', status(206, { 'content-range': 'bytes 0-9/10' }), 'HTTP 206'],
     ['no content', status(204), 'HTTP 204'],
   ])('%s', async (_, fault, problem) => {

@@ -23,7 +23,7 @@ describe('plain http', () => {
     await using mirror = await startMirror({ '/file': redirect('http://mirror.invalid/file?signature=s3cret') })
     await using box = await downloadBox()
     const error = await failure(box.download([mirror.url('/file')]))
-    expect(error.message).toContain('it redirects to http://mirror.invalid/file?…: http:// is allowed')
+    expect(error.message).toContain('redirected to http://mirror.invalid/file?…: http:// is allowed')
   })
 })
 
@@ -45,6 +45,14 @@ describe('redirects', () => {
     await box.download([withUser(mirror.url('/a'))])
     expect(mirror.requests.map(({ headers }) => headers.authorization)).toEqual([BASIC, BASIC])
     expect(other.requests.map(({ headers }) => headers.authorization)).toEqual([undefined])
+  })
+
+  test('that lead to a server with trouble are named', async () => {
+    await using other = await startMirror()
+    await using mirror = await startMirror({ '/a': redirect(other.url('/gone?signature=s3cret')) })
+    await using box = await downloadBox()
+    const error = await failure(box.download([mirror.url('/a')]))
+    expect(error.message).toContain(`${mirror.url('/a')}: redirected to ${other.url('/gone')}?…: HTTP 404`)
   })
 
   test('may bring credentials of their own', async () => {
