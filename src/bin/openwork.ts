@@ -1,6 +1,10 @@
 import { selectProgram } from '../services/own-program.ts'
 import { VERSION } from '../shared/version.ts'
 
+const named = process.env.OPENWORK_ORCHESTRATOR_BIN_PATH
+// Only in the place of the npm launcher: everywhere else the variable is none of ours.
+if (named && process.execPath.endsWith('openwork.cjs')) (await import('./named-executable.ts')).becomeNamed(named)
+
 const { program, args } = selectProgram(process.argv0, process.argv.slice(2))
 
 // Scripts ask for the version in tight loops: answered before anything else is loaded.
