@@ -56,10 +56,12 @@ export function buildsNamed(pins: OpencodePins, names: readonly string[]): Wante
   const known = Object.keys(pins.packages)
   const chosen = new Set(names.flatMap(name => (name === 'all' ? known : `opencode-${targetOfPackage(name)}`)))
   const unknown = [...chosen].filter(name => !known.includes(name))
-  if (unknown.length > 0)
+  if (unknown.length > 0 || chosen.size === 0)
     throw new OpenworkError(
       'invalid_value',
-      `This openwork knows no opencode ${pins.version} for ${unknown.map(targetOfPackage).join(', ')}`,
+      chosen.size === 0
+        ? 'No target is named'
+        : `This openwork knows no opencode ${pins.version} for ${unknown.map(targetOfPackage).join(', ')}`,
       { hint: `Use all, or one of: ${known.map(targetOfPackage).join(', ')}.` },
     )
   return known.filter(name => chosen.has(name)).flatMap(name => wantedBuild(pins, name) ?? [])

@@ -42,28 +42,29 @@ export const cacheExport = defineCommand({
       throw new OpenworkError(
         'flags_conflict',
         `The archive cannot go to ${json ? 'the same place as --json' : 'a terminal'}`,
-        {
-          hint: 'Name a file, or send the output into one.',
-        },
+        { hint: 'Name a file, or send the output into one.' },
       )
     const path = file === '-' ? undefined : localPath(file, context)
     if (path !== undefined) await refuseExisting(path, force)
     const progress = new ByteProgress(stderr, text => output.note(text))
     const bytes = { done: 0, total: 0 }
     const place = parseSidecarPlace(values)
-    const builds = await interruptible('no archive was written', async signal => {
-      const builds = await chooseBuilds(target, { place, context, progress, signal })
-      const { exportArchive } = await import('../../sidecars/cache-export.ts')
-      bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
-      const onBytes = (more: number): void => {
-        bytes.done += more
-        progress.step(`Writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
-      }
-      const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
-      if (path === undefined) await writeOut(stdout, archive, signal)
-      else await writeWhole(path, archive, signal)
-      return builds
-    }).finally(() => progress.end())
+    const builds = await interruptible(
+      path === undefined ? 'the archive is cut short' : 'no archive was written',
+      async signal => {
+        const builds = await chooseBuilds(target, { place, context, progress, signal })
+        const { exportArchive } = await import('../../sidecars/cache-export.ts')
+        bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
+        const onBytes = (more: number): void => {
+          bytes.done += more
+          progress.step(`Writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
+        }
+        const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
+        if (path === undefined) await writeOut(stdout, archive, signal)
+        else await writeWhole(path, archive, signal)
+        return builds
+      },
+    ).finally(() => progress.end())
     const text = builds
       .map(({ wanted }) => `${wanted.name} ${wanted.version} (${byteCount(wanted.pin.size)})`)
       .join('\n')
@@ -79,8 +80,9 @@ async function chooseBuilds(
   targets: readonly string[] | undefined,
   { place, context, progress, signal }: Omit<Fetching, 'verifier'>,
 ): Promise<ExportedBuild[]> {
-  const [{ buildsForMachine, buildsNamed, findBuild, findCached }, { Verifier }] = await Promise.all([
+  const [{ buildsNamed, findBuild, findCached, runnableHere }, { wantedBuild }, { Verifier }] = await Promise.all([
     import('../../sidecars/cache-builds.ts'),
+    import('../../sidecars/cache-archive.ts'),
     import('../../sidecars/verify.ts'),
   ])
   const { pins } = MADE
@@ -101,7 +103,8 @@ async function chooseBuilds(
     const cached = await findCached(wanted, places)
     if (cached) found.push(cached)
   }
-  const own = await findBuild(await buildsForMachine(pins, context.env), places)
+  const runnable = (await runnableHere(pins)).flatMap(name => wantedBuild(pins, name) ?? [])
+  const own = await findBuild(runnable, places)
   if (own && !found.some(({ wanted }) => wanted.name === own.wanted.name)) found.unshift(own)
   if (found.length > 0) return found
   throw new OpenworkError('opencode_not_found', `There is no verified opencode ${pins.version} in ${sidecarDir}`, {
