@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { dropStaleSignature } from './mach-o.ts'
 import type { Target } from './targets.ts'
 
 /** First module of our one executable, from the repository's root. */
@@ -50,6 +51,7 @@ export async function compileExecutable({ entry, outfile, cross }: Executable): 
       // Inside the executable as well as beside it; only the inner one is used.
       sourcemap: 'linked',
     })
+    await dropStaleSignature(complete)
     await rename(complete, outfile)
   } finally {
     await rm(scratch, { recursive: true, force: true })
