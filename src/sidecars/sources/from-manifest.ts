@@ -4,13 +4,17 @@ import { listedFile, otherVersion, readManifest, urlsOf } from '../read-manifest
 import { MAX_ARCHIVE_BYTES, type Source, titleOf } from './source.ts'
 import { transfer } from './transfer.ts'
 
+/** Nobody counts on our own release being there, and others can be asked. */
+const UNNAMED_ATTEMPTS = 2
+
 const HINT = 'Check the mirror named with --sidecar-base-url or --sidecar-manifest, or leave these out.'
 
 /** The host of our own release files, or the mirror of it that the user named. */
 export const fromManifest: Source = {
   name: 'the release files of openwork',
   async deliver(wanted, options) {
-    const { release, sidecarDir, env, signal, limits } = options
+    const { release, sidecarDir, env, signal } = options
+    const limits = release.named.length > 0 ? options.limits : { attempts: UNNAMED_ATTEMPTS, ...options.limits }
     const manifest = await readManifest(release, { env, signal, limits })
     const target = wanted.name.replace(/^opencode-/, '')
     const { version, file } = listedFile(manifest, release, { names: ['opencode'], target })

@@ -6,6 +6,9 @@ import { transfer } from './transfer.ts'
 /** Where opencode's makers publish it; `/v<version>/<asset>` follows. */
 export const OPENCODE_RELEASES = 'https://github.com/anomalyco/opencode/releases/download'
 
+/** Fewer than usual: npm can be asked as well. */
+const ATTEMPTS = 3
+
 const HINT =
   'Check the network and the proxy variables, or name a mirror of the release files with --sidecar-base-url <url>.'
 
@@ -18,7 +21,7 @@ export const fromReleases: Source = {
     const urls = [`${options.opencodeReleases}/v${version}/${name}.${archive}`]
     const path = downloadPath(options.sidecarDir, `${name}-${version}.release.${archive}`)
     const request = { what: titleOf(wanted), urls, path, maxBytes: MAX_ARCHIVE_BYTES, hint: HINT }
-    const url = await transfer(request, options)
+    const url = await transfer(request, { ...options, limits: { attempts: ATTEMPTS, ...options.limits } })
     return { path, packed: { archive, entry: { named: pin.file } }, origin: shownUrl(url), hint: HINT }
   },
 }
