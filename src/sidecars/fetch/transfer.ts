@@ -67,7 +67,8 @@ async function receive(
   for await (const chunk of body) {
     if (part.bytes + chunk.length > (endBytes ?? wanted.maxBytes)) {
       await part.clear()
-      throw endBytes === undefined ? tooLarge(wanted) : otherFile(wanted, `more than ${endBytes} bytes`, 'never')
+      if (endBytes === undefined) throw tooLarge(wanted)
+      throw otherFile({ ...wanted, size: endBytes }, `more than ${endBytes} bytes`, 'never')
     }
     await part.append(chunk)
     tell()
@@ -91,8 +92,9 @@ function parseContentRange(headers: Headers): ContentRange | undefined {
 const continues = (part: PartFile, range: ContentRange | undefined): boolean =>
   range !== undefined && range.from === part.bytes && (part.totalBytes ?? range.totalBytes) === range.totalBytes
 
+/** Beside a transfer encoding a length means nothing (RFC 9112, 6.3). */
 function parseLength(headers: Headers): number | undefined {
-  const length = headers.get('content-length') ?? ''
+  const length = headers.has('transfer-encoding') ? '' : (headers.get('content-length') ?? '')
   return /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 

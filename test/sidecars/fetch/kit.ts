@@ -39,15 +39,19 @@ export async function downloadBox() {
   }
 }
 
-const PROGRAM = join(import.meta.dirname, '..', '..', 'fixtures', 'download-file.ts')
+export const DOWNLOAD_PROGRAM = join(import.meta.dirname, '..', '..', 'fixtures', 'download-file.ts')
 
 /** Variables about proxies and certificates that the machine has and the tests do not mean. */
 const AMBIENT = /^(?:https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(?:file|dir)|node_use_system_ca)$/i
 
 /** `downloadFile` in another process, with these variables of that kind and no others. */
-export function downloadElsewhere(task: DownloadTask, variables: Readonly<Record<string, string>> = {}) {
+export function downloadElsewhere(
+  task: DownloadTask,
+  variables: Readonly<Record<string, string>> = {},
+  program: readonly string[] = [process.execPath, DOWNLOAD_PROGRAM],
+) {
   const plain = Object.entries(process.env).filter(([name]) => !AMBIENT.test(name))
-  const child = Bun.spawn([process.execPath, PROGRAM, JSON.stringify(task)], {
+  const child = Bun.spawn([...program, JSON.stringify(task)], {
     env: { ...Object.fromEntries(plain), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
