@@ -28,7 +28,7 @@ export async function tryOut(path: string, options: TrialOptions): Promise<{ ope
   const { version, onStep, signal, env, sidecarDir } = options
   onStep(`Trying openwork ${version}`)
   await expectVersion(path, version, options)
-  onStep(`Fetching the opencode of openwork ${version}`)
+  onStep(`Asking openwork ${version} for its opencode`)
   const { version: opencode } = await bringOpencode(path, options)
   onStep(`Trying openwork ${version} with opencode ${opencode} on an empty folder`)
   const folder = await mkdtemp(join(tmpdir(), 'openwork-trial-'))

@@ -10,7 +10,7 @@ import { findMachine } from '../../src/sidecars/target.ts'
 import { type Answer, good, type Mirror, stalled, startMirror } from '../fixtures/mirror.ts'
 import { BROKEN_SERVER, compileVersion } from '../fixtures/other-version.ts'
 import { seedOpencode } from '../fixtures/seed-opencode.ts'
-import { failureOf, newWorld, OPENWORK, type RunOptions, testUnless, type World } from './harness.ts'
+import { failureOf, newWorld, OPENWORK, ROOT, type RunOptions, testUnless, type World } from './harness.ts'
 
 const NEXT = '98.7.6'
 const BROKEN = '99.0.0'
@@ -116,6 +116,29 @@ test(
     expect(await json(['upgrade', '--rollback'])).toMatchObject({ previous: VERSION, version: NEXT })
     expect(await version()).toBe(NEXT)
     expect(inBin()).toEqual([FILE, 'openwork-server', 'openwork.previous'])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'the README shows what an upgrade prints',
+  async () => {
+    const { world, options } = await installed()
+    await using _world = world
+    const { mirror, from } = await release(NEXT)
+    await using _mirror = mirror
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+    const [begin, end] = [
+      '<!-- output:upgrade:begin -->\n```\n$ openwork upgrade\n',
+      '```\n<!-- output:upgrade:end -->',
+    ]
+    const shown = readme.slice(readme.indexOf(begin) + begin.length, readme.indexOf(end))
+    const general = (text: string): string =>
+      text.replaceAll(/\d+\.\d+\.\d+/g, '<version>').replaceAll(/\/\S+(?=\/bin\/)/g, '<folder>')
+
+    const { stdout, stderr } = await world.run(['upgrade', ...from], options)
+
+    expect(general(stderr + stdout)).toBe(general(shown))
   },
   LIMIT_MS,
 )

@@ -163,7 +163,7 @@ function tellOffer(installation: Ours, { version, opencode }: Offer, isOffered: 
       `  ${path}${kind === 'managed' ? ` (installed by ${installation.manager})` : ''}`,
       isOffered
         ? `  ${version}${opencode ? `, with opencode ${opencode},` : ''} can be installed: \`openwork upgrade\``
-        : `  There is nothing newer: the newest is ${version}`,
+        : `  There is nothing newer${version === VERSION ? '' : `: the newest is ${version}`}`,
     ].join('\n'),
   )
 }
@@ -231,7 +231,7 @@ function tellInstalled(
       ...hosts.map(({ workspace, url }) => `  ${url} (${onOneLine(workspace)}) still runs another version`),
       hosts.length > 0
         ? '  `openwork upgrade --running` renews what they run; a restart renews them as a whole'
-        : '  `openwork upgrade --rollback` goes back',
+        : `  \`openwork upgrade --rollback\` goes back to ${VERSION}`,
     ].join('\n'),
   )
 }
