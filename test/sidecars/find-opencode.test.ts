@@ -51,6 +51,25 @@ describe('a bundled opencode', () => {
     expect(await box.find({ source: 'bundled' })).toEqual(found)
   })
 
+  test('may lie where an application that embeds us says, with a list of versions', async () => {
+    await using box = await sidecarBox()
+    const path = await box.write('App/bin/opencode', box.content, 0o755)
+    const list = await box.write('App/versions.json', JSON.stringify({ opencode: { version: VERSION } }))
+    const folders = { OPENWORK_BUNDLED_SIDECAR_DIR: box.path('App', 'bin'), OPENWORK_VERSION_MANIFEST: list }
+    const request = { env: { ...box.env, ...folders }, source: 'bundled' } as const
+    expect(await box.find(request)).toMatchObject({ path, source: 'bundled', warnings: [] })
+
+    await box.write('App/versions.json', JSON.stringify({ opencode: { version: '1.2.3' } }))
+    const { warnings } = await box.find(request)
+    expect(warnings).toEqual([`${list} lists opencode 1.2.3: this openwork runs ${VERSION} and no other`])
+  })
+
+  test('may lie in the Resources of the application around the executable', async () => {
+    await using box = await sidecarBox()
+    const path = await box.write('app/Resources/opencode', box.content, 0o755)
+    expect((await box.find({ source: 'bundled' })).path).toBe(path)
+  })
+
   test('is looked for where the executable really is, not where a link to it lies', async () => {
     await using box = await sidecarBox()
     await box.write('app/bin/openwork', '')
