@@ -47,8 +47,8 @@ main() {
   asset=openwork-bun-$(platform)
   base=$(base_url)
 
-  mkdir -p "$dir" 2>/dev/null || fail "cannot make the folder $dir: name another with --dir"
-  dir=$(cd "$dir" && pwd)
+  mkdir -p -- "$dir" 2>/dev/null || fail "cannot make the folder $dir: name another with --dir"
+  dir=$(CDPATH='' cd -- "$dir" && pwd)
   # In the folder itself, so that the last step is a rename: a running openwork goes on with its old file.
   scratch=$(mktemp -d "$dir/.openwork-install.XXXXXX" 2>/dev/null) ||
     fail "cannot write to $dir: name another folder with --dir"
@@ -72,15 +72,20 @@ main() {
 
   [ ! -d "$dir/openwork" ] || fail "$dir/openwork is a folder: name another folder with --dir"
   mv -f "$scratch/openwork" "$dir/openwork"
+  ours="'$dir/openwork'"
   # The name it is started by selects the program. Links, so that a later release replaces all of them at once.
   for name in openwork-server opencode-router openwork-orchestrator; do
+    if [ -e "$dir/$name" ] && [ ! -L "$dir/$name" ]; then
+      say "Left $dir/$name as it is: it is not one of ours"
+      continue
+    fi
     ln -s openwork "$scratch/$name"
-    if [ ! -e "$dir/$name" ] || [ -L "$dir/$name" ]; then mv -f "$scratch/$name" "$dir/$name"
-    else say "Left $dir/$name as it is: it is not one of ours"; fi
+    mv -f "$scratch/$name" "$dir/$name"
+    ours="$ours '$dir/$name'"
   done
   say "Installed openwork $version in $dir"
   hint_path
-  say "To remove it: rm $(for name in openwork openwork-server opencode-router openwork-orchestrator; do printf "'%s' " "$dir/$name"; done)"
+  say "To remove it: rm $ours"
 }
 
 say() { printf '%s\n' "$1"; }
@@ -126,6 +131,9 @@ is_musl() {
 
 base_url() {
   url=${OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL:-https://github.com/different-ai/openwork/releases/download/openwork-orchestrator-v$version}
+  host=${url#*://}
+  # It is shown, and other users may see it among the processes.
+  case ${host%%/*} in *@*) fail 'OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL must not hold a password: put it into ~/.netrc' ;; esac
   is_https "$url" || is_loopback "$url" ||
     fail "OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL must start with https://, or name this machine, and is $url"
   say "${url%/}"
@@ -138,7 +146,6 @@ is_loopback() {
     http://127.0.0.1:* | http://127.0.0.1/* | http://localhost:* | http://localhost/* | "http://[::1]:"* | "http://[::1]/"*) ;;
     *) return 1 ;;
   esac
-  case $1 in *@*) return 1 ;; esac # http://localhost:80@elsewhere/
 }
 
 expected_hash() {
@@ -176,7 +183,7 @@ download() {
     if is_loopback "$1"; then protocols='=http,https'; fi
     progress=--silent
     if [ "${3:-}" = show ] && [ -t 2 ]; then progress=--progress-bar; fi
-    curl --fail --location --max-redirs 5 --show-error "$progress" --proto "$protocols" --proto-redir "$protocols" \
+    curl --fail --netrc-optional --location --max-redirs 5 --show-error "$progress" --proto "$protocols" --proto-redir "$protocols" \
       --connect-timeout 20 --speed-limit 1024 --speed-time 30 --retry 2 --output "$2" "$1" || code=$?
   elif has wget; then
     patience=

@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NODE, newPackageFolder, type PackageFolder, PLATFORM_PACKAGE, PROGRAM } from '../npm/package-folder.ts'
-import { fetchTool, HAS_TOOLS } from '../npm/tools.ts'
+import { fetchTool, whyNoTools } from '../npm/tools.ts'
 
 const LIMIT_MS = 20_000
 
 /** One that starts the executable as a child, and one that becomes it. */
-const NODES = HAS_TOOLS ? [NODE, await fetchTool('node 24')] : [NODE]
+const missing = await whyNoTools(['node 24'])
+const NODES = missing ? [NODE] : [NODE, await fetchTool('node 24')]
 
 let folder: PackageFolder
 
@@ -99,16 +100,19 @@ describe.each(NODES)('the npm launcher under %s', node => {
 })
 
 describe('the npm launcher', () => {
-  test.skipIf(!HAS_TOOLS)('becomes the executable where Node can (Node 24 for this platform is pinned)', async () => {
-    const node = await fetchTool('node 24')
-    const env = { OPENWORK_ORCHESTRATOR_BIN_PATH: process.execPath }
-    const launched = Bun.spawn([node, join(folder.meta, 'bin', 'openwork.cjs'), '-e', 'console.log(process.pid)'], {
-      env: { ...folder.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+  test.skipIf(missing !== undefined)(
+    `becomes the executable where Node can${missing ? ` (${missing})` : ''}`,
+    async () => {
+      const node = await fetchTool('node 24')
+      const env = { OPENWORK_ORCHESTRATOR_BIN_PATH: process.execPath }
+      const launched = Bun.spawn([node, join(folder.meta, 'bin', 'openwork.cjs'), '-e', 'console.log(process.pid)'], {
+        env: { ...folder.env, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
 
-    expect(await launched.stdout.text()).toBe(`${launched.pid}\n`)
-  })
+      expect(await launched.stdout.text()).toBe(`${launched.pid}\n`)
+    },
+  )
 
   test('runs a named executable before that of the platform package, and that before a fetched one', async () => {
     await using folder = await newPackageFolder()

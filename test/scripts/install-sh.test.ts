@@ -1,7 +1,7 @@
 // scripts/install.sh under every shell and downloader that is here, against a mirror on loopback.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { renderInstaller } from '../../build/release/installer.ts'
@@ -24,7 +24,7 @@ const SCRIPT = await readFile(join(import.meta.dir, '..', '..', 'scripts', 'inst
 const LIMIT_MS = 20_000
 const NAMES = ['opencode-router', 'openwork', 'openwork-orchestrator', 'openwork-server']
 /** All that the script calls, but for what downloads. */
-const TOOLS = ['cat', 'chmod', 'ln', 'mkdir', 'mktemp', 'mv', 'rm', 'sh', 'sha256sum', 'uname']
+const TOOLS = ['cat', 'chmod', 'ln', 'mkdir', 'mktemp', 'mv', 'rm', 'sh', 'sha256sum', 'shasum', 'uname']
 
 const machine = await findMachine()
 const ASSET = machine && machine.os !== 'windows' ? executableAsset(machine) : undefined
@@ -214,9 +214,9 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
 
   test('replaces an openwork that runs, which goes on', async () => {
     const bin = await mkdtemp(join(folder, 'bin-'))
-    await copyFile(Bun.which('sleep') ?? '/bin/sleep', join(bin, 'openwork'))
-    await chmod(join(bin, 'openwork'), 0o755)
-    await using running = Bun.spawn([join(bin, 'openwork'), '1000'])
+    await copyFile(process.execPath, join(bin, 'openwork'))
+    await using running = Bun.spawn([join(bin, 'openwork'), '-e', 'console.log("runs"); setInterval(() => {}, 1e6)'])
+    expect(new TextDecoder().decode((await running.stdout.values().next()).value)).toBe('runs\n')
     await using mirror = await startMirror(release(good(PROGRAM)))
     const { ended } = await install(mirror, { env: { OPENWORK_INSTALL_DIR: bin } })
 
@@ -231,7 +231,9 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
     await using mirror = await startMirror(release(good(PROGRAM)))
     const { ended } = await install(mirror, { args: ['--dir', bin] })
 
-    expect((await ended).stdout).toContain(`Left ${bin}/opencode-router as it is`)
+    const { stdout } = await ended
+    expect(stdout).toContain(`Left ${bin}/opencode-router as it is`)
+    expect(stdout).toContain(`rm '${bin}/openwork' '${bin}/openwork-server' '${bin}/openwork-orchestrator'\n`)
     expect(await readFile(join(bin, 'opencode-router'), 'utf8')).toBe('not ours')
     expect(await readlink(join(bin, 'openwork-server'))).toBe('openwork')
   })
@@ -287,8 +289,14 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
     [
       'a mirror that only looks like this machine',
       [],
-      { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: 'http://localhost:1@mirror.example/' },
+      { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: 'http://localhost.mirror.example/' },
       'must start with https://',
+    ],
+    [
+      'a mirror with a password',
+      [],
+      { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: 'https://me:secret@mirror.example' },
+      'put it into ~/.netrc',
     ],
     ['an unknown argument', ['--force'], {}, 'unknown argument --force'],
     ['a flag without its value', ['--dir'], {}, '--dir needs a value'],
@@ -300,6 +308,7 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
 
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain(complaint)
+    expect(stderr).not.toContain('secret')
     expect(await readdir(home)).toEqual([])
   })
 })
