@@ -1,4 +1,5 @@
 import { VERSION } from '../shared/version.ts'
+import { shownUrl } from '../sidecars/fetch/shown-url.ts'
 import type { StartOptions } from './options.ts'
 import type { Started } from './start.ts'
 
@@ -40,8 +41,8 @@ export function readinessDocument({ options, host, opencode, server, target }: R
       cliVersion: VERSION,
       sidecar: {
         dir: options.sidecars.dir,
-        baseUrl: options.sidecars.baseUrl,
-        manifestUrl: options.sidecars.manifestUrl,
+        baseUrl: shownUrl(options.sidecars.baseUrl),
+        manifestUrl: shownUrl(options.sidecars.manifestUrl),
         target,
         source: options.sidecars.source,
         opencodeSource: options.opencode.source,

@@ -11,13 +11,15 @@ export type ExternalRequest = {
   env: Readonly<Record<string, string | undefined>>
   cwd: string
   sidecarDir: string
+  /** False for a program of another machine: it is not asked for its version. */
+  runsHere: boolean
   signal: AbortSignal | undefined
   probeLimitMs: number | undefined
 }
 
 export type ExternalOpencode = {
   readonly path: string
-  /** Undefined when it gave no usable answer. */
+  /** Undefined when it gave no usable answer, or was not asked. */
   readonly actualVersion: string | undefined
   readonly warnings: readonly string[]
 }
@@ -30,6 +32,7 @@ export type ExternalOpencode = {
 export async function findExternal(request: ExternalRequest): Promise<ExternalOpencode> {
   const { expectedVersion, env, sidecarDir, signal, probeLimitMs } = request
   const path = await locate(request)
+  if (!request.runsHere) return { path, actualVersion: undefined, warnings: [] }
   let problem: string | undefined
   const known = new KnownFiles(probedStore(sidecarDir))
   const actualVersion = await known.know(path, async () => {

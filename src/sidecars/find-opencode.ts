@@ -98,6 +98,7 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
         env,
         cwd,
         sidecarDir,
+        runsHere: request.machine === undefined,
         signal,
         probeLimitMs: limits?.probeMs,
       })

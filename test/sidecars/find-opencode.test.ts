@@ -197,6 +197,15 @@ describe('an opencode of the user', () => {
     expect(error.hint).toBeString()
   })
 
+  test('that is meant for another machine is not run', async () => {
+    await using box = await sidecarBox()
+    const path = await box.write('work/mine', fakeOpencode('1.0.0', `touch '${box.path('was-run')}'`), 0o755)
+    const machine = { os: 'linux', arch: 'arm64', avx2: false, musl: true } as const
+    const found = await box.find({ explicitBin: './mine', allowExternal: true, machine })
+    expect(found).toMatchObject({ path, source: 'external', actualVersion: undefined, warnings: [] })
+    expect(existsSync(box.path('was-run'))).toBe(false)
+  })
+
   test('whose interpreter is missing cannot be used', async () => {
     await using box = await sidecarBox()
     await box.write('work/mine', '#!/no/such/interpreter\n', 0o755)
