@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { messageOf, systemCode } from '../../shared/errors.ts'
 import { isLoopbackUrl } from '../../shared/loopback.ts'
@@ -143,16 +143,29 @@ async function openFile(url: URL): Promise<OpenedUrl> {
     // Opening a pipe would otherwise wait for someone to write to it.
     const file = await open(fileURLToPath(url), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const found = await file.stat()
-    if (!found.isFile()) {
-      await file.close()
-      throw new TransferFailure('it is not a file', { retry: 'never' })
+    const opened = {
+      status: 200,
+      headers: new Headers({ 'content-length': String(found.size) }),
+      body: readChunks(file),
+      [Symbol.asyncDispose]: () => file.close(),
     }
-    const close = (): Promise<void> => file.close()
-    const body = file.createReadStream({ highWaterMark: FILE_CHUNK_BYTES, autoClose: false })
-    const headers = new Headers({ 'content-length': String(found.size) })
-    return { status: 200, headers, body, [Symbol.asyncDispose]: close }
+    if (found.isFile()) return opened
+    await opened[Symbol.asyncDispose]()
   } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    throw new TransferFailure(`it cannot be read: ${messageOf(error)}`, { retry: 'never', cause: error })
+    throw unreadable(error)
+  }
+  throw new TransferFailure('it is not a file', { retry: 'never' })
+}
+
+async function* readChunks(file: FileHandle): AsyncGenerator<Uint8Array> {
+  try {
+    yield* file.createReadStream({ highWaterMark: FILE_CHUNK_BYTES, autoClose: false })
+  } catch (error) {
+    throw unreadable(error)
   }
 }
+
+const unreadable = (error: unknown): unknown =>
+  systemCode(error) === undefined
+    ? error
+    : new TransferFailure(`it cannot be read: ${messageOf(error)}`, { retry: 'never', cause: error })

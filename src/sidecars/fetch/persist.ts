@@ -23,9 +23,9 @@ export const persist = <Result>(
     ...(signal && { signal }),
     shouldConsumeRetry: () => !hasAdvanced(),
     shouldRetry: async ({ error, retriesConsumed }) => {
-      if (!(error instanceof TransferFailure) || error.retry === 'never') return false
-      if (error.retry === 'once' && retriesConsumed > 0) return false
-      const { retryAfterMs = 0 } = error
+      if (!(error instanceof TransferFailure)) return false
+      const { retry, retryAfterMs = 0 } = error.facts
+      if (retry === 'never' || (retry === 'once' && retriesConsumed > 0)) return false
       if (retryAfterMs > limits.retryAfterMs) return false
       await delay(retryAfterMs, undefined, signal ? { signal } : {})
       return true

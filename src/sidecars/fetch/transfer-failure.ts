@@ -3,47 +3,31 @@ import { messageOf, systemCode } from '../../shared/errors.ts'
 /** Whether asking the same URL again may help: what passes by itself, what rarely does, what never does. */
 type Retry = 'often' | 'once' | 'never'
 
+type Facts = {
+  retry: Retry
+  status?: number | undefined
+  /** What the server asked for with `Retry-After`. */
+  retryAfterMs?: number | undefined
+  /** The server delivered, but something else. */
+  wrong?: { expected: string; actual: string } | undefined
+  /** What to do about it, when that is more than another source. */
+  hint?: string | undefined
+  cause?: unknown
+}
+
 /** Why one attempt at one URL failed, in words that follow the URL. Becomes an OpenworkError when nothing is left to try. */
 export class TransferFailure extends Error {
   override readonly name = 'TransferFailure'
-  readonly retry: Retry
-  readonly status: number | undefined
-  /** What the server asked for with `Retry-After`. */
-  readonly retryAfterMs: number | undefined
-  /** The server delivered, but something else. */
-  readonly wrong: { expected: string; actual: string } | undefined
-  /** What to do about it, when that is more than another source. */
-  readonly hint: string | undefined
+  readonly facts: Readonly<Facts>
 
-  constructor(
-    message: string,
-    {
-      retry,
-      status,
-      retryAfterMs,
-      wrong,
-      hint,
-      cause,
-    }: {
-      retry: Retry
-      status?: number | undefined
-      retryAfterMs?: number | undefined
-      wrong?: { expected: string; actual: string } | undefined
-      hint?: string | undefined
-      cause?: unknown
-    },
-  ) {
-    super(message, { cause })
-    this.retry = retry
-    this.status = status
-    this.retryAfterMs = retryAfterMs
-    this.wrong = wrong
-    this.hint = hint
+  constructor(message: string, facts: Facts) {
+    super(message, { cause: facts.cause })
+    this.facts = facts
   }
 
   /** The same of a URL that another one led to. */
   redirectedTo(url: string): TransferFailure {
-    return new TransferFailure(`redirected to ${url}: ${this.message}`, this)
+    return new TransferFailure(`redirected to ${url}: ${this.message}`, this.facts)
   }
 }
 
@@ -70,16 +54,8 @@ function parseRetryAfter(value: string | null, nowMs: number): number | undefine
   return Number.isFinite(ms) ? Math.max(ms, 0) : undefined
 }
 
-const NO_NETWORK = [
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EAI_NODATA',
-  'EAI_NONAME',
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-]
+const NAME_NOT_FOUND = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME']
+const NO_ROUTE = ['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EHOSTDOWN']
 
 /** What Bun's `fetch` and the bodies it gives throw. Anything else than the failure of a connection is given back as it is. */
 export function explainNetworkError(error: unknown, proxy: string | undefined): unknown {
@@ -98,12 +74,14 @@ export function explainNetworkError(error: unknown, proxy: string | undefined): 
       hint: 'Check HTTPS_PROXY and NO_PROXY.',
       cause: error,
     })
-  if (NO_NETWORK.includes(code))
-    return new TransferFailure(`no way there${through} (${code})`, {
+  if (NAME_NOT_FOUND.includes(code) || NO_ROUTE.includes(code)) {
+    const what = NO_ROUTE.includes(code) ? 'there is no route to it' : 'its name was not found'
+    return new TransferFailure(`${what}${through} (${code})`, {
       retry: 'once',
       hint: 'Check the network, and HTTPS_PROXY where it needs a proxy.',
       cause: error,
     })
+  }
   const what = code === 'ECONNREFUSED' ? 'connection refused' : 'the connection failed'
   return new TransferFailure(`${what}${through} (${code})`, { retry: 'often', cause: error })
 }

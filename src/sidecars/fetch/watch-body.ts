@@ -20,8 +20,10 @@ export async function* watchBody(
 ): AsyncGenerator<Uint8Array> {
   const leastBytes = (stallBytesPerSecond * stallWindowMs) / 1000
   let bytes = 0
-  const looks: number[] = [0]
+  let looks: number[] = [0]
+  let isHandedOut = false
   const timer = setInterval(() => {
+    if (isHandedOut) looks = [] // it is our disk that takes its time
     looks.push(bytes)
     if (looks.length <= LOOKS) return
     const brought = bytes - (looks.shift() ?? 0)
@@ -32,7 +34,9 @@ export async function* watchBody(
   try {
     for await (const chunk of body ?? []) {
       bytes += chunk.length
+      isHandedOut = true
       yield chunk
+      isHandedOut = false
     }
     over.signal.throwIfAborted() // Bun may end an aborted body as if it were complete
   } catch (error) {

@@ -270,7 +270,7 @@ describe('when no URL delivers, the failure', () => {
     const attempts: number[] = []
     const onProgress = ({ attempt }: TransferProgress) => attempts.push(attempt)
     const error = await failure(box.download(['https://nowhere.invalid/file'], { onProgress, limits: { attempts: 9 } }))
-    expect(error.message).toMatch(/nowhere\.invalid\/file: no way there \(\w+\) \(2 attempts\)$/)
+    expect(error.message).toMatch(/nowhere\.invalid\/file: its name was not found \(\w+\) \(2 attempts\)$/)
     expect(error.hint).toBe('Check the network, and HTTPS_PROXY where it needs a proxy. Try --x.')
     expect(attempts).toEqual([1, 2])
   })
