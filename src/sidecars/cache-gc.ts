@@ -1,8 +1,9 @@
 import { realpath, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { systemCode } from '../shared/errors.ts'
-import { type CacheItem, compareVersions, unusableCache } from './cache-items.ts'
+import { type CacheItem, compareVersions } from './cache-items.ts'
 import { downloadsFolder, lockOf } from './cache-layout.ts'
+import { explainDiskFailure } from './fetch/disk.ts'
 import { withFreeFileLock } from './file-lock.ts'
 
 export type GcChoice = {
@@ -74,7 +75,7 @@ export async function removeItem(dir: string, item: CacheItem, signal: AbortSign
     return removed ?? false
   } catch (error) {
     signal?.throwIfAborted()
-    throw unusableCache(dir, error)
+    throw explainDiskFailure(error, dir)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Dirent, Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { systemCode } from '../shared/errors.ts'
 import { downloadsFolder, lockOf, opencodeBuilds, probedStore, TEMP_PREFIX, verifiedStore } from './cache-layout.ts'
+import { explainDiskFailure } from './fetch/disk.ts'
 import { isFileLocked } from './file-lock.ts'
 import type { OpencodePins } from './opencode-pins.ts'
 
@@ -56,26 +57,8 @@ export async function listCache(dir: string, made: Made): Promise<CacheItem[]> {
       .map(item => (isBusy && item.kind === 'download' ? { ...item, state: 'busy' as const } : item))
       .sort(byRank)
   } catch (error) {
-    throw unusableCache(dir, error)
+    throw explainDiskFailure(error, dir)
   }
-}
-
-const UNUSABLE = ['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']
-
-/** The coded error for a cache folder that the system does not let us use; other errors come back as they are. */
-export function unusableCache(dir: string, error: unknown): unknown {
-  const code = systemCode(error)
-  if (error instanceof OpenworkError || code === undefined) return error
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new OpenworkError('disk_full', `The disk that holds ${dir} is full (${code})`, {
-      hint: 'Free some space, `openwork cache gc` for one, or use another disk with --sidecar-dir <path>.',
-      cause: error,
-    })
-  if (!UNUSABLE.includes(code)) return error
-  return new OpenworkError('sidecar_dir_unusable', `The cache ${dir} cannot be used: ${(error as Error).message}`, {
-    hint: 'Make it a folder of your own that you may write, or choose another one with --sidecar-dir <path>.',
-    cause: error,
-  })
 }
 
 const RANK: readonly CacheItem['kind'][] = ['opencode', 'openwork', 'download', 'other']

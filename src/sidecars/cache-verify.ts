@@ -1,6 +1,7 @@
 import { wantedBuild } from './cache-archive.ts'
 import { removeItem } from './cache-gc.ts'
-import { listCache, type Made, unusableCache } from './cache-items.ts'
+import { listCache, type Made } from './cache-items.ts'
+import { explainDiskFailure } from './fetch/disk.ts'
 import { Verifier } from './verify.ts'
 
 export type CheckedBuild = {
@@ -52,7 +53,7 @@ export async function verifyCache(
         problem = verdict.kind === 'good' ? undefined : verdict.kind === 'missing' ? 'is gone' : verdict.problem
       } catch (error) {
         signal.throwIfAborted()
-        throw unusableCache(dir, error)
+        throw explainDiskFailure(error, dir)
       }
     const removed = problem !== undefined && fix && (await removeItem(dir, item, signal))
     checked.push({ version: wanted.version, target, path, bytes, problem, removed })

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { systemCode } from '../shared/errors.ts'
 import { TEMP_PREFIX } from './cache-layout.ts'
+import { explainDiskFailure, requireFreeSpace } from './fetch/disk.ts'
 import { withFileLock } from './file-lock.ts'
 
 export type Installation = {
@@ -27,25 +28,26 @@ export type Installation = {
  * @throws OpenworkError `disk_full`, `sidecar_dir_unusable`; whatever `make` throws; the reason of an aborted `signal`.
  *   In every case the cache holds what it held before
  */
-export async function installOnce({ target, sidecarDir, onWait, isDone, make, ...what }: Installation): Promise<void> {
+export async function installOnce(installation: Installation): Promise<void> {
+  const { what, sidecarDir, target, neededBytes, onWait, signal, isDone, make } = installation
   const folder = dirname(target)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await withFileLock(folder, { onWait, signal: what.signal }, async signal => {
-      if (await isDone(signal)) return
+    await withFileLock(folder, { onWait, signal }, async locked => {
+      if (await isDone(locked)) return
       await mkdir(folder, { recursive: true, mode: 0o700 }) // whoever had the lock may have been `cache gc`
       await removeLeftovers(folder)
-      await requireSpace(folder, what)
+      await requireFreeSpace(folder, { what, bytes: neededBytes })
       const temp = await mkdtemp(join(folder, TEMP_PREFIX))
       try {
-        await putInPlace(await make(temp, signal), target, temp)
+        await putInPlace(await make(temp, locked), target, temp)
       } finally {
         await rm(temp, { recursive: true, force: true, maxRetries: 3 })
       }
     })
   } catch (error) {
-    what.signal?.throwIfAborted()
-    throw explainDisk(error, sidecarDir)
+    signal?.throwIfAborted()
+    throw explainDiskFailure(error, sidecarDir)
   }
 }
 
@@ -66,36 +68,4 @@ async function putInPlace(binary: string, target: string, temp: string): Promise
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder))
     if (name.startsWith(TEMP_PREFIX)) await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 })
-}
-
-async function requireSpace(
-  folder: string,
-  { what, neededBytes }: Pick<Installation, 'what' | 'neededBytes'>,
-): Promise<void> {
-  const { bavail, bsize } = await statfs(folder)
-  if (bavail * bsize >= neededBytes) return
-  throw new OpenworkError(
-    'disk_full',
-    `${what} needs ${megabytes(neededBytes)} of space in ${folder}, ${megabytes(bavail * bsize)} are free`,
-    { hint: 'Free some space, or put the sidecars on another disk with --sidecar-dir <path>.' },
-  )
-}
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`
-
-function explainDisk(error: unknown, sidecarDir: string): unknown {
-  const code = systemCode(error)
-  const cause = messageOf(error)
-  if (error instanceof OpenworkError || code === undefined) return error
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new OpenworkError('disk_full', `The disk that holds ${sidecarDir} is full: ${cause}`, {
-      hint: 'Free some space, or put the sidecars on another disk with --sidecar-dir <path>.',
-      cause: error,
-    })
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG'].includes(code))
-    return new OpenworkError('sidecar_dir_unusable', `${sidecarDir} cannot hold sidecars: ${cause}`, {
-      hint: 'Make it a folder that you may write, or choose another one with --sidecar-dir <path>.',
-      cause: error,
-    })
-  return error
 }
