@@ -50,7 +50,7 @@ describe('a document', () => {
     ['silence', silent()],
   ])('is asked for again after %s', async (_, fault) => {
     await using mirror = await startMirror({ '/list': inTurn(fault, good(BYTES)) })
-    expect(await read(mirror.url('/list'), { limits: { headersMs: 300, stallWindowMs: 200 } })).toBe(TEXT)
+    expect(await read(mirror.url('/list'), { limits: { headersMs: 1_000, stallWindowMs: 1_000 } })).toBe(TEXT)
     expect(mirror.requests).toHaveLength(2)
   })
 
