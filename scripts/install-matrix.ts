@@ -4,12 +4,13 @@ import { parseArgs } from 'node:util'
 import { OPENWORK } from '../test/e2e/harness.ts'
 import { install, type Outcome, startSource, WAYS } from '../test/npm/matrix.ts'
 import { nameOf, outcomesIn, ROWS, readTable, renderTable, writeTable } from '../test/npm/matrix-table.ts'
-import { HAS_TOOLS } from '../test/npm/tools.ts'
+import { whyNoTools } from '../test/npm/tools.ts'
 
 const AT_ONCE = 2
 
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
-if (!HAS_TOOLS) throw new Error('The package managers are pinned for Linux on x64')
+const missing = await whyNoTools()
+if (missing) throw new Error(missing)
 await using source = await startSource(OPENWORK)
 
 const cases = ROWS.flatMap(row => WAYS.map((way, column) => ({ row, way, column })))

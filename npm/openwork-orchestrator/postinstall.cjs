@@ -2,9 +2,6 @@
 // in the launcher's place. It never fails an installation: all it does, the launcher does as well.
 'use strict'
 
-const { findInstalled } = require('./lib/find.cjs')
-const { version } = require('./package.json')
-
 const { env } = process
 
 install().catch(error => {
@@ -15,7 +12,8 @@ install().catch(error => {
 
 async function install() {
   if (isForAnotherMachine()) return
-  const found = findInstalled()
+  // Loaded here, so that even files that another installation in this folder takes away fail nothing.
+  const found = require('./lib/find.cjs').findInstalled()
   if (!found && isOffline()) {
     console.error('openwork: its executable is not installed yet. `openwork` fetches it when it is run with a network.')
     return
@@ -23,6 +21,7 @@ async function install() {
   const executable = found ?? (await require('./lib/fetch.cjs').fetchExecutable())
   // Who names an executable wants the launcher that looks for the name.
   if (!env.OPENWORK_ORCHESTRATOR_BIN_PATH) {
+    const { version } = require('./package.json')
     require('./lib/replace.cjs').replaceLauncher(executable, { version, userAgent: env.npm_config_user_agent })
   }
 }

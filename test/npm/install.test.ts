@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { OPENWORK } from '../e2e/harness.ts'
 import { install, type Outcome, type Source, startSource, WAYS } from './matrix.ts'
 import { nameOf, outcomesIn, ROWS, readTable, renderTable } from './matrix-table.ts'
-import { HAS_TOOLS } from './tools.ts'
+import { whyNoTools } from './tools.ts'
 
 /** A whole installation of 100 MB, on a machine that does others at the same time. */
 const LIMIT_MS = 90_000
@@ -10,7 +10,9 @@ const LIMIT_MS = 90_000
 /** Columns of the table. Every manager at its best and at its worst; `npm run install-matrix` shows all. */
 const SHOWN = { local: [0, 3], global: [3] } as const
 
-describe.skipIf(!HAS_TOOLS)('an installation (pinned for Linux on x64 are the package managers)', () => {
+const missing = await whyNoTools()
+
+describe.skipIf(missing !== undefined)(`an installation${missing ? ` (${missing})` : ''}`, () => {
   let source: Source
   let table: string
 

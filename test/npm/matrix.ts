@@ -89,7 +89,7 @@ export async function install(manager: Manager, setup: Setup, source: Source): P
   }
 }
 
-async function newSite(root: string, setup: Setup, manager: Manager, registry: string): Promise<Site> {
+export async function newSite(root: string, setup: Setup, manager: Manager, registry: string): Promise<Site> {
   const site = { home: join(root, 'home'), project: join(root, 'project'), prefix: join(root, 'prefix'), registry }
   for (const folder of [site.home, site.project, site.prefix]) await mkdir(folder)
   await writeFile(join(site.home, '.npmrc'), `registry=${registry}/\n`)
@@ -99,7 +99,7 @@ async function newSite(root: string, setup: Setup, manager: Manager, registry: s
 }
 
 /** Runs programs as the user of a site. */
-async function runner(manager: Manager, site: Site, mirror: string) {
+export async function runner(manager: Manager, site: Site, mirror: string) {
   const node = manager.needsNewNode ? await fetchTool('node 24') : (Bun.which('node') ?? 'node')
   const programs = join(site.home, 'programs')
   await mkdir(programs)

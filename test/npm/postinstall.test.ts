@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { cp, link, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { cp, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OPENWORK } from '../e2e/harness.ts'
 import { good, startMirror, status } from '../fixtures/mirror.ts'
@@ -93,6 +93,16 @@ describe('the install script', () => {
     expect(run.stderr).toContain('HTTP 403')
     expect(run.stderr).toEndWith('This does not fail the installation: `openwork` tries again when it is run.\n')
     expect(await isReplaced(folder)).toBe(false)
+  })
+
+  test('fails nothing when another installation in the same folder takes its files away', async () => {
+    await using folder = await newPackageFolder()
+    await rm(join(folder.meta, 'lib'), { recursive: true })
+
+    const run = await folder.postinstall()
+
+    expect(run.code).toBe(0)
+    expect(run.stderr).toContain('Cannot find module')
   })
 
   test('asks nobody when the installation is offline', async () => {

@@ -49,8 +49,17 @@ export type Tool = keyof typeof TOOLS
 
 export const versionOf = (tool: Tool): string => TOOLS[tool].spec.split('@').at(-1) ?? ''
 
-/** Whether there are tools for this machine: some are native programs, and pinned for one platform. */
-export const HAS_TOOLS = process.platform === 'linux' && process.arch === 'x64'
+/** Why these tools cannot be had here; undefined when they are there. For what is skipped without them. */
+export async function whyNoTools(tools: readonly Tool[] = Object.keys(TOOLS) as Tool[]): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'the package managers are pinned for Linux on x64'
+  try {
+    for (const tool of tools) await fetchTool(tool)
+    return undefined
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('npm pack ')) return error.message // no registry
+    throw error
+  }
+}
 
 /** Path of the tool's program: a script for Node, or a native one. Kept in dist/ once fetched. */
 export async function fetchTool(tool: Tool): Promise<string> {
