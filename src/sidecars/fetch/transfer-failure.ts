@@ -57,7 +57,10 @@ function parseRetryAfter(value: string | null, nowMs: number): number | undefine
 const NAME_NOT_FOUND = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME']
 const NO_ROUTE = ['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EHOSTDOWN']
 
-/** What Bun's `fetch` and the bodies it gives throw. Anything else than the failure of a connection is given back as it is. */
+/**
+ * What Bun's `fetch` and the bodies it gives throw; anything else than the failure of a connection comes back as it is.
+ * Not kept as the cause: such an error carries the whole URL, and with it the signature of a signed one.
+ */
 export function explainNetworkError(error: unknown, proxy: string | undefined): unknown {
   const code = systemCode(error)
   if (error instanceof TransferFailure || code === undefined) return error
@@ -66,24 +69,21 @@ export function explainNetworkError(error: unknown, proxy: string | undefined): 
     return new TransferFailure(`its certificate is not trusted${through} (${code})`, {
       retry: 'never',
       hint: 'If a company or a proxy of yours signs certificates, set NODE_EXTRA_CA_CERTS to the file with its CA.',
-      cause: error,
     })
   if (code === 'ERR_PROXY_TUNNEL')
     return new TransferFailure(`${messageOf(error)} (${proxy})`, {
       retry: 'never',
       hint: 'Check HTTPS_PROXY and NO_PROXY.',
-      cause: error,
     })
   if (NAME_NOT_FOUND.includes(code) || NO_ROUTE.includes(code)) {
     const what = NO_ROUTE.includes(code) ? 'there is no route to it' : 'its name was not found'
     return new TransferFailure(`${what}${through} (${code})`, {
       retry: 'once',
       hint: 'Check the network, and HTTPS_PROXY where it needs a proxy.',
-      cause: error,
     })
   }
   const what = code === 'ECONNREFUSED' ? 'connection refused' : 'the connection failed'
-  return new TransferFailure(`${what}${through} (${code})`, { retry: 'often', cause: error })
+  return new TransferFailure(`${what}${through} (${code})`, { retry: 'often' })
 }
 
 /** The names that OpenSSL and BoringSSL give to failed verifications. */
