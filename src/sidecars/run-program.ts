@@ -17,6 +17,11 @@ export type RunOptions = {
   env: Record<string, string>
   limitMs: number
   signal?: AbortSignal | undefined
+  /**
+   * For a program that has others to take down: at its limit, and when aborted, it gets a SIGTERM and so much time.
+   * Without it, a SIGKILL at once.
+   */
+  graceMs?: number | undefined
 }
 
 const MAX_OUTPUT = 64 * 1024
@@ -31,7 +36,7 @@ const DRAIN_MS = 1_000
  *   aborted, in both cases with nothing left running
  */
 export function runProgram(argv: readonly [string, ...string[]], options: RunOptions): Promise<ProgramEnd> {
-  const { cwd, env, limitMs, signal } = options
+  const { cwd, env, limitMs, signal, graceMs } = options
   signal?.throwIfAborted()
   const [program, ...args] = argv
   return new Promise((resolve, reject) => {
@@ -51,15 +56,24 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
     const kill = (): void => {
       if (child.pid !== undefined) processGroup.kill(child.pid)
     }
+    let grace: ReturnType<typeof setTimeout> | undefined
+    const end = (): void => {
+      if (graceMs === undefined || child.pid === undefined) kill()
+      else {
+        processGroup.signal(child.pid, 'SIGTERM')
+        grace ??= setTimeout(kill, graceMs)
+      }
+    }
     const limit = setTimeout(() => {
       timedOut = true
-      kill()
+      end()
     }, limitMs)
-    signal?.addEventListener('abort', kill)
+    signal?.addEventListener('abort', end)
     process.on('exit', kill)
     const settle = (): void => {
       clearTimeout(limit)
-      signal?.removeEventListener('abort', kill)
+      clearTimeout(grace)
+      signal?.removeEventListener('abort', end)
       process.off('exit', kill)
     }
     child.once('error', error => {
@@ -70,15 +84,15 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       settle()
       // What it started and did not wait for. On Windows there is no group, and the number may be another's by now.
       if (process.platform !== 'win32') kill()
-      const end = (): void => {
+      const finish = (): void => {
         clearTimeout(drained)
         child.stdout.destroy()
         child.stderr.destroy()
         if (signal?.aborted) reject(signal.reason)
         else resolve({ code, signal: endSignal, ...output, timedOut })
       }
-      const drained = setTimeout(end, DRAIN_MS)
-      child.once('close', end)
+      const drained = setTimeout(finish, DRAIN_MS)
+      child.once('close', finish)
     })
   })
 }

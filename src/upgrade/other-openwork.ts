@@ -6,6 +6,8 @@ import { type ProgramEnd, runProgram } from '../sidecars/run-program.ts'
 /** A slow line needs minutes for opencode's 60 MB; the other openwork gives up on a dead one much earlier. */
 const FETCH_LIMIT_MS = 20 * 60_000
 const MAX_WORDS = 600
+/** Time for one that is not wanted any more to take down what it has started. */
+const GRACE_MS = 10_000
 
 export type OtherOptions = {
   /** The user's: settings of npm, proxies and certificates are meant to apply. */
@@ -53,11 +55,12 @@ export async function bringOpencode(
  */
 export async function runOther(
   argv: readonly [string, ...string[]],
-  { env, signal, limitMs, cwd = tmpdir() }: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string },
+  options: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string },
 ): Promise<ProgramEnd> {
+  const { env, signal, limitMs, cwd = tmpdir() } = options
   const passed = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
   try {
-    return await runProgram(argv, { cwd, env: Object.fromEntries(passed), limitMs, signal })
+    return await runProgram(argv, { cwd, env: Object.fromEntries(passed), limitMs, signal, graceMs: GRACE_MS })
   } catch (error) {
     if (systemCode(error) === undefined) throw error
     throw new OpenworkError('upgrade_failed', `${argv[0]} cannot be run: ${messageOf(error)}`, { cause: error })

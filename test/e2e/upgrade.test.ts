@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, copyFile, link, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,17 @@ import { findMachine } from '../../src/sidecars/target.ts'
 import { type Answer, good, type Mirror, stalled, startMirror } from '../fixtures/mirror.ts'
 import { BROKEN_SERVER, compileVersion } from '../fixtures/other-version.ts'
 import { seedOpencode } from '../fixtures/seed-opencode.ts'
-import { failureOf, newWorld, OPENWORK, ROOT, type RunOptions, testUnless, type World } from './harness.ts'
+import {
+  eventually,
+  failureOf,
+  newWorld,
+  OPENCODE,
+  OPENWORK,
+  ROOT,
+  type RunOptions,
+  testUnless,
+  type World,
+} from './harness.ts'
 
 const NEXT = '98.7.6'
 const BROKEN = '99.0.0'
@@ -74,6 +84,17 @@ async function release(
 }
 
 const fromMirror = (mirror: Mirror): string[] => ['--sidecar-base-url', mirror.origin]
+
+/** Command lines of what runs for a trial, which has a home of its own. */
+const triedPrograms = ({ temp }: World): string[] =>
+  readdirSync('/proc').flatMap(pid => {
+    try {
+      const [environment, command] = ['environ', 'cmdline'].map(file => readFileSync(`/proc/${pid}/${file}`, 'utf8'))
+      return environment?.includes(`HOME=${temp}`) && command ? [command.replaceAll('\0', ' ')] : []
+    } catch {
+      return [] // no process, or one that ended while we looked
+    }
+  })
 
 const leftovers = ({ temp }: World): string[] => readdirSync(temp).filter(name => name.startsWith('openwork-'))
 
@@ -223,6 +244,30 @@ test(
   },
   LIMIT_MS,
 )
+
+for (const signal of ['SIGINT', 'SIGKILL'] as const)
+  testUnless(process.platform === 'linux' ? undefined : 'it looks for processes in /proc')(
+    `ended by ${signal} in the middle of the trial, it leaves nothing that runs`,
+    async () => {
+      const { world, json, options, version } = await installed()
+      await using _world = world
+      const { mirror, from } = await release(NEXT)
+      await using _mirror = mirror
+      const running = world.start(['upgrade', ...from], options)
+      await running.prints(/on an empty folder/, 'stderr')
+      await eventually('opencode runs', () => triedPrograms(world).some(command => command.includes(OPENCODE)))
+
+      running.signal(signal)
+      const end = await running.exited
+
+      expect([end.code, end.signal]).toEqual(signal === 'SIGINT' ? [130, null] : [null, 'SIGKILL'])
+      await eventually('nothing is left', () => triedPrograms(world).length === 0)
+      expect(await version()).toBe(VERSION)
+      if (signal === 'SIGINT') expect(leftovers(world)).toEqual([])
+      expect(await json(['upgrade', ...from])).toMatchObject({ version: NEXT })
+    },
+    LIMIT_MS,
+  )
 
 test(
   'of two upgrades at once one does the work',

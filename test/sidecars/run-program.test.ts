@@ -49,3 +49,28 @@ test('a program does not outlive the exit of the one that runs it', async () => 
   expect(pid).toBeGreaterThan(0)
   expect(await until(async () => hasEnded(pid))).toBe(true)
 })
+
+test('a program with things to take down is asked to end, and killed when it does not', async () => {
+  await using box = await sidecarBox()
+  const { path } = box
+  for (const [trap, leaves] of [
+    [`touch '${path('down')}'; exit`, true],
+    [':', false],
+  ] as const) {
+    const abort = new AbortController()
+    const script = `trap "${trap}" TERM; echo $$ > '${path('pid')}.new'; mv '${path('pid')}.new' '${path('pid')}'; while :; do sleep 0.01; done`
+    const limits = { ...options, signal: abort.signal, graceMs: leaves ? 30_000 : 50 }
+    const ended = runProgram(['/bin/sh', '-c', script], limits)
+    const pid = await until(async () => (await Bun.file(path('pid')).exists()) && Bun.file(path('pid')).text())
+
+    abort.abort(new Error('given up'))
+
+    await expect(ended).rejects.toThrow('given up')
+    expect(await until(async () => hasEnded(Number(pid)))).toBe(true)
+    expect(await Bun.file(path('down')).exists()).toBe(leaves)
+    for (const name of ['pid', 'down'])
+      await Bun.file(path(name))
+        .delete()
+        .catch(() => {})
+  }
+})
