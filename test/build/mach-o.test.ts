@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { compileExecutable } from '../../build/executable.ts'
 import { dropStaleSignature } from '../../build/mach-o.ts'
 import { fetchRuntime } from '../../build/runtime.ts'
+import { RUNTIMES, whyNoRuntimes } from '../fixtures/runtimes.ts'
 
-const ROOT = join(import.meta.dir, '..', '..')
-const PROGRAM = join(ROOT, 'test', 'fixtures', 'compiled', 'program.ts')
+const PROGRAM = join(import.meta.dir, '..', 'fixtures', 'compiled', 'program.ts')
+const missing = await whyNoRuntimes(['bun-darwin-arm64', 'bun-darwin-x64'])
 const CODE_DIRECTORY = 0xfade0c02
 const AD_HOC = 0x2
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function compileFor(target: 'bun-darwin-x64' | 'bun-darwin-arm64'): Promise<Buffer> {
-  const runtime = await fetchRuntime(target, join(ROOT, 'dist', 'runtimes'))
+  const runtime = await fetchRuntime(target, RUNTIMES)
   const outfile = join(folder, target)
   await compileExecutable({ entry: PROGRAM, outfile, cross: { target, runtime } })
   return readFile(outfile)
@@ -66,7 +67,7 @@ function readCodeDirectory(image: Buffer, start: number) {
   return { flags, limit, wrongPages: wrongPages.length }
 }
 
-describe('a macOS executable', () => {
+describe.skipIf(missing !== undefined)(`a macOS executable${missing ? ` (${missing})` : ''}`, () => {
   test('for arm64 has an ad-hoc signature that fits, without which it would not start', async () => {
     const image = await compileFor('bun-darwin-arm64')
     const { signature } = layout(image)
