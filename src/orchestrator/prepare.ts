@@ -1,16 +1,14 @@
-import { OPENWORK_SERVER } from '../services/openwork-server.ts'
-import { isCompiled, ownProgramArgv, type Self } from '../services/own-program.ts'
+import type { Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import { type FoundOpencode, findOpencode, type OpencodeRequest } from '../sidecars/find-opencode.ts'
-import { type FoundOwnProgram, findOwnProgram, type OwnProgramRequest } from '../sidecars/find-own-program.ts'
+import type { FoundOpencode } from '../sidecars/find-opencode.ts'
+import type { FoundOwnProgram } from '../sidecars/find-own-program.ts'
 import type { Progress } from '../sidecars/progress.ts'
-import { platformName } from '../sidecars/release.ts'
-import { findMachine } from '../sidecars/target.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
 import { checkDataDir, dataLayout, ensureDataDir } from './data-dir.ts'
+import { findBinary, findServer, targetName } from './find-programs.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
 import type { HostFacts } from './plan.ts'
@@ -109,74 +107,6 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
       hint: 'Give them different ports, or leave one out.',
     })
   return { server, opencode }
-}
-
-/** The opencode that these options ask for; fetched when it is not there yet. */
-export async function findBinary(
-  options: StartOptions,
-  { env, cwd, self, log, progress, signal }: PrepareDeps,
-): Promise<FoundOpencode> {
-  let isFetched = false
-  const request: OpencodeRequest = {
-    source: options.opencode.source,
-    explicitBin: options.opencode.bin,
-    allowExternal: options.sidecars.allowExternal,
-    executablePath: isCompiled(self.main) ? self.execPath : self.main,
-    sidecarDir: options.sidecars.dir,
-    release: options.sidecars,
-    env,
-    cwd,
-    signal,
-    onProgress: step => {
-      isFetched ||= step.stage === 'downloading'
-      progress.step(step)
-    },
-  }
-  const found = await showing(progress, () => findOpencode(request))
-  for (const warning of found.warnings) log.warn(warning)
-  if (isFetched) log.info(`opencode ${found.expectedVersion} fetched and verified`, { path: found.path })
-  log.debug('opencode found', { path: found.path, source: found.source, version: found.actualVersion })
-  return found
-}
-
-/** Of this machine, as builds are named: with the C library, which decides as much as the processor does. */
-async function targetName(): Promise<string> {
-  const machine = await findMachine()
-  return machine ? platformName(machine) : `${process.platform}-${process.arch}`
-}
-
-async function findServer(
-  options: StartOptions,
-  { env, cwd, self, log, progress, signal }: PrepareDeps,
-): Promise<FoundOwnProgram> {
-  const { sidecars, server } = options
-  const request: OwnProgramRequest = {
-    program: OPENWORK_SERVER,
-    source: sidecars.source,
-    explicitBin: server.bin,
-    allowExternal: sidecars.allowExternal,
-    builtIn: ownProgramArgv(self, OPENWORK_SERVER, []),
-    executablePath: isCompiled(self.main) ? self.execPath : self.main,
-    sidecarDir: sidecars.dir,
-    release: sidecars,
-    env,
-    cwd,
-    signal,
-    onProgress: step => progress.step(step),
-  }
-  const found = await showing(progress, () => findOwnProgram(request))
-  for (const warning of found.warnings) log.warn(warning)
-  log.debug('openwork-server found', { path: found.path, source: found.source, version: found.actualVersion })
-  return found
-}
-
-/** Has progress shown while something is looked for, and not a moment longer. */
-async function showing<Found>(progress: PrepareDeps['progress'], find: () => Promise<Found>): Promise<Found> {
-  try {
-    return await find()
-  } finally {
-    progress.end()
-  }
 }
 
 function connectAddress(options: StartOptions, log: Log): HostFacts['connect'] {

@@ -3,8 +3,9 @@ import { VERSION } from '../shared/version.ts'
 import type { FoundOpencode } from '../sidecars/find-opencode.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
+import { findBinary } from './find-programs.ts'
 import type { StartOptions } from './options.ts'
-import { findBinary, type PrepareDeps } from './prepare.ts'
+import type { PrepareDeps } from './prepare.ts'
 import type { RuntimeProgram } from './runtime.ts'
 
 /** What a service is to run from now on, and what comes back when that does not come up. */

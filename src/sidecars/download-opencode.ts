@@ -50,10 +50,10 @@ export async function downloadOpencode(wanted: WantedOpencode, options: Download
     make: async (folder, signal) => {
       const made = await makeVerified(wanted, folder, { ...options, signal })
       failures = made.failures
+      await removeArchives(wanted, sidecarDir)
       return made.binary
     },
   })
-  await removeArchives(wanted, sidecarDir)
   await verifier.remember(target, wanted.pin)
   // Our release not being there is nobody's fault and no news; a mirror that somebody named should work.
   const isNews = ({ source, error }: SourceFailure): boolean =>

@@ -199,6 +199,45 @@ test('a start that was killed in mid-download is gone on with by the next one', 
   expect(await readdir(downloads)).toEqual([])
 }, 120_000)
 
+test.skipIf(process.platform === 'win32')(
+  'in a terminal a download is one line that stays within it, and ^C ends it as it ends everything',
+  async () => {
+    await using it = await away()
+    it.mirror.set(ARCHIVE, stalled(archive, Math.floor(archive.length / 2)))
+    let shown = ''
+    const decoder = new TextDecoder()
+    let grown = Promise.withResolvers<void>()
+    const child = Bun.spawn([...it.program, 'start', '--openwork-port', '0'], {
+      cwd: it.world.workspace,
+      env: { ...it.world.env, TERM: 'xterm-256color' },
+      terminal: {
+        cols: 60,
+        rows: 24,
+        data: (_, bytes) => {
+          shown += decoder.decode(bytes, { stream: true })
+          grown.resolve()
+          grown = Promise.withResolvers()
+        },
+      },
+    })
+    const isHalf = (): boolean => / (?:4\d|50) % /.test(shown)
+    while (!isHalf()) await grown.promise
+    child.terminal?.write('\x03')
+    await child.exited
+    child.terminal?.close()
+
+    expect(child.exitCode).toBe(130)
+    const colours = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g')
+    const drawn = shown.replaceAll(colours, '').split('\r\x1b[K').slice(1)
+    expect(drawn.length).toBeGreaterThan(1)
+    for (const text of drawn.filter(each => each.includes(' % '))) expect(text.length).toBeLessThan(60)
+    // Erased before the last words, which have a line of their own.
+    expect(drawn.at(-1)).toMatch(/^openwork: Interrupted/)
+    expect(drawn.at(-1)).not.toContain('━')
+  },
+  60_000,
+)
+
 test('a cached opencode that somebody changed is not run, but fetched anew', async () => {
   await using it = await away()
   const first = await serve(it)

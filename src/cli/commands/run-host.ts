@@ -41,6 +41,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
       log.error(`run failed: ${failure.message}`, { code: failure.code })
     throw failure
   } finally {
+    progress.end() // a start that is interrupted is not waited for: it may still be shown
     await flush()
     interruptions.release()
   }

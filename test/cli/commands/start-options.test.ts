@@ -101,6 +101,13 @@ describe('start options', () => {
     [{ openworkHost: '::1' }, 'invalid_value', '::1'],
     [{ sandboxImage: 'debian' }, 'not_available', '--sandbox-image'],
     [{ opencodeBin: 'o', allowExternal: true, opencodeSource: 'bundled' }, 'flags_conflict', '--opencode-source'],
+    [{ openworkServerBin: 's' }, 'external_not_allowed', '--openwork-server-bin s'],
+    [{ sidecarSource: 'external' }, 'external_not_allowed', '--sidecar-source external'],
+    [
+      { openworkServerBin: 's', allowExternal: true, sidecarSource: 'downloaded' },
+      'flags_conflict',
+      '--sidecar-source downloaded',
+    ],
     [{ connectHost: 'box' }, 'flags_conflict', '--remote-access'],
     [{ sandbox: 'docker' }, 'not_available', '--sandbox docker'],
     [{ detach: true }, 'not_available', '--detach'],
