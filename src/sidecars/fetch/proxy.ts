@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import { isLoopbackUrl } from '../../shared/loopback.ts'
 import { TransferFailure } from './transfer-failure.ts'
 
@@ -24,13 +25,30 @@ export function findProxy(url: URL, env: Readonly<Record<string, string | undefi
 const read = (env: Readonly<Record<string, string | undefined>>, name: string): string =>
   (env[name] || env[name.toUpperCase()] || '').trim()
 
-/** `host`, `.host` and `*.host` stand for the host and all below it, with a port for that port alone, `*` for all. */
+/**
+ * `host`, `.host` and `*.host` stand for the host and all below it, with a port for that port alone, `10.0.0.0/8` for the
+ * addresses of a network, `*` for all.
+ */
 function isExempt(url: URL, noProxy: string): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = url.port || '443'
-  return noProxy.split(/[\s,]+/).some(entry => {
-    if (entry === '*') return true
-    const [, name = '', only] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(entry.toLowerCase().replace(/^\*?\./, '')) ?? []
-    return name !== '' && (only ?? port) === port && (host === name || host.endsWith(`.${name}`))
-  })
+  return noProxy
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some(entry => {
+      if (entry === '*' || entry === host) return true
+      const [network = '', bits] = entry.split('/')
+      if (bits !== undefined) return isInNetwork(host, network, Number(bits))
+      const [, name = '', only] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(entry.replace(/^\*?\./, '')) ?? []
+      return name !== '' && (only ?? port) === port && (host === name || host.endsWith(`.${name}`))
+    })
+}
+
+function isInNetwork(host: string, network: string, bits: number): boolean {
+  const version = isIP(network)
+  if (version === 0 || isIP(host) !== version || !(bits >= 0 && bits <= (version === 4 ? 32 : 128))) return false
+  const family = version === 4 ? 'ipv4' : 'ipv6'
+  const addresses = new BlockList()
+  addresses.addSubnet(network, bits, family)
+  return addresses.check(host, family)
 }

@@ -39,6 +39,20 @@ describe('the proxy for a URL', () => {
     expect(find('https://host.test:8443/', { HTTPS_PROXY: PROXY, NO_PROXY: no }) === undefined).toBe(exempt)
   })
 
+  test.each([
+    ['https://10.1.2.3/', '10.0.0.0/8', true],
+    ['https://10.1.2.3/', '10.1.2.3', true],
+    ['https://11.1.2.3/', '10.0.0.0/8', false],
+    ['https://10.1.2.3/', '10.0.0.0/99, x/8, /8', false],
+    ['https://host.test/', '0.0.0.0/0', false],
+    ['https://[2001:db8::1]/', '2001:db8::/32', true],
+    ['https://[2001:db8::1]:8443/', '2001:db8::1', true],
+    ['https://[2001:db8::1]:8443/', '[2001:db8::1]:8443', true],
+    ['https://[2001:db8::1]/', '10.0.0.0/8,2001:db9::/32', false],
+  ])('%s is an address that NO_PROXY=%s exempts: %p', (url, no, exempt) => {
+    expect(find(url, { HTTPS_PROXY: PROXY, NO_PROXY: no }) === undefined).toBe(exempt)
+  })
+
   test.each(['socks5://proxy.test', 'http://[', 'ftp://proxy.test'])('cannot be %s', proxy => {
     expect(() => find('https://host.test/', { HTTPS_PROXY: proxy })).toThrow('HTTPS_PROXY names')
   })
