@@ -13,6 +13,7 @@ import { measureCommands } from './commands.ts'
 import { measureDownloads } from './downloads.ts'
 import { measureFiles } from './files.ts'
 import { measureIdle } from './idle.ts'
+import { measureLauncher } from './launcher.ts'
 import { measureLife } from './life.ts'
 import { figure, isWithin, type Measurement } from './measure.ts'
 import { measureRequests } from './requests.ts'
@@ -54,5 +55,6 @@ async function measureAll(): Promise<Measurement[]> {
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
   const downloads = await measureDownloads(rounds)
-  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog, ...downloads]
+  const launcher = await measureLauncher(rounds)
+  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog, ...downloads, ...launcher]
 }
