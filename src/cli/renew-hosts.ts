@@ -21,8 +21,12 @@ export type RenewedHost = {
   error?: string
 }
 
-/** Has a host of this machine renew its services, and waits for the end of it. Rejects only when `signal` is aborted. */
-export async function renewHost(host: LocalHost, signal: AbortSignal): Promise<RenewedHost> {
+/**
+ * Has a host of this machine renew its services, and waits for the end of it. Rejects only when `signal` is aborted.
+ *
+ * @param version what its own openwork-server is to be then
+ */
+export async function renewHost(host: LocalHost, version: string, signal: AbortSignal): Promise<RenewedHost> {
   const { workspace, baseUrl: url, credentials } = host
   const failed = (error: string): RenewedHost => ({ workspace, url, ok: false, services: {}, error })
   if (!credentials) return failed('its host token is not kept here: restart it instead')
@@ -34,7 +38,12 @@ export async function renewHost(host: LocalHost, signal: AbortSignal): Promise<R
       services.filter(({ enabled }) => enabled).map(({ name, actualVersion }) => [name, actualVersion]),
     )
     const state = { workspace, url, services: versions }
-    return end.status === 'idle' ? { ...state, ok: true } : { ...state, ok: false, error: end.error ?? 'it failed' }
+    if (end.status !== 'idle') return { ...state, ok: false, error: end.error ?? 'it failed' }
+    const server = services.find(({ name }) => name === 'openwork-server')
+    if (server?.source !== 'bundled' || server.actualVersion === version) return { ...state, ok: true }
+    // pnpm has a folder for each version: the host looks into its own.
+    const error = `it was started from ${server.path}, which is ${server.actualVersion} still: restart it instead`
+    return { ...state, ok: false, error }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof OpenworkError) return failed(error.message)

@@ -350,6 +350,25 @@ for (const [kept, how] of [
     LIMIT_MS,
   )
 
+test(
+  'a host that was started from another file is told to be restarted',
+  async () => {
+    const { world, json, options } = await installed()
+    await using _world = world
+    const host = await world.serve([], options)
+
+    const { code, stdout } = await world.run(['upgrade', '--running', '--json'], { program: [executable(NEXT)] })
+
+    expect([code, JSON.parse(stdout).hosts]).toEqual([
+      1,
+      [expect.objectContaining({ ok: false, error: expect.stringContaining(`is ${VERSION} still: restart it`) })],
+    ])
+    expect((await json(['status'])).hosts[0].openwork.ok).toBe(true)
+    expect((await host.stop()).code).toBe(0)
+  },
+  LIMIT_MS,
+)
+
 test('what it cannot change itself it says who can', async () => {
   await using world = await newWorld()
 

@@ -218,16 +218,19 @@ async function exclusively<Result>(
 }
 
 function tellInstalled(
-  { kind, path }: Ours,
+  installation: Ours,
   { version, opencode, outdated }: { version: string; opencode: string | undefined; outdated: readonly LocalHost[] },
   { output }: Context,
 ): void {
   const hosts = outdated.map(({ workspace, baseUrl: url }) => ({ workspace, url }))
   const brings = opencode === undefined ? {} : { opencode }
-  output.result({ ok: true, previous: VERSION, version, ...brings, method: kind, path, outdatedHosts: hosts }, () =>
+  const { kind: method, path } = installation
+  // A manager may have another folder for each version.
+  const where = installation.kind === 'managed' ? { manager: installation.manager } : { path }
+  output.result({ ok: true, previous: VERSION, version, ...brings, method, ...where, outdatedHosts: hosts }, () =>
     [
       `openwork ${version} is installed${opencode === undefined ? '' : `, with opencode ${opencode}`}; it was ${VERSION}`,
-      `  ${path}`,
+      installation.kind === 'managed' ? `  by ${installation.manager}` : `  ${path}`,
       ...hosts.map(({ workspace, url }) => `  ${url} (${onOneLine(workspace)}) still runs another version`),
       hosts.length > 0
         ? '  `openwork upgrade --running` renews what they run; a restart renews them as a whole'
@@ -248,7 +251,7 @@ async function renewRunning({ dataDir }: Values, { output, redactor }: Context):
     Promise.all(
       hosts.map(host => {
         output.note(`Renewing ${host.baseUrl} (${onOneLine(host.workspace)})`)
-        return renewHost(host, signal)
+        return renewHost(host, VERSION, signal)
       }),
     ),
   )
