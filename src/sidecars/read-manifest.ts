@@ -80,14 +80,24 @@ export function listedFile(
   )
 }
 
-/** Where a listed file may be had, in the order to ask. */
+/**
+ * Where a listed file may be had, in the order to ask.
+ *
+ * @throws OpenworkError `sidecar_manifest_invalid` when there is no place that may be asked
+ */
 export function urlsOf(file: SidecarFile, { baseUrl, manifestUrl, named }: ReleasePlace): string[] {
-  const { url, asset, urls = [] } = file
-  const beside = asset === undefined ? undefined : new URL(asset, manifestUrl).href
-  const inBase = asset === undefined ? undefined : `${baseUrl}/${asset}`
+  const { asset } = file
+  const beside = asset === undefined ? [] : [new URL(asset, manifestUrl).href]
+  const inBase = asset === undefined ? [] : [`${baseUrl}/${asset}`]
   // The default release is the last resort of somebody who named a manifest of their own.
-  const assets = named.includes('baseUrl') ? [inBase, beside] : [beside, inBase]
-  return [...new Set([url, ...assets, ...urls])].filter(each => each !== undefined)
+  const assets = named.includes('baseUrl') ? [...inBase, ...beside] : [...beside, ...inBase]
+  // Whoever runs a web server has no say in what is read of this machine.
+  const mayBeLocal = manifestUrl.startsWith('file:')
+  const isAllowed = (url: string): boolean => mayBeLocal || !/^file:/i.test(url)
+  const first = file.url === undefined ? [] : [file.url]
+  const urls = [...new Set([...first.filter(isAllowed), ...assets, ...(file.urls ?? []).filter(isAllowed)])]
+  if (urls.length > 0) return urls
+  throw invalid(manifestUrl, 'lists a file on the machine that reads it, which only a manifest there may do')
 }
 
 const invalid = (url: string, problem: string): OpenworkError =>

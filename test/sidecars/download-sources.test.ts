@@ -105,6 +105,16 @@ describe('the manifest of the release', () => {
     expect(asked(box.mirror)).toEqual(['/mine/list.json', `/mine/${ASSET}`])
   })
 
+  test('of a web server cannot name files of this machine', async () => {
+    await using box = await sourceBox()
+    const archive = packed(box.content)
+    const local = `file://${await box.write('local.tgz', archive)}`
+    box.mirror.set(MANIFEST, json(listing(fileOf(archive, { asset: 'not-there.tgz', url: local, urls: [local] }))))
+    const error = await failure(find(box))
+    expect(error.message).toContain('not-there.tgz')
+    expect(error.message).not.toContain('local.tgz')
+  })
+
   test('may be a file on this machine, with the archive beside it', async () => {
     await using box = await sourceBox()
     const archive = packed(box.content)
