@@ -16,7 +16,7 @@ const HINT =
 export type ManifestOptions = Pick<DownloadOptions, 'env' | 'signal' | 'limits'>
 
 /** A release does not change: one that was read once is not asked for again in this process. */
-const known = new Map<string, Promise<SidecarManifest>>()
+const known = new Map<string, SidecarManifest>()
 
 /**
  * The manifest of a release.
@@ -24,14 +24,9 @@ const known = new Map<string, Promise<SidecarManifest>>()
  * @throws OpenworkError `sidecar_manifest_invalid` for something that is no manifest; what `fetchText` throws
  */
 export async function readManifest({ manifestUrl }: ReleasePlace, options: ManifestOptions): Promise<SidecarManifest> {
-  const reading = known.get(manifestUrl) ?? fetchManifest(manifestUrl, options)
-  known.set(manifestUrl, reading)
-  try {
-    return await reading
-  } catch (error) {
-    known.delete(manifestUrl) // a server that was down, or a start that was interrupted: the next one asks again
-    throw error
-  }
+  const manifest = known.get(manifestUrl) ?? (await fetchManifest(manifestUrl, options))
+  known.set(manifestUrl, manifest)
+  return manifest
 }
 
 async function fetchManifest(url: string, options: ManifestOptions): Promise<SidecarManifest> {
