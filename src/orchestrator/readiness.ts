@@ -41,7 +41,7 @@ export function readinessDocument({ options, host, opencode, server, target }: R
       cliVersion: VERSION,
       sidecar: {
         dir: options.sidecars.dir,
-        baseUrl: shownUrl(options.sidecars.baseUrl),
+        baseUrl: shownUrl(options.sidecars.baseUrl).replace(/\/$/, ''),
         manifestUrl: shownUrl(options.sidecars.manifestUrl),
         target,
         source: options.sidecars.source,

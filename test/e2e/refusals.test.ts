@@ -108,7 +108,9 @@ describe('opencode', () => {
     await using world = await newWorld()
     const executable = await installed(world)
 
-    const failure = await failureOf(world, ['serve'], { program: [executable], env: { PATH: '' } })
+    // No npm, and a proxy that leads nowhere.
+    const env = { PATH: '', HTTPS_PROXY: 'http://127.0.0.1:1' }
+    const failure = await failureOf(world, ['serve'], { program: [executable], env })
 
     expect(failure.code).toBe('sidecar_download_failed')
     expect(failure.error).toContain('npm')
