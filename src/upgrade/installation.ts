@@ -9,6 +9,14 @@ export type Installation =
   /** Somebody else's to change. `what` follows "this openwork is", `advice` is a sentence. */
   | { kind: 'foreign'; path: string; name: ForeignName; what: string; advice: string }
 
+/** By a package manager. */
+export type Managed = Extract<Installation, { kind: 'managed' }>
+
+/** What `openwork upgrade` can do something about. */
+export type Upgradable = Exclude<Installation, { kind: 'foreign' }>
+
+export type Foreign = Extract<Installation, { kind: 'foreign' }>
+
 type ForeignName = 'project' | 'homebrew' | 'checkout' | 'temporary' | 'launcher'
 
 const META = 'openwork-orchestrator'

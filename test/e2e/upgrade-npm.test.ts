@@ -129,7 +129,11 @@ testUnless(skipped)(
     expect(JSON.parse(stdout).error).toContain('no memory left')
     expect(stderr).not.toContain('npm install')
     expect(await version()).toBe(VERSION)
-    expect((await failureOf(world, ['upgrade', '--to', '97.0.0'], options)).code).toBe('sidecar_download_failed')
+    expect(await failureOf(world, ['upgrade', '--to', '97.0.0'], options)).toMatchObject({
+      code: 'upgrade_failed',
+      error: expect.stringContaining('openwork 97.0.0 could not be had'),
+      hint: expect.stringContaining('npm view openwork-orchestrator versions'),
+    })
   },
   LIMIT_MS,
 )

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
-import type { RuntimeVersions, UpgradeState } from '../api/runtime.ts'
-import { probeServer } from '../orchestrator/host-status.ts'
-import type { LocalHost } from '../orchestrator/local-hosts.ts'
-import { OpenworkError } from '../shared/errors.ts'
+import { type OpenworkClient, openworkClient } from '../../api/openwork-client.ts'
+import type { RuntimeVersions, UpgradeState } from '../../api/runtime.ts'
+import { probeServer } from '../../orchestrator/host-status.ts'
+import type { LocalHost } from '../../orchestrator/local-hosts.ts'
+import { OpenworkError } from '../../shared/errors.ts'
 
 const ASK_EVERY_MS = 300
 const REQUEST_MS = 10_000

@@ -1,0 +1,79 @@
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { systemCode } from '../shared/errors.ts'
+import { findOnPath } from '../sidecars/find-on-path.ts'
+import type { ProgramEnd } from '../sidecars/run-program.ts'
+import type { Managed } from './installation.ts'
+import { runOther, wordsOf } from './other-openwork.ts'
+import { inScratchProject } from './scratch-project.ts'
+import type { UpgradeOptions } from './upgrade-options.ts'
+
+const INSTALL_LIMIT_MS = 15 * 60_000
+const VERSION_LIMIT_MS = 30_000
+
+/**
+ * Has a package manager do this, and looks whether the command `openwork` is this version then. Resolves to what is wrong
+ * with it, if something is.
+ */
+export async function runManager(
+  installation: Managed,
+  { version, command }: { version: string; command: readonly [string, ...string[]] },
+  { env, onOutput }: UpgradeOptions,
+): Promise<string | undefined> {
+  const [name, ...args] = command
+  const manager = (await npmOf(installation)) ?? (await findOnPath(namesOf(name), env))
+  if (manager === undefined) return `${name} was not found on PATH`
+  const end = await inScratchProject(folder =>
+    run(manager, args, { env: managerEnvironment(env, dirname(manager)), limitMs: INSTALL_LIMIT_MS, cwd: folder }),
+  )
+  onOutput(`${end.stdout}${end.stderr}`)
+  if (end.code !== 0) return wordsOf(end)
+  const installed = (await programOf(installation)) ?? (await findOnPath(namesOf('openwork'), env))
+  if (installed === undefined) return 'there is no openwork on PATH after it'
+  const asked = await run(installed, ['--version'], { env, limitMs: VERSION_LIMIT_MS })
+  if (asked.code === 0 && asked.stdout.trim() === version) return undefined
+  return `${installed} --version answers ${asked.code === 0 ? asked.stdout.trim() : wordsOf(asked)}, expected ${version}`
+}
+
+/** The npm that belongs to the prefix: with several Nodes the one on PATH may be another. */
+const npmOf = ({ manager, prefix }: Managed): Promise<string | undefined> =>
+  manager === 'npm' && prefix !== undefined ? firstFile(binOf(prefix, 'npm')) : Promise.resolve(undefined)
+
+const programOf = ({ prefix }: Managed): Promise<string | undefined> =>
+  prefix === undefined ? Promise.resolve(undefined) : firstFile(binOf(prefix, 'openwork'))
+
+const binOf = (prefix: string, name: string): string[] =>
+  process.platform === 'win32' ? [join(prefix, `${name}.cmd`)] : [join(prefix, 'bin', name)]
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    try {
+      if ((await stat(path)).isFile()) return path
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error
+    }
+  }
+  return undefined
+}
+
+const namesOf = (name: string): string[] => (process.platform === 'win32' ? [`${name}.cmd`, `${name}.exe`] : [name])
+
+/** A batch file on Windows is a matter for cmd.exe; nothing in these arguments needs quoting for it. */
+function run(
+  program: string,
+  args: readonly string[],
+  options: { env: UpgradeOptions['env']; limitMs: number; cwd?: string },
+): Promise<ProgramEnd> {
+  const isBatch = program.toLowerCase().endsWith('.cmd')
+  return runOther(isBatch ? ['cmd.exe', '/d', '/s', '/c', program, ...args] : [program, ...args], options)
+}
+
+/** Our own secrets, and what would change how Node or Bun programs run. */
+const NOT_FOR_MANAGERS = /^(?:OPENWORK_|OPENCODE_|NODE_OPTIONS$|BUN_OPTIONS$|BUN_BE_BUN$)/i
+
+function managerEnvironment(env: UpgradeOptions['env'], folder: string): UpgradeOptions['env'] {
+  const passed = Object.fromEntries(Object.entries(env).filter(([key]) => !NOT_FOR_MANAGERS.test(key)))
+  const pathKey = Object.keys(passed).find(key => key.toUpperCase() === 'PATH') ?? 'PATH'
+  // A manager starts `node` by name: the one it was installed with is beside it.
+  return { ...passed, [pathKey]: `${folder}${process.platform === 'win32' ? ';' : ':'}${passed[pathKey] ?? ''}` }
+}
