@@ -139,6 +139,21 @@ describe('the npm launcher', () => {
     expect(stdout).toBe('named x\n')
   })
 
+  test.skipIf(!PLATFORM_PACKAGE.startsWith('openwork-orchestrator-linux-'))(
+    'takes that of its own C library where a package manager installed both (Linux only)',
+    async () => {
+      await using folder = await newPackageFolder()
+      const base = PLATFORM_PACKAGE.replace(/-musl$/, '')
+      for (const name of [base, `${base}-musl`]) {
+        const installed = join(dirname(folder.meta), name)
+        await cp(folder.platform, installed, { recursive: true })
+        await writeFile(join(installed, 'bin', 'openwork'), PROGRAM.replaceAll('program', name))
+      }
+
+      expect((await folder.launch(['x'])).stdout).toBe(`${PLATFORM_PACKAGE} x\n`)
+    },
+  )
+
   test('knows the hashes of all executables that its version was released with', async () => {
     const checksums = JSON.parse(await readFile(join(folder.meta, 'checksums.json'), 'utf8'))
     const [checksum] = Object.values(checksums)

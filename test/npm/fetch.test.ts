@@ -51,6 +51,25 @@ describe('a launcher without its platform package', () => {
     expect(mirror.requests).toHaveLength(1)
   })
 
+  test.skipIf(Bun.which('script') === null)(
+    'shows how far it is in a terminal, and takes that away again (needs the program `script`)',
+    async () => {
+      await using mirror = await mirrorOf(good(BYTES))
+      await using folder = await newPackageFolder()
+
+      const command = `'${NODE}' '${join(folder.meta, 'bin', 'openwork.cjs')}' x`
+      const terminal = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+        env: { ...folder.env, ...from(mirror) },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+
+      const shown = (await terminal.stdout.text()).split('\r\x1b[K').slice(1)
+      expect(shown[0]).toMatch(/^Fetching openwork \S+ \(\S+\) …$/)
+      expect(shown[1]).toMatch(/^Fetching openwork \S+ \(\S+\): 0 of 0 MB$/)
+      expect(shown.slice(2)).toEqual(['program x\r\n'])
+    },
+  )
+
   test('drops the slashes at the end of a mirror, and follows its redirects', async () => {
     await using mirror = await startMirror({
       [`/deep${ASSET}`]: redirect('/elsewhere', 307),

@@ -38,7 +38,8 @@ async function fetchExecutable() {
 async function fetchInto(path, wanted, scratch) {
   const failures = []
   for (const { name, open } of sources(wanted, scratch)) {
-    const progress = startProgress(`Fetching openwork ${version} (${platformName()}) from ${name}`, wanted.size)
+    const what = `Fetching openwork ${version} (${platformName()})`
+    const progress = startProgress({ what, from: name, totalBytes: wanted.size })
     try {
       await save(await open(AbortSignal.timeout(SOURCE_LIMIT_MS)), path, wanted, progress)
       progress.end()
