@@ -1,12 +1,12 @@
 import { realpath, stat } from 'node:fs/promises'
-import { devNull } from 'node:os'
-import { basename, dirname, extname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { OpenworkError } from '../shared/errors.ts'
 import { VERSION } from '../shared/version.ts'
 import { findBundledFolders } from './bundled-folders.ts'
 import { isExecutableFile } from './find-on-path.ts'
 import type { OwnExecutableRequest, OwnProgram } from './find-own-executable.ts'
 import { findProgram } from './find-program.ts'
+import { isScript, scriptCommand } from './script-command.ts'
 import { refuseContradictions, type SourceFlags, type SourceWish } from './sidecar-source.ts'
 import { findMachine } from './target.ts'
 import { Verifier } from './verify.ts'
@@ -116,7 +116,7 @@ async function findExternal(request: OwnProgramRequest): Promise<FoundOwnProgram
       hint: `Pass its path with ${flag} <path> --allow-external, or leave out --sidecar-source external: it is built in.`,
       isScript,
     }))
-  const argv = await withInterpreter(path, { env, cwd })
+  const argv = await scriptCommand(path, { env, cwd })
   return { argv, path, source: 'external', expectedVersion: VERSION, actualVersion: undefined, warnings: [] }
 }
 
@@ -134,35 +134,4 @@ async function findInstalled(program: OwnProgram, executablePath: string): Promi
     if ((await stat(script).catch(() => undefined))?.isFile()) return script
     if (dirname(folder) === folder) return undefined
   }
-}
-
-const SCRIPTS: Readonly<Record<string, 'bun' | 'node'>> = {
-  '.ts': 'bun',
-  '.js': 'node',
-  '.mjs': 'node',
-  '.cjs': 'node',
-}
-
-const isScript = (path: string): boolean => extname(path) in SCRIPTS
-
-/** It runs in the workspace: without these Bun would obey the `.env` and `bunfig.toml` there. */
-const BUN_FLAGS = ['--no-env-file', `--config=${devNull}`, '--no-install']
-
-async function withInterpreter(
-  path: string,
-  { env, cwd }: Pick<OwnProgramRequest, 'env' | 'cwd'>,
-): Promise<readonly [string, ...string[]]> {
-  const usual = SCRIPTS[extname(path)]
-  if (usual === undefined) return [path]
-  // openwork-server's npm package is written for Bun.
-  const name = /[/\\]openwork-server[/\\]dist[/\\]cli\.js$/.test(path) ? 'bun' : usual
-  const interpreter = await findProgram({
-    bin: name,
-    flag: undefined,
-    env,
-    cwd,
-    codes: { notFound: 'sidecar_not_found', notExecutable: 'sidecar_not_executable' },
-    hint: `${basename(path)} is run by ${name}: install it, or name a compiled program.`,
-  })
-  return name === 'bun' ? [interpreter, ...BUN_FLAGS, path] : [interpreter, path]
 }

@@ -327,6 +327,12 @@ test('an openwork-server of the user runs in the place of ours, and is told apar
     script,
     `import { main } from ${JSON.stringify(server)}\nprocess.exit(await main(Bun.argv.slice(2)))\n`,
   )
+  // What an agent could leave behind to have its own code run with our tokens.
+  const hijack = { compilerOptions: { paths: { '*': ['./evil.ts'] } } }
+  await writeFile(join(it.world.workspace, 'tsconfig.json'), JSON.stringify(hijack))
+  await writeFile(join(it.world.workspace, 'bunfig.toml'), 'preload = ["./evil.ts"]\n')
+  const evil = `if (Bun.env.OPENWORK_HOST_TOKEN) await Bun.write(${JSON.stringify(join(folder, 'evil'))}, '')\n`
+  await writeFile(join(it.world.workspace, 'evil.ts'), evil)
   await mkdir(join(folder, 'path'))
   await symlink(process.execPath, join(folder, 'path', process.platform === 'win32' ? 'bun.exe' : 'bun'))
   it.world.env.PATH = [join(folder, 'path'), it.world.env.PATH].join(delimiter)
@@ -335,6 +341,7 @@ test('an openwork-server of the user runs in the place of ours, and is told apar
 
   const external = { path: script, source: 'external', actualVersion: VERSION }
   expect(host.document.diagnostics.binaries.openworkServer).toMatchObject(external)
+  expect(await readdir(folder)).not.toContain('evil')
   expect(it.world.pidOf(`${script} --host`)).toBeGreaterThan(0)
   expect(await host.status('/health')).toBe(200)
 }, 120_000)

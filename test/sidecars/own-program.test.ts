@@ -138,11 +138,19 @@ describe('an openwork-server of the user', () => {
     const node = await box.write('path/node', '#!/bin/sh\n', 0o755)
     for (const name of ['a.ts', 'a.js', 'openwork-server/dist/cli.js']) await box.write(`work/${name}`, '')
     const argv = async (explicitBin: string) => (await find(box, { ...external, explicitBin })).argv
-    const guarded = [bun, '--no-env-file', '--config=/dev/null', '--no-install']
-    expect(await argv('./a.ts')).toEqual([guarded[0] ?? '', ...guarded.slice(1), box.path('work', 'a.ts')])
-    expect(await argv('./a.js')).toEqual([node, box.path('work', 'a.js')])
+    const guarded = (tsconfig: string, path: string) => [
+      bun,
+      '--no-env-file',
+      '--config=/dev/null',
+      `--tsconfig-override=${tsconfig}`,
+      '--no-install',
+      path,
+    ]
     const cli = 'openwork-server/dist/cli.js'
-    expect(await argv(`./${cli}`)).toEqual([guarded[0] ?? '', ...guarded.slice(1), box.path('work', cli)])
+    expect(await argv('./a.js')).toEqual([node, box.path('work', 'a.js')])
+    expect([...(await argv('./a.ts'))]).toEqual(guarded('/dev/null', box.path('work', 'a.ts')))
+    const tsconfig = await box.write('work/openwork-server/tsconfig.json', '{}')
+    expect([...(await argv(`./${cli}`))]).toEqual(guarded(tsconfig, box.path('work', cli)))
   })
 
   test('that is a script without its interpreter is said to be so', async () => {
