@@ -34,8 +34,12 @@ function runNpm(args, cwd, signal) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OTHER_PROJECT.test(key)))
   const running = env.npm_execpath
   const [program, first] = running && basename(running) === 'npm-cli.js' ? [process.execPath, [running]] : ['npm', []]
-  const shell = process.platform === 'win32' && program === 'npm' // npm.cmd: Node runs such files in a shell only
-  const child = spawn(program, [...first, ...args], { cwd, env, shell, signal, stdio: ['ignore', 'ignore', 'pipe'] })
+  const options = { cwd, env, signal, stdio: ['ignore', 'ignore', 'pipe'] }
+  // npm.cmd: Node runs such files in a shell only, and there wants one string. Nothing in it needs quotes.
+  const inShell = process.platform === 'win32' && program === 'npm'
+  const child = inShell
+    ? spawn(['npm', ...args].join(' '), { ...options, shell: true })
+    : spawn(program, [...first, ...args], options)
   const stop = () => child.kill()
   process.once('exit', stop)
   let said = ''
