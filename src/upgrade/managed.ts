@@ -3,7 +3,7 @@ import { runNpm } from '../sidecars/npm-client.ts'
 import type { Managed } from './installation.ts'
 import { installCommand, PACKAGE, shown } from './managers.ts'
 import { unpackPlatformPackage } from './platform-package.ts'
-import { runManager } from './run-manager.ts'
+import { requireManager, runManager } from './run-manager.ts'
 import { inScratchProject } from './scratch-project.ts'
 import { tryOut } from './trial.ts'
 import { requireWritable, type UpgradeOptions } from './upgrade-options.ts'
@@ -39,6 +39,7 @@ export async function installPackage(
   options: UpgradeOptions,
 ): Promise<{ opencode: string }> {
   const command = commandOf(installation, version)
+  await requireManager(installation, options.env)
   await requireWritable(packagesOf(installation.path), shown(command))
   const { opencode } = await inScratchProject(async folder => {
     const path = await explained(version, () => unpackPlatformPackage(version, folder, options))

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { systemCode } from '../shared/errors.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { findOnPath } from '../sidecars/find-on-path.ts'
 import type { ProgramEnd } from '../sidecars/run-program.ts'
 import type { Managed } from './installation.ts'
@@ -20,9 +20,8 @@ export async function runManager(
   { version, command }: { version: string; command: readonly [string, ...string[]] },
   { env, onOutput }: UpgradeOptions,
 ): Promise<string | undefined> {
-  const [name, ...args] = command
-  const manager = (await npmOf(installation)) ?? (await findOnPath(namesOf(name), env))
-  if (manager === undefined) return `${name} was not found on PATH`
+  const [, ...args] = command
+  const manager = await requireManager(installation, env)
   const end = await inScratchProject(folder =>
     run(manager, args, { env: managerEnvironment(env, dirname(manager)), limitMs: INSTALL_LIMIT_MS, cwd: folder }),
   )
@@ -33,6 +32,16 @@ export async function runManager(
   const asked = await run(installed, ['--version'], { env, limitMs: VERSION_LIMIT_MS })
   if (asked.code === 0 && asked.stdout.trim() === version) return undefined
   return `${installed} --version answers ${asked.code === 0 ? asked.stdout.trim() : wordsOf(asked)}, expected ${version}`
+}
+
+/** @throws OpenworkError `upgrade_not_possible` when it is not there any more */
+export async function requireManager(installation: Managed, env: UpgradeOptions['env']): Promise<string> {
+  const { manager } = installation
+  const found = (await npmOf(installation)) ?? (await findOnPath(namesOf(manager), env))
+  if (found !== undefined) return found
+  throw new OpenworkError('upgrade_not_possible', `${manager}, which installed this openwork, was not found on PATH`, {
+    hint: `Put ${manager} on PATH, and call \`openwork upgrade\` again.`,
+  })
 }
 
 /** The npm that belongs to the prefix: with several Nodes the one on PATH may be another. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemblePackages } from '../../build/packages.ts'
@@ -106,6 +106,33 @@ testUnless(skipped)(
     const back = await world.run(['upgrade', '--rollback', '--json'], options)
     expect([back.code, JSON.parse(back.stdout).version]).toEqual([0, VERSION])
     expect(await version()).toBe(VERSION)
+  },
+  LIMIT_MS,
+)
+
+testUnless(skipped)(
+  'without the manager that installed it nothing is fetched',
+  async () => {
+    const { world, prefix, options, version } = await installedByNpm()
+    await using _world = world
+    const elsewhere = join(world.home, '.bun', 'install', 'global')
+    await mkdir(join(world.home, '.bun', 'install'), { recursive: true })
+    await rename(join(prefix, 'lib'), elsewhere)
+    const tools = join(world.home, 'tools')
+    await mkdir(tools)
+    for (const name of ['node', 'npm']) await symlink(Bun.which(name) ?? name, join(tools, name))
+    const bun: RunOptions = {
+      program: [join(elsewhere, 'node_modules', 'openwork-orchestrator', 'bin', 'openwork.cjs')],
+      env: { PATH: tools },
+    }
+
+    const failure = await failureOf(world, ['upgrade', '--to', NEXT], bun)
+
+    expect(failure).toMatchObject({ exitCode: 1, code: 'upgrade_not_possible' })
+    expect(failure.error).toStartWith('bun, which installed this openwork')
+    await rename(elsewhere, join(prefix, 'lib'))
+    expect(await version()).toBe(VERSION)
+    expect((await failureOf(world, ['upgrade', '--rollback'], options)).code).toBe('upgrade_not_possible')
   },
   LIMIT_MS,
 )
