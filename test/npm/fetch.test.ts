@@ -205,6 +205,7 @@ describe('a launcher without its platform package', () => {
     expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
     expect(await leftIn(folder.fetched.inHome)).toEqual(['openwork'])
     expect((await folder.launch(['y'])).stdout).toBe('program y\n')
+    expect((await stat(join(folder.home, '.openwork', 'openwork-orchestrator'))).mode & 0o777).toBe(0o700)
   })
 
   test.skipIf(isRoot && Bun.which('setpriv') === null)(

@@ -5,7 +5,7 @@ const fs = require('node:fs')
 const { join } = require('node:path')
 const { promisify } = require('node:util')
 const { Complaint } = require('./complaint.cjs')
-const { FILE, fetchFolders, inPackages, isFetched, isZipped, platformName, wantedFile } = require('./find.cjs')
+const { FILE, ROOT, fetchFolders, inPackages, isFetched, isZipped, platformName, wantedFile } = require('./find.cjs')
 const { exclusively } = require('./lock.cjs')
 const { fromNpm } = require('./npm.cjs')
 const { startProgress } = require('./progress.cjs')
@@ -102,7 +102,8 @@ function findWritable({ size }) {
   const refusals = []
   for (const folder of fetchFolders()) {
     try {
-      fs.mkdirSync(folder, { recursive: true })
+      // The user's folder also comes to hold openwork's data, which is nobody else's; the package is everybody's.
+      fs.mkdirSync(folder, { recursive: true, ...(folder.startsWith(ROOT) ? {} : { mode: 0o700 }) })
       fs.rmSync(fs.mkdtempSync(join(folder, '.try-')), { recursive: true })
       return folder
     } catch (error) {
