@@ -184,7 +184,11 @@ describe('a launcher without its platform package', () => {
     expect((await leftIn(folder.fetched.inPackage)).length).toBe(2) // a lock and a folder
     mirror.set(ASSET, good(BYTES))
 
-    expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    const run = await folder.launch(['x'], { env: from(mirror) })
+    expect(run).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(run.stderr).toStartWith(
+      'Another openwork fetches its executable: waiting for that one …\nFetching openwork ',
+    )
     expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
   }, 30_000)
 

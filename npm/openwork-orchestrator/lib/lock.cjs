@@ -3,6 +3,7 @@
 const fs = require('node:fs')
 const { constants } = require('node:os')
 const { basename, dirname, join } = require('node:path')
+const { write } = require('./progress.cjs')
 
 const POLL_MS = 200
 /** Whoever holds a lock touches it this often; one that is not touched for much longer was left by a killed process. */
@@ -43,13 +44,14 @@ async function exclusively(target, { isDone, work }) {
 /** Whether it is ours now; false when another process has done it meanwhile. */
 async function acquire(lock, isDone) {
   let [seen, unchangedSince] = [undefined, Date.now()]
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     try {
       fs.closeSync(fs.openSync(lock, 'wx'))
       return true
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
     }
+    if (tries === 1) write('Another openwork fetches its executable: waiting for that one …\n')
     // By our own clock: the file system's may be another machine's.
     const touched = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs
     if (touched !== seen) [seen, unchangedSince] = [touched, Date.now()]
@@ -59,10 +61,12 @@ async function acquire(lock, isDone) {
   }
 }
 
-/** What killed processes left. With the lock in our hands, nobody who is alive left theirs untouched for so long. */
+/** What killed processes left. Not what is new: of two that saw the same stale lock, both may now believe it theirs. */
 function removeAbandoned(folder, prefix) {
   for (const name of fs.readdirSync(folder).filter(each => each.startsWith(prefix))) {
-    fs.rmSync(join(folder, name), { recursive: true, force: true })
+    const path = join(folder, name)
+    const made = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    if (Date.now() - made > STALE_MS) fs.rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -34,7 +34,7 @@ function startProgress({ what, from, totalBytes }) {
   }
 }
 
-/** Not process.stderr: it would make the pipe non-blocking, also for the program that gets it next. */
+/** To stderr. Not by process.stderr: it would make the pipe non-blocking, also for the program that gets it next. */
 function write(text) {
   try {
     writeSync(STDERR, text)
@@ -43,4 +43,4 @@ function write(text) {
   }
 }
 
-module.exports = { startProgress }
+module.exports = { startProgress, write }
