@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { OPENCODE_VERSION, VERSION } from '../src/shared/version.ts'
 import { executableAsset, type Platform, platformName } from '../src/sidecars/release.ts'
+import { hashFile } from './release/checksums.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const META = 'openwork-orchestrator'
@@ -64,15 +63,11 @@ async function assemblePlatform(outdir: string, platform: PlatformPackage): Prom
 }
 
 async function checksumOf(platform: PlatformPackage): Promise<Checksum> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(platform.executable, { highWaterMark: 1024 * 1024 })) hash.update(chunk)
-  const { size } = await stat(platform.executable)
   return {
     asset: executableAsset(platform),
     package: nameOf(platform),
     file: fileOf(platform),
-    sha256: hash.digest('hex'),
-    size,
+    ...(await hashFile(platform.executable)),
   }
 }
 
