@@ -85,6 +85,7 @@ async function findOpencode(
   if (onDisk === undefined || onDisk === version || isOpencodeExternal) return await findOpencode(signal)
   const { bringOpencode } = await import('../upgrade/other-openwork.ts')
   const brought = await bringOpencode(disk.path, { env, sidecarDir, signal })
+  if (brought === undefined) return await findOpencode(signal)
   return { ...brought, expectedVersion: brought.version, actualVersion: brought.version }
 }
 

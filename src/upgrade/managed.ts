@@ -37,7 +37,7 @@ export async function installPackage(
   installation: Managed,
   { version, current }: { version: string; current: string },
   options: UpgradeOptions,
-): Promise<{ opencode: string }> {
+): Promise<{ opencode: string | undefined }> {
   const command = commandOf(installation, version)
   await requireManager(installation, options.env)
   await requireWritable(packagesOf(installation.path), shown(command))

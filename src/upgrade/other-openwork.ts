@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
 import { probeVersion } from '../sidecars/probe-version.ts'
 import { type ProgramEnd, runProgram } from '../sidecars/run-program.ts'
 
@@ -32,16 +32,18 @@ export async function findVersion(
 
 /**
  * Has another openwork than this one bring the opencode that it is made with into the cache, beside those of other
- * versions. It verifies it against its own hashes.
+ * versions. It verifies it against its own hashes. Undefined where it knows none that runs on this machine: there the user
+ * has an opencode of their own.
  *
  * @throws OpenworkError `upgrade_failed` with the other openwork's own words; the reason of an aborted `signal`
  */
 export async function bringOpencode(
   path: string,
   { env, sidecarDir, signal, limitMs = FETCH_LIMIT_MS }: OtherOptions,
-): Promise<{ version: string; path: string; source: string }> {
+): Promise<{ version: string; path: string; source: string } | undefined> {
   const end = await runOther([path, 'cache', 'fetch', '--json', '--sidecar-dir', sidecarDir], { env, signal, limitMs })
-  const { opencode } = (end.code === 0 && parseObject(end.stdout)) || {}
+  const { opencode, code } = parseObject(end.stdout) ?? {}
+  if (end.code !== 0 && code === ('platform_not_supported' satisfies FailureCode)) return undefined
   if (isObject(opencode) && typeof opencode.version === 'string' && typeof opencode.path === 'string')
     return { version: opencode.version, path: opencode.path, source: String(opencode.source) }
   throw new OpenworkError('upgrade_failed', `${path} did not bring its opencode: ${wordsOf(end)}`, {

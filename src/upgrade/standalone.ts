@@ -66,7 +66,7 @@ export async function installRelease(
   path: string,
   release: Release,
   options: UpgradeOptions,
-): Promise<{ opencode: string }> {
+): Promise<{ opencode: string | undefined }> {
   const { version, sha256, size } = release
   const { env, signal, onStep, onProgress } = options
   await requireWritable(path, `openwork upgrade --to ${version}`)

@@ -20,24 +20,30 @@ export type TrialOptions = OtherOptions & {
  * for it, through all checks of `openwork start --check`. It has a home of its own for that: a newer opencode may change
  * how it keeps the user's sessions, and an older one could not read them any more.
  *
- * @returns the version of its opencode
+ * @returns the version of its opencode, where it has one for this machine
  * @throws OpenworkError `upgrade_failed` in the new program's own words; the reason of an aborted `signal`. Nothing of
  *   the trial is left then but opencode in the cache
  */
-export async function tryOut(path: string, options: TrialOptions): Promise<{ opencode: string }> {
+export async function tryOut(path: string, options: TrialOptions): Promise<{ opencode: string | undefined }> {
   const { version, onStep, signal, env, sidecarDir } = options
   onStep(`Trying openwork ${version}`)
   await expectVersion(path, version, options)
   onStep(`Asking openwork ${version} for its opencode`)
-  const { version: opencode } = await bringOpencode(path, options)
-  onStep(`Trying openwork ${version} with opencode ${opencode} on an empty folder`)
+  const opencode = (await bringOpencode(path, options))?.version
+  if (opencode === undefined && !env.OPENWORK_ALLOW_EXTERNAL) {
+    onStep(
+      `It knows no opencode for this machine, and OPENWORK_ALLOW_EXTERNAL allows no other: trying no more than that`,
+    )
+    return { opencode }
+  }
+  onStep(`Trying openwork ${version} with ${opencode ? `opencode ${opencode}` : 'your opencode'} on an empty folder`)
   const folder = await mkdtemp(join(tmpdir(), 'openwork-trial-'))
   try {
     const at = (name: string): string => join(folder, name)
     for (const name of ['home', 'workspace']) await mkdir(at(name), { mode: 0o700 })
     const places = ['--workspace', at('workspace'), '--data-dir', at('data'), '--sidecar-dir', sidecarDir]
     const end = await runOther([path, 'start', '--check', '--json', ...places, '--openwork-port', '0'], {
-      env: trialEnvironment(env, at('home')),
+      env: trialEnvironment(env, at('home'), opencode === undefined ? EXTERNAL : []),
       signal,
       limitMs: CHECK_LIMIT_MS,
       cwd: at('workspace'),
@@ -67,10 +73,14 @@ export async function expectVersion(
   throw new OpenworkError('upgrade_failed', `${path} is to be openwork ${version}, but ${problem ?? `says ${actual}`}`)
 }
 
+/** Which opencode of their own the user has for hosts. */
+const EXTERNAL = ['OPENWORK_ALLOW_EXTERNAL', 'OPENWORK_OPENCODE_BIN', 'OPENWORK_OPENCODE_SOURCE']
+
 /** What the user set for their own hosts, tokens above all, is none of the trial's. */
-function trialEnvironment(env: OtherOptions['env'], home: string): OtherOptions['env'] {
+function trialEnvironment(env: OtherOptions['env'], home: string, more: readonly string[]): OtherOptions['env'] {
+  const kept = ['OPENWORK_OPENCODE_ASSET', ...more]
   const passed = Object.entries(env).filter(
-    ([key]) => !/^(?:OPENWORK|OPENCODE_(?:SERVER|CONFIG|DATA)|XDG_)/.test(key) || /OPENCODE_ASSET$/.test(key),
+    ([key]) => !/^(?:OPENWORK|OPENCODE_(?:SERVER|CONFIG|DATA)|XDG_)/.test(key) || kept.includes(key),
   )
   return { ...Object.fromEntries(passed), HOME: home, USERPROFILE: home, OPENCODE_DISABLE_AUTOUPDATE: '1' }
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
 import { executableAsset, MANIFEST_FILE, platformName } from '../../src/sidecars/release.ts'
 import { findMachine } from '../../src/sidecars/target.ts'
+import { fakeOpencode } from '../fixtures/fake-opencode.ts'
 import { type Answer, good, type Mirror, stalled, startMirror } from '../fixtures/mirror.ts'
-import { BROKEN_SERVER, compileVersion } from '../fixtures/other-version.ts'
+import { BROKEN_SERVER, compileVersion, NO_PINS } from '../fixtures/other-version.ts'
 import { seedOpencode } from '../fixtures/seed-opencode.ts'
 import {
   eventually,
@@ -24,6 +25,8 @@ import {
 
 const NEXT = '98.7.6'
 const BROKEN = '99.0.0'
+/** Has no opencode for this machine. */
+const BARE = '99.1.0'
 const LIMIT_MS = 120_000
 const FILE = process.platform === 'win32' ? 'openwork.exe' : 'openwork'
 
@@ -34,6 +37,7 @@ beforeAll(async () => {
   versions = await mkdtemp(join(tmpdir(), 'openwork-versions-'))
   await compileVersion(NEXT, executable(NEXT))
   await compileVersion(BROKEN, executable(BROKEN), BROKEN_SERVER)
+  await compileVersion(BARE, executable(BARE), NO_PINS)
 }, LIMIT_MS)
 
 afterAll(() => rm(versions, { recursive: true, force: true }))
@@ -46,7 +50,7 @@ async function installed(version = VERSION) {
   await mkdir(bin)
   await copyFile(executable(version), path)
   await chmod(path, 0o755)
-  await seedOpencode(join(world.dataDir, 'sidecars'))
+  const opencode = await seedOpencode(join(world.dataDir, 'sidecars'))
   const options: RunOptions = { program: [path] }
   const json = async (args: readonly string[]) => {
     const end = await world.run([...args, '--json'], options)
@@ -57,6 +61,7 @@ async function installed(version = VERSION) {
     world,
     path,
     bin,
+    opencode,
     options,
     json,
     version: async () => (await world.run(['--version'], options)).stdout.trim(),
@@ -181,6 +186,28 @@ test(
     expect([await version(), inBin(), (await stat(path)).ino]).toEqual([VERSION, [FILE], before.ino])
     expect(leftovers(world)).toEqual([])
     expect(world.processes()).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'where openwork has no opencode for the machine it is tried with the one that hosts use',
+  async () => {
+    const { world, options, version, opencode } = await installed()
+    await using _world = world
+    const { mirror, from } = await release(BARE)
+    await using _mirror = mirror
+    const own = { OPENWORK_ALLOW_EXTERNAL: '1', OPENWORK_OPENCODE_BIN: opencode }
+
+    const refused = await world.run(['upgrade', ...from], {
+      ...options,
+      env: { ...own, OPENWORK_OPENCODE_BIN: fakeOpencode(world.home) }, // it has no sessions
+    })
+    expect([refused.code, await version()]).toEqual([1, VERSION])
+
+    const { code, stderr } = await world.run(['upgrade', ...from], { ...options, env: own })
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`Trying openwork ${BARE} with your opencode`)])
+    expect(await version()).toBe(BARE)
   },
   LIMIT_MS,
 )

@@ -79,6 +79,9 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     /** Version 3 takes the place of the file that the host was started from. */
     putNext: () => write('openwork', openwork(NEXT, server, `echo '${JSON.stringify(fetched(newOpencode))}'`)),
     putNextWithoutOpencode: () => write('openwork', openwork(NEXT, server)),
+    /** It knows no opencode for this machine. */
+    putNextForOthers: () =>
+      write('openwork', openwork(NEXT, server, `echo '{"ok":false,"code":"platform_not_supported"}'; exit 4`)),
     removeExecutable: () => rename(execPath, at('gone')),
     upgrade: async (services?: string[]) => {
       const ended = says(/upgrade (finished|failed)/)
@@ -231,4 +234,14 @@ test('a host that goes down does not wait for what an upgrade fetches', async ()
   it.runtime.close()
 
   expect(await ended).toMatchObject({ status: 'failed' })
+})
+
+test('where the new version has no opencode for the machine, the one that is there is run anew', async () => {
+  await using it = await host()
+  await it.putNextForOthers()
+
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null })
+
+  expect(await it.describe('opencode')).toMatchObject({ path: it.oldOpencode, upgradeAvailable: false })
+  expect(await it.describe('openwork-server')).toMatchObject({ actualVersion: NEXT })
 })
