@@ -30,7 +30,9 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']
 
 /** Passes streams and signals on, and ends with its exit code, 128+n when signal n ended it. */
 function runAsChild(path, args) {
-  const child = require('node:child_process').spawn(path, args, { stdio: 'inherit' })
+  const { spawn } = require('node:child_process')
+  let child
+  // Before the child is there: it may run, and be meant by a signal, before the next line of ours is.
   for (const signal of process.platform === 'win32' ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : FORWARDED) {
     process.on(signal, () => {
       // ^C and ^\ in a terminal reach the child by themselves; a second one would mean: stop at once.
@@ -38,6 +40,7 @@ function runAsChild(path, args) {
       if (!fromTerminal) child.kill(signal)
     })
   }
+  child = spawn(path, args, { stdio: 'inherit' })
   child.on('error', error => {
     complain(
       new Complaint(
