@@ -87,11 +87,13 @@ function npmCommand() {
  */
 export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', ...options })
-    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+    // Before the child is there: a signal in between would end us and leave it running.
+    let child
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal))
     process.on('SIGINT', () => {
-      if (!process.stdin.isTTY) child.kill('SIGINT')
+      if (!process.stdin.isTTY) child?.kill('SIGINT')
     })
+    child = spawn(program, args, { stdio: 'inherit', ...options })
     const watch = onNpmGone(() => child.kill('SIGTERM'))
     child.on('error', reject)
     child.on('exit', (code, signal) => {
