@@ -6,7 +6,7 @@
 // The last line holds the totals, `N passed, N failed`, whatever happens; a static check counts as one. What was skipped
 // stands above it.
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { systemCode } from '../src/shared/errors.ts'
@@ -22,9 +22,11 @@ const LEFTOVER_GRACE_MS = 5_000
 const SERVER = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork-server.exe' : 'openwork-server')
 /** What a test file calls that can run openwork-server as the built executable. */
 const RUNS_SERVER = /\b(startServer|startChanging|serverOf|EXECUTABLE)\b/
+const WANTS_DEFAULT_PORT = /\b8787\b/
 
 const filters = process.argv.slice(2)
 const scratch = await mkdtemp(join(tmpdir(), 'ow-test-'))
+await chmod(scratch, 0o711) // a test that is somebody else for a moment must reach what it runs
 const marker = basename(scratch)
 const totals = { passed: 0, failed: 0 }
 const skipped: string[] = []
@@ -41,8 +43,7 @@ try {
   await tests('tests', ofSources, { parallel: '--parallel' })
   if (built) {
     await serverTests(ofSources)
-    // One file at a time: each starts whole hosts, and some claim the default port.
-    await tests('end-to-end tests', endToEnd, { parallel: '--parallel=1' })
+    await endToEndTests(endToEnd)
   } else if (endToEnd.length > 0) fail('end-to-end tests: not run, there is no executable')
   await leftoverCheck()
 } catch (error) {
@@ -93,6 +94,15 @@ async function serverTests(ofSources: string[]): Promise<void> {
   for (const { operation, neverSucceeded, codes } of gaps)
     fail(`${operation}: never seen: ${[...(neverSucceeded ? ['success'] : []), ...codes].join(', ')}`)
   if (gaps.length === 0) totals.passed += 1
+}
+
+/** Two files at a time, as each starts whole hosts; one at a time those that want the default port for themselves. */
+async function endToEndTests(files: string[]): Promise<void> {
+  const texts = await Promise.all(files.map(file => readFile(join(ROOT, file), 'utf8')))
+  const wantDefaultPort = files.filter((_, index) => WANTS_DEFAULT_PORT.test(texts[index] ?? ''))
+  const others = files.filter(file => !wantDefaultPort.includes(file))
+  await tests('end-to-end tests', others, { parallel: '--parallel=2' })
+  await tests('end-to-end tests of the default port', wantDefaultPort, { parallel: '--parallel=1' })
 }
 
 async function tests(
