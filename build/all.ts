@@ -6,7 +6,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { executableAsset } from '../src/sidecars/release.ts'
+import { executableAsset } from '../src/sidecars/release/release.ts'
 import { compileExecutable, ENTRY } from './executable.ts'
 import { sourceDate } from './release/source-date.ts'
 import { writeReleaseFiles } from './release/write.ts'

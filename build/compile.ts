@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { linkExecutable } from '../src/sidecars/link-executable.ts'
+import { linkExecutable } from '../src/sidecars/download/link-executable.ts'
 import { compileExecutable, ENTRY } from './executable.ts'
 import { fetchRuntime } from './runtime.ts'
 import { isTarget, TARGETS, type Target } from './targets.ts'

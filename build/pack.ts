@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { findMachine } from '../src/sidecars/target.ts'
+import { findMachine } from '../src/sidecars/pins/target.ts'
 import { npmPack } from './npm.ts'
 import { assemblePackages } from './packages.ts'
 

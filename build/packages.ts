@@ -1,7 +1,7 @@
 import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { OPENCODE_VERSION, VERSION } from '../src/shared/version.ts'
-import { executableAsset, type Platform, platformName } from '../src/sidecars/release.ts'
+import { executableAsset, type Platform, platformName } from '../src/sidecars/release/release.ts'
 import { hashFile } from './release/checksums.ts'
 
 const ROOT = resolve(import.meta.dir, '..')

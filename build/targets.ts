@@ -1,4 +1,4 @@
-import type { Platform } from '../src/sidecars/release.ts'
+import type { Platform } from '../src/sidecars/release/release.ts'
 
 /**
  * The platforms we compile for: Bun's name of the target, the npm package that holds Bun for it, and our own words for

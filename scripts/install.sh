@@ -117,7 +117,7 @@ platform() {
   esac
 }
 
-# Alpine, or no other dynamic loader than musl's. The same rule as src/sidecars/target.ts.
+# Alpine, or no other dynamic loader than musl's. The same rule as src/sidecars/pins/target.ts.
 is_musl() {
   [ -e /etc/alpine-release ] && return 0
   for loader in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1; do

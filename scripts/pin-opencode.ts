@@ -1,5 +1,5 @@
 // npm run pin:opencode -- <version> [--partial]: writes the hashes of every platform build of that opencode release into
-// src/sidecars/opencode-pins.generated.ts. Run it together with a change of the `opencode-ai` development dependency.
+// src/sidecars/pins/opencode-pins.generated.ts. Run it together with a change of the `opencode-ai` development dependency.
 // A registry that lacks some of the builds is an error, unless --partial says that the pins may do without them.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { OpenworkError } from '../src/shared/errors.ts'
 import { extractTarEntry } from '../src/sidecars/archive/tar-entry.ts'
-import { npmPack } from '../src/sidecars/npm-pack.ts'
-import type { OpencodePin } from '../src/sidecars/opencode-pins.ts'
-import { runProgram } from '../src/sidecars/run-program.ts'
+import { npmPack } from '../src/sidecars/download/npm-pack.ts'
+import type { OpencodePin } from '../src/sidecars/pins/opencode-pins.ts'
+import { runProgram } from '../src/supervisor/run-program.ts'
 
 const OUTPUT = join(import.meta.dirname, '..', 'src', 'sidecars', 'opencode-pins.generated.ts')
 const PLATFORM_PACKAGE = /^opencode-(?:linux|darwin|windows)-(?:x64|arm64)(?:-baseline)?(?:-musl)?$/

@@ -10,7 +10,7 @@ import { assemblePackages } from '../build/packages.ts'
 import { CHECKSUMS_FILE, hashFile, parseChecksums } from '../build/release/checksums.ts'
 import { NOTICES_FILE } from '../build/release/notices.ts'
 import { ALL_TARGETS, TARGETS } from '../build/targets.ts'
-import { executableAsset } from '../src/sidecars/release.ts'
+import { executableAsset } from '../src/sidecars/release/release.ts'
 import { integrityOf, pack, publish, publishedIntegrity } from './release/registry.ts'
 
 const ROOT = resolve(import.meta.dir, '..')

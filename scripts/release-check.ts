@@ -3,7 +3,7 @@
 // Whether everything that a release consists of agrees. With --strict, as the release itself runs it, warnings count.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { OPENCODE_PINS } from '../src/sidecars/opencode-pins.generated.ts'
+import { OPENCODE_PINS } from '../src/sidecars/pins/opencode-pins.generated.ts'
 import { findReleaseProblems } from './release/problems.ts'
 
 const { values } = parseArgs({ options: { strict: { type: 'boolean', default: false }, tag: { type: 'string' } } })

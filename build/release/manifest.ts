@@ -1,5 +1,5 @@
-import { sidecarManifest } from '../../src/sidecars/manifest.ts'
-import { executableAsset, type Platform, platformName } from '../../src/sidecars/release.ts'
+import { sidecarManifest } from '../../src/sidecars/release/manifest.ts'
+import { executableAsset, type Platform, platformName } from '../../src/sidecars/release/release.ts'
 import type { ReleaseFile } from './checksums.ts'
 
 type Manifest = ReturnType<typeof sidecarManifest.parse>

@@ -4,7 +4,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { extractTarEntry } from '../../src/sidecars/archive/tar-entry.ts'
-import type { OpencodePin, OpencodePins } from '../../src/sidecars/opencode-pins.ts'
+import type { OpencodePin, OpencodePins } from '../../src/sidecars/pins/opencode-pins.ts'
 import { npmPack } from '../npm.ts'
 import { hashFile, type ReleaseFile } from './checksums.ts'
 

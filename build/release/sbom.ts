@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { OpencodePins } from '../../src/sidecars/opencode-pins.ts'
+import type { OpencodePins } from '../../src/sidecars/pins/opencode-pins.ts'
 import type { BundledPackage } from './bundled-packages.ts'
 import type { ReleaseFile } from './checksums.ts'
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sidecarManifest } from '../../src/sidecars/manifest.ts'
-import type { OpencodePins } from '../../src/sidecars/opencode-pins.ts'
-import { MANIFEST_FILE } from '../../src/sidecars/release.ts'
+import type { OpencodePins } from '../../src/sidecars/pins/opencode-pins.ts'
+import { sidecarManifest } from '../../src/sidecars/release/manifest.ts'
+import { MANIFEST_FILE } from '../../src/sidecars/release/release.ts'
 import { unpinnedActions } from './unpinned-actions.ts'
 
 export type Problems = {

@@ -1,4 +1,4 @@
-import type { Progress } from '../sidecars/progress.ts'
+import type { Progress } from '../sidecars/download/progress.ts'
 import { byteCount } from './byte-count.ts'
 import { renderProgress, renderWork } from './render-progress.ts'
 import { StatusLine, type Terminal } from './status-line.ts'

@@ -3,7 +3,7 @@ import { askServer } from '../api/request.ts'
 import { runtimeVersions } from '../api/runtime.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../shared/errors.ts'
-import { type InUse, realPathOf } from '../sidecars/cache-gc.ts'
+import { type InUse, realPathOf } from '../sidecars/cache/cache-gc.ts'
 import { linuxPids } from '../supervisor/process-group.ts'
 
 const ASK_LIMIT_MS = 5_000

@@ -1,5 +1,5 @@
 import pc from 'picocolors'
-import type { Progress } from '../sidecars/progress.ts'
+import type { Progress } from '../sidecars/download/progress.ts'
 import { byteCount } from './byte-count.ts'
 
 const DOING: Record<Progress['stage'], string> = {

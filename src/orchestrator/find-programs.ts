@@ -1,10 +1,10 @@
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
 import { isCompiled, ownProgramArgv, type Self } from '../services/own-program.ts'
-import { type FoundOpencode, findOpencode } from '../sidecars/find-opencode.ts'
-import { type FoundOwnProgram, findOwnProgram } from '../sidecars/find-own-program.ts'
-import type { OnProgress } from '../sidecars/progress.ts'
-import { platformName } from '../sidecars/release.ts'
-import { findMachine } from '../sidecars/target.ts'
+import type { OnProgress } from '../sidecars/download/progress.ts'
+import { ensureOpencode, type FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
+import { ensureOwnProgram, type FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
+import { findMachine } from '../sidecars/pins/target.ts'
+import { platformName } from '../sidecars/release/release.ts'
 import type { StartOptions } from './options.ts'
 import type { PrepareDeps } from './prepare.ts'
 
@@ -12,7 +12,7 @@ import type { PrepareDeps } from './prepare.ts'
 export async function findBinary({ opencode, sidecars }: StartOptions, deps: PrepareDeps): Promise<FoundOpencode> {
   let isFetched = false
   const found = await showing(deps, onProgress =>
-    findOpencode({
+    ensureOpencode({
       ...places({ sidecars }, deps),
       source: opencode.source,
       explicitBin: opencode.bin,
@@ -30,7 +30,7 @@ export async function findBinary({ opencode, sidecars }: StartOptions, deps: Pre
 /** The openwork-server that these options ask for: the one built in, unless they say otherwise. */
 export async function findServer({ sidecars, server }: StartOptions, deps: PrepareDeps): Promise<FoundOwnProgram> {
   const found = await showing(deps, onProgress =>
-    findOwnProgram({
+    ensureOwnProgram({
       ...places({ sidecars }, deps),
       program: OPENWORK_SERVER,
       source: sidecars.source,

@@ -1,7 +1,7 @@
 import type { LogFormat } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
-import type { ReleasePlace } from '../sidecars/release.ts'
-import type { SidecarSource } from '../sidecars/sidecar-source.ts'
+import type { SidecarSource } from '../sidecars/find/sidecar-source.ts'
+import type { ReleasePlace } from '../sidecars/release/release.ts'
 
 /** Everything a start was asked for, validated, with defaults filled in. Paths are absolute, times milliseconds. */
 export type StartOptions = {

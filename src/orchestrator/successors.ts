@@ -1,6 +1,6 @@
 import type { RuntimeService } from '../api/runtime.ts'
 import { VERSION } from '../shared/version.ts'
-import type { FoundOpencode } from '../sidecars/find-opencode.ts'
+import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
 import { findBinary } from './find-programs.ts'
@@ -20,7 +20,7 @@ export type SuccessorOptions = {
   /** The user chose the opencode: it is theirs to renew. */
   isOpencodeExternal: boolean
   /** As the start found it. */
-  findOpencode(signal: AbortSignal): Promise<Omit<FoundOpencode, 'warnings'>>
+  ensureOpencode(signal: AbortSignal): Promise<Omit<FoundOpencode, 'warnings'>>
 }
 
 /** Upgrades of a host that was started with these options. */
@@ -34,7 +34,7 @@ export function successorOptions(
     env: { ...deps.env, ...mirrorEnvironment(sidecars) },
     sidecarDir: sidecars.dir,
     isOpencodeExternal: opencode.source === 'external' || opencode.bin !== undefined,
-    findOpencode: signal => findBinary({ opencode, sidecars, ...options }, { ...deps, signal }),
+    ensureOpencode: signal => findBinary({ opencode, sidecars, ...options }, { ...deps, signal }),
   }
 }
 
@@ -59,7 +59,7 @@ export async function findSuccessor(
 ): Promise<Successor> {
   const onDisk = await options.disk.version()
   if (program.name === 'opencode') {
-    const found = await findOpencode(onDisk, options, signal)
+    const found = await ensureOpencode(onDisk, options, signal)
     const { source, path, expectedVersion, actualVersion } = found
     return {
       program: { ...program, source, path, targetVersion: expectedVersion, actualVersion },
@@ -77,15 +77,15 @@ export async function findSuccessor(
 export const followsDisk = ({ name, source }: { name: RuntimeService; source: string }): boolean =>
   name !== 'opencode' && source === 'bundled'
 
-async function findOpencode(
+async function ensureOpencode(
   onDisk: string | undefined,
-  { disk, version, env, sidecarDir, isOpencodeExternal, findOpencode }: SuccessorOptions,
+  { disk, version, env, sidecarDir, isOpencodeExternal, ensureOpencode }: SuccessorOptions,
   signal: AbortSignal,
 ): Promise<Omit<FoundOpencode, 'warnings' | 'source'> & { source: string }> {
-  if (onDisk === undefined || onDisk === version || isOpencodeExternal) return await findOpencode(signal)
+  if (onDisk === undefined || onDisk === version || isOpencodeExternal) return await ensureOpencode(signal)
   const { bringOpencode } = await import('../upgrade/other-openwork.ts')
   const brought = await bringOpencode(disk.path, { env, sidecarDir, signal })
-  if (brought === undefined) return await findOpencode(signal)
+  if (brought === undefined) return await ensureOpencode(signal)
   return { ...brought, expectedVersion: brought.version, actualVersion: brought.version }
 }
 

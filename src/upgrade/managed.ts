@@ -1,5 +1,5 @@
 import { OpenworkError } from '../shared/errors.ts'
-import { runNpm } from '../sidecars/npm-client.ts'
+import { runNpm } from '../sidecars/download/npm-client.ts'
 import type { Managed } from './installation.ts'
 import { installCommand, PACKAGE, shown } from './managers.ts'
 import { unpackPlatformPackage } from './platform-package.ts'

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
-import { probeVersion } from '../sidecars/probe-version.ts'
-import { type ProgramEnd, runProgram } from '../sidecars/run-program.ts'
+import { probeVersion } from '../sidecars/verify/probe-version.ts'
+import { type ProgramEnd, runProgram } from '../supervisor/run-program.ts'
 
 /** A slow line needs minutes for opencode's 60 MB; the other openwork gives up on a dead one much earlier. */
 const FETCH_LIMIT_MS = 20 * 60_000

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OpenworkError } from '../shared/errors.ts'
-import { probeVersion } from '../sidecars/probe-version.ts'
+import { probeVersion } from '../sidecars/verify/probe-version.ts'
 import { bringOpencode, type OtherOptions, runOther, wordsOf } from './other-openwork.ts'
 
 /** opencode alone may take half a minute on a slow disk, twice that on a first start. */

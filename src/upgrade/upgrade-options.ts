@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OpenworkError } from '../shared/errors.ts'
 import type { TransferProgress } from '../sidecars/fetch/progress.ts'
-import type { ReleasePlace } from '../sidecars/release.ts'
+import type { ReleasePlace } from '../sidecars/release/release.ts'
 
 export type UpgradeOptions = {
   /** The user's: settings of package managers, proxies and certificates are meant to apply. */

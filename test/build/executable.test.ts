@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { compileExecutable } from '../../build/executable.ts'
-import { linkExecutable } from '../../src/sidecars/link-executable.ts'
+import { linkExecutable } from '../../src/sidecars/download/link-executable.ts'
 import { fillHostileFolder } from '../fixtures/hostile-folder.ts'
 
 const ENTRY = join(import.meta.dir, '..', 'fixtures', 'compiled', 'program.ts')

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { renderFormula } from '../../build/release/formula.ts'
 import { ALL_TARGETS, TARGETS } from '../../build/targets.ts'
-import { executableAsset } from '../../src/sidecars/release.ts'
+import { executableAsset } from '../../src/sidecars/release/release.ts'
 
 const TEMPLATE = await Bun.file(join(import.meta.dir, '..', '..', 'build', 'homebrew', 'openwork.rb.template')).text()
 

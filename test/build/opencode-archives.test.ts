@@ -7,7 +7,7 @@ import { npmPack } from '../../build/npm.ts'
 import { hashFile } from '../../build/release/checksums.ts'
 import { releaseManifest } from '../../build/release/manifest.ts'
 import { addOpencodeArchives } from '../../build/release/opencode-archives.ts'
-import type { OpencodePins } from '../../src/sidecars/opencode-pins.ts'
+import type { OpencodePins } from '../../src/sidecars/pins/opencode-pins.ts'
 
 const NAME = 'opencode-linux-x64-baseline'
 const PROGRAM = Buffer.from('#!/bin/sh\necho 1.2.3\n')

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { assemblePackages } from '../../build/packages.ts'
 import { ALL_TARGETS, TARGETS } from '../../build/targets.ts'
 import { VERSION } from '../../src/shared/version.ts'
-import { executableAsset, platformName } from '../../src/sidecars/release.ts'
+import { executableAsset, platformName } from '../../src/sidecars/release/release.ts'
 
 const readJson = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'))
 

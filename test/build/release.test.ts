@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { hashFile, parseChecksums } from '../../build/release/checksums.ts'
 import { ALL_TARGETS, isTarget, TARGETS } from '../../build/targets.ts'
 import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
-import { sidecarManifest } from '../../src/sidecars/manifest.ts'
-import { executableAsset, MANIFEST_FILE, platformName } from '../../src/sidecars/release.ts'
-import { findMachine } from '../../src/sidecars/target.ts'
+import { findMachine } from '../../src/sidecars/pins/target.ts'
+import { sidecarManifest } from '../../src/sidecars/release/manifest.ts'
+import { executableAsset, MANIFEST_FILE, platformName } from '../../src/sidecars/release/release.ts'
 import { whyNoRuntimes } from '../fixtures/runtimes.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { renderProgress } from '../../src/cli/render-progress.ts'
-import type { Progress } from '../../src/sidecars/progress.ts'
+import type { Progress } from '../../src/sidecars/download/progress.ts'
 
 const transfer: Progress = {
   stage: 'downloading',

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemblePackages } from '../../build/packages.ts'
 import { VERSION } from '../../src/shared/version.ts'
-import { executableAsset, platformName } from '../../src/sidecars/release.ts'
-import { findMachine } from '../../src/sidecars/target.ts'
+import { findMachine } from '../../src/sidecars/pins/target.ts'
+import { executableAsset, platformName } from '../../src/sidecars/release/release.ts'
 import { type Finished, runToEnd } from './run-to-end.ts'
 
 const found = await findMachine()

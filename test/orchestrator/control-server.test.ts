@@ -33,7 +33,7 @@ async function controlled(specs: readonly ServiceSpec[]) {
       env: {},
       sidecarDir: '/nowhere',
       isOpencodeExternal: false,
-      findOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
+      ensureOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
       version: '2.0.0',
       startedAtMs: 1_000,
       workspace: '/project',

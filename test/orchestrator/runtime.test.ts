@@ -58,7 +58,7 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     env,
     sidecarDir: at('sidecars'),
     isOpencodeExternal,
-    findOpencode: async () => ({
+    ensureOpencode: async () => ({
       source: 'bundled',
       path: oldOpencode,
       expectedVersion: '1.0.1',

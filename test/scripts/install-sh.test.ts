@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { renderInstaller } from '../../build/release/installer.ts'
 import { VERSION } from '../../src/shared/version.ts'
-import { executableAsset } from '../../src/sidecars/release.ts'
-import { findMachine } from '../../src/sidecars/target.ts'
+import { findMachine } from '../../src/sidecars/pins/target.ts'
+import { executableAsset } from '../../src/sidecars/release/release.ts'
 import {
   type Answer,
   good,

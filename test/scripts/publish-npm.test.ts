@@ -7,7 +7,7 @@ import { CHECKSUMS_FILE, hashFile, renderChecksums } from '../../build/release/c
 import { NOTICES_FILE } from '../../build/release/notices.ts'
 import { ALL_TARGETS, TARGETS } from '../../build/targets.ts'
 import { VERSION } from '../../src/shared/version.ts'
-import { executableAsset, platformName } from '../../src/sidecars/release.ts'
+import { executableAsset, platformName } from '../../src/sidecars/release/release.ts'
 import { type PublishRegistry, startPublishRegistry } from '../fixtures/publish-registry.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { findReleaseProblems } from '../../scripts/release/problems.ts'
 import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
-import { OPENCODE_PINS } from '../../src/sidecars/opencode-pins.generated.ts'
-import { MANIFEST_FILE } from '../../src/sidecars/release.ts'
+import { OPENCODE_PINS } from '../../src/sidecars/pins/opencode-pins.generated.ts'
+import { MANIFEST_FILE } from '../../src/sidecars/release/release.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')
 const READ = ['package.json', 'package-lock.json', 'CHANGELOG.md', 'scripts/install.sh', 'npm', '.github/workflows']

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path'
 import { gzipSync } from 'fflate'
 import { createTar } from 'nanotar'
 import { OpenworkError } from '../../src/shared/errors.ts'
-import { findOpencode, type OpencodeRequest } from '../../src/sidecars/find-opencode.ts'
-import type { OpencodePins } from '../../src/sidecars/opencode-pins.ts'
-import { MANIFEST_FILE } from '../../src/sidecars/release.ts'
+import { ensureOpencode, type OpencodeRequest } from '../../src/sidecars/find/ensure-opencode.ts'
+import type { OpencodePins } from '../../src/sidecars/pins/opencode-pins.ts'
+import { MANIFEST_FILE } from '../../src/sidecars/release/release.ts'
 import type { NpmCall, NpmScenario } from '../fixtures/fake-npm.ts'
 import { startMirror } from '../fixtures/mirror.ts'
 
@@ -76,7 +76,7 @@ export async function sidecarBox() {
     path,
     write,
     request,
-    find: (changes: Partial<OpencodeRequest> = {}) => findOpencode({ ...request, ...changes }),
+    find: (changes: Partial<OpencodeRequest> = {}) => ensureOpencode({ ...request, ...changes }),
     /** From now on `npm` does this. */
     npm: async (scenario: NpmScenario): Promise<void> => {
       const scenarioFile = await write('npm-scenario.json', JSON.stringify(scenario))

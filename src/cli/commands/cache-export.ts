@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { ExportedBuild } from '../../sidecars/cache-export.ts'
+import type { ExportedBuild } from '../../sidecars/cache/cache-export.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
@@ -53,7 +53,7 @@ export const cacheExport = defineCommand({
       path === undefined ? 'the archive is cut short' : 'no archive was written',
       async signal => {
         const builds = await chooseBuilds(target, { place, context, progress, signal })
-        const { exportArchive } = await import('../../sidecars/cache-export.ts')
+        const { exportArchive } = await import('../../sidecars/cache/cache-export.ts')
         bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
         const onBytes = (more: number): void => {
           bytes.done += more
@@ -70,7 +70,7 @@ export const cacheExport = defineCommand({
       .join('\n')
     if (path === undefined) return output.note(text)
     const { size } = await lstat(path)
-    const { indexed } = await import('../../sidecars/cache-archive.ts')
+    const { indexed } = await import('../../sidecars/cache/cache-archive.ts')
     const items = builds.map(({ wanted }) => indexed(wanted))
     output.result({ ok: true, path, bytes: size, items }, `${text}\nin ${path} (${byteCount(size)})`)
   },
@@ -81,9 +81,9 @@ async function chooseBuilds(
   { place, context, progress, signal }: Omit<Fetching, 'verifier'>,
 ): Promise<ExportedBuild[]> {
   const [{ buildsNamed, findBuild, findCached, runnableHere }, { wantedBuild }, { Verifier }] = await Promise.all([
-    import('../../sidecars/cache-builds.ts'),
-    import('../../sidecars/cache-archive.ts'),
-    import('../../sidecars/verify.ts'),
+    import('../../sidecars/cache/cache-builds.ts'),
+    import('../../sidecars/cache/cache-archive.ts'),
+    import('../../sidecars/verify/verify.ts'),
   ])
   const { pins } = MADE
   const sidecarDir = place.dir

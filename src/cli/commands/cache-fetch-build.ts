@@ -1,5 +1,5 @@
-import type { WantedOpencode } from '../../sidecars/cache-layout.ts'
-import type { Verifier } from '../../sidecars/verify.ts'
+import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
+import type { Verifier } from '../../sidecars/verify/verify.ts'
 import type { ByteProgress } from '../byte-progress.ts'
 import type { Context } from '../kit/context.ts'
 import { MADE } from './cache-place.ts'
@@ -19,9 +19,9 @@ export async function fetchBuild(
   { place, verifier, context, progress, signal }: Fetching,
 ): Promise<string> {
   const [{ downloadOpencode }, { OPENCODE_RELEASES }, { runnableHere }] = await Promise.all([
-    import('../../sidecars/download-opencode.ts'),
-    import('../../sidecars/sources/from-releases.ts'),
-    import('../../sidecars/cache-builds.ts'),
+    import('../../sidecars/download/download-opencode.ts'),
+    import('../../sidecars/download/sources/from-releases.ts'),
+    import('../../sidecars/cache/cache-builds.ts'),
   ])
   const { path, warnings } = await downloadOpencode(wanted, {
     sidecarDir: place.dir,

@@ -1,5 +1,5 @@
 import { VERSION } from '../../shared/version.ts'
-import type { FoundBuild } from '../../sidecars/cache-builds.ts'
+import type { FoundBuild } from '../../sidecars/cache/cache-builds.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
@@ -23,8 +23,8 @@ export const cacheFetch = defineCommand({
     const { output, stderr, env } = context
     const place = parseSidecarPlace(values)
     const [{ buildsForMachine, buildsNamed, findBuild, findCached }, { Verifier }] = await Promise.all([
-      import('../../sidecars/cache-builds.ts'),
-      import('../../sidecars/verify.ts'),
+      import('../../sidecars/cache/cache-builds.ts'),
+      import('../../sidecars/verify/verify.ts'),
     ])
     const { pins } = MADE
     const verifier = new Verifier(place.dir)

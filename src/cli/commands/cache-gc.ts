@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
-import type { GcChoice } from '../../sidecars/cache-gc.ts'
+import type { GcChoice } from '../../sidecars/cache/cache-gc.ts'
 import { byteCount } from '../byte-count.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -27,8 +27,8 @@ export const cacheGc = defineCommand({
   },
   async run({ all, dryRun, ...values }, { output }) {
     const [{ listCache }, { planGc, realPathOf, removeItem }, { findInUse }] = await Promise.all([
-      import('../../sidecars/cache-items.ts'),
-      import('../../sidecars/cache-gc.ts'),
+      import('../../sidecars/cache/cache-items.ts'),
+      import('../../sidecars/cache/cache-gc.ts'),
       import('../in-use.ts'),
     ])
     // Programs are known by their real paths. Below the folder itself no link is followed.
@@ -54,7 +54,7 @@ export const cacheGc = defineCommand({
 })
 
 type Outcome = GcChoice & { failed?: true }
-type RemoveItem = typeof import('../../sidecars/cache-gc.ts').removeItem
+type RemoveItem = typeof import('../../sidecars/cache/cache-gc.ts').removeItem
 
 /** One that cannot be removed does not keep the others. */
 async function carryOut(

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
-import type { ImportedBuild } from '../../sidecars/cache-import.ts'
+import type { ImportedBuild } from '../../sidecars/cache/cache-import.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -25,9 +25,9 @@ export const cacheImport = defineCommand({
         hint: 'Name a file, or send one into it: openwork cache import - < bundle.tgz',
       })
     const [{ importArchive }, { runnableHere }, { Verifier }] = await Promise.all([
-      import('../../sidecars/cache-import.ts'),
-      import('../../sidecars/cache-builds.ts'),
-      import('../../sidecars/verify.ts'),
+      import('../../sidecars/cache/cache-import.ts'),
+      import('../../sidecars/cache/cache-builds.ts'),
+      import('../../sidecars/verify/verify.ts'),
     ])
     const dir = cacheDirOf(values)
     const { pins } = MADE

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { CacheItem } from '../../sidecars/cache-items.ts'
+import type { CacheItem } from '../../sidecars/cache/cache-items.ts'
 import { ago } from '../ago.ts'
 import { byteCount } from '../byte-count.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -17,7 +17,7 @@ export const cacheLs = defineCommand({
   examples: [{ command: 'openwork cache ls', does: 'builds, what is left of downloads, and their sizes' }],
   flags: cacheFlags,
   async run(values, { output }) {
-    const { listCache } = await import('../../sidecars/cache-items.ts')
+    const { listCache } = await import('../../sidecars/cache/cache-items.ts')
     const dir = cacheDirOf(values)
     const items = await listCache(dir, MADE)
     const totalBytes = items.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -22,8 +22,8 @@ export const cachePath = defineCommand({
         hint: 'Use `openwork cache path opencode`, or leave the name out for the folder.',
       })
     const [{ buildsForMachine, findBuild }, { Verifier }] = await Promise.all([
-      import('../../sidecars/cache-builds.ts'),
-      import('../../sidecars/verify.ts'),
+      import('../../sidecars/cache/cache-builds.ts'),
+      import('../../sidecars/verify/verify.ts'),
     ])
     const { pins } = MADE
     const builds = await buildsForMachine(pins, env)

@@ -17,7 +17,7 @@ export const cacheVerify = defineCommand({
   ],
   flags: { ...cacheFlags, fix: bool({ default: false, summary: 'Remove what is wrong' }) },
   async run({ fix, ...values }, { output, stderr }) {
-    const { verifyCache } = await import('../../sidecars/cache-verify.ts')
+    const { verifyCache } = await import('../../sidecars/cache/cache-verify.ts')
     const dir = cacheDirOf(values)
     const progress = new ByteProgress(stderr, text => output.note(text))
     const checked = await interruptible(fix ? 'what was not read yet is as it was' : 'nothing was changed', signal =>
@@ -32,7 +32,7 @@ export const cacheVerify = defineCommand({
   },
 })
 
-type Checked = Awaited<ReturnType<typeof import('../../sidecars/cache-verify.ts').verifyCache>>[number]
+type Checked = Awaited<ReturnType<typeof import('../../sidecars/cache/cache-verify.ts').verifyCache>>[number]
 
 function lineOf({ version, target, path, bytes, problem, removed }: Checked): string {
   const build = `opencode ${version} for ${target}`

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { VERSION } from '../../shared/version.ts'
-import { MANIFEST_FILE, type ReleasePlace, releasePlace } from '../../sidecars/release.ts'
+import { MANIFEST_FILE, type ReleasePlace, releasePlace } from '../../sidecars/release/release.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import { path, url } from '../kit/flags.ts'
 

@@ -1,5 +1,5 @@
 import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
-import { SIDECAR_SOURCES } from '../../sidecars/sidecar-source.ts'
+import { SIDECAR_SOURCES } from '../../sidecars/find/sidecar-source.ts'
 import { bool, enumeration, integer, list, path, port, secret, text } from '../kit/flags.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 import { sidecarPlaceFlags } from './sidecar-flags.ts'
