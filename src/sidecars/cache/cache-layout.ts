@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { OpencodePin } from '../pins/opencode-pins.ts'
 import { type Platform, platformName } from '../release/release.ts'
 
@@ -6,6 +6,7 @@ import { type Platform, platformName } from '../release/release.ts'
 //
 //   opencode/<version>/<package>/opencode[.exe]   a verified build; `.tmp-*` beside it is of the lock's holder
 //   <version>/<platform>/openwork[.exe]           our own executable, and its other two names as links to it
+//   <version>/<platform>/listed.json              what the manifest says of it; see release/listed-entry.ts
 //   downloads/<name>.part*                        what has arrived of an archive; outlives a kill, goes with success
 //   verified.json                                 hashes of files that have not changed since
 //   probed-versions.json                          versions of the user's own programs that have not changed since
@@ -29,6 +30,9 @@ export const opencodeBuilds = (sidecarDir: string): string => join(sidecarDir, O
 /** Where our own executable of a release is kept, under the same promise. */
 export const ownExecutablePath = (sidecarDir: string, version: string, platform: Platform): string =>
   join(sidecarDir, version, platformName(platform), platform.os === 'windows' ? 'openwork.exe' : 'openwork')
+
+/** Beside our own executable: what the manifest said of it when it was fetched. */
+export const listedEntryPath = (executable: string): string => join(dirname(executable), 'listed.json')
 
 /** Transfers under way, and those that were broken off. */
 export const downloadsFolder = (sidecarDir: string): string => join(sidecarDir, DOWNLOADS)

@@ -80,7 +80,7 @@ export class KnownFiles {
 }
 
 /** Empty unless it is a plain file of reasonable size that only we can write. Links are not followed. */
-async function readOwnFile(path: string): Promise<string> {
+export async function readOwnFile(path: string): Promise<string> {
   await using file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   const { uid, mode, size } = await file.stat().then(found => (found.isFile() ? found : { ...found, size: 0 }))
   const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)
