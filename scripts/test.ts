@@ -5,7 +5,6 @@
 // is left. With parts of paths: the build, and the test files whose path contains one.
 // The last line holds the totals, `N passed, N failed`, whatever happens; a static check counts as one. What was skipped
 // stands above it.
-import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
@@ -60,9 +59,7 @@ process.exit(interrupted.signal.aborted ? 130 : totals.failed > 0 ? 1 : 0)
 
 /** Ends with the first that fails: the rest would mostly repeat its complaints. */
 async function staticChecks(): Promise<void> {
-  const names = ['typecheck', 'lint', 'knip']
-  if (existsSync(join(ROOT, 'README.md'))) names.push('reference:check')
-  for (const name of names) if (!(await check(name))) return
+  for (const name of ['typecheck', 'lint', 'knip', 'reference:check']) if (!(await check(name))) return
 }
 
 /** Runs a script of package.json. */

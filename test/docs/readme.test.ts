@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { FAILURES } from '../../src/shared/errors.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')
@@ -31,3 +32,29 @@ test('the README explains every failure code, and none that does not exist', () 
   expect(Object.keys(FAILURES).filter(code => !explained.has(code))).toEqual([])
   expect([...explained].filter(word => word.includes('_') && !(word in FAILURES))).toEqual([])
 })
+
+test('every link between the pages of this repository leads somewhere', async () => {
+  const broken: string[] = []
+  for (const page of ['README.md', 'CHANGELOG.md', 'build/README.md', 'docs/reference.md', 'npm/README.md']) {
+    const text = await Bun.file(join(ROOT, page)).text()
+    for (const [, target = ''] of text.matchAll(/\]\((?!\w+:)([^)]+)\)/g)) {
+      const [path = '', anchor] = target.split('#')
+      const file = path === '' ? join(ROOT, page) : join(ROOT, dirname(page), path)
+      const exists = existsSync(file) && (anchor === undefined || anchorsOf(await Bun.file(file).text()).has(anchor))
+      if (!exists) broken.push(`${page}: ${target}`)
+    }
+  }
+
+  expect(broken).toEqual([])
+})
+
+/** As GitHub makes them of headings. */
+const anchorsOf = (page: string): Set<string> =>
+  new Set(
+    [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  )

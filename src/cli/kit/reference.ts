@@ -3,13 +3,13 @@ import type { Flag, Flags } from './flags.ts'
 import { flagTerm, groupsOf, usageLine } from './help.ts'
 import { kebab } from './table.ts'
 
-/** All visible commands and flags as Markdown, from the tables that parse them. Headings begin at level three. */
+/** All visible commands and flags as Markdown, from the tables that parse them. Headings begin at level two. */
 export async function renderReference(program: Program): Promise<string> {
   const commands = await Promise.all(program.commands.filter(entry => !entry.hidden).map(loadCommand))
   const seen = new Map<Flags, string>()
   return [
     ...commands.map(command => renderCommand(program, command, seen)),
-    '### Global flags',
+    '## Global flags',
     'Every command takes these.',
     flagTable(globalFlagsOf(program)),
   ].join('\n\n')
@@ -18,7 +18,7 @@ export async function renderReference(program: Program): Promise<string> {
 /** Commands that share one table of flags, as `start` and `serve` do, show it once. */
 function renderCommand(program: Program, command: Command, seen: Map<Flags, string>): string {
   const called = `${program.name} ${command.path}`
-  const blocks = [`### \`${called}\``, `${command.summary}.`]
+  const blocks = [`## \`${called}\``, `${command.summary}.`]
   if (command.description) blocks.push(command.description)
   blocks.push(fence([usageLine(called, command)]))
   const aliases = (command.aliases ?? []).map(alias => `\`${program.name} ${alias}\``)
