@@ -6,7 +6,7 @@ import { ensureOwnProgram, type FoundOwnProgram } from '../sidecars/find/ensure-
 import { findMachine } from '../sidecars/pins/target.ts'
 import { platformName } from '../sidecars/release/release.ts'
 import type { StartOptions } from './options.ts'
-import type { PrepareDeps } from './prepare.ts'
+import type { PrepareDeps } from './prepare-deps.ts'
 
 /** The opencode that these options ask for; fetched when it is not there yet. */
 export async function findBinary({ opencode, sidecars }: StartOptions, deps: PrepareDeps): Promise<FoundOpencode> {

@@ -1,7 +1,5 @@
-import type { Self } from '../services/own-program.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import type { Progress } from '../sidecars/download/progress.ts'
 import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
 import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
@@ -13,22 +11,9 @@ import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
 import type { HostFacts } from './plan.ts'
 import { findPort, requirePort } from './ports.ts'
+import type { PrepareDeps } from './prepare-deps.ts'
 import { ensureWorkspace, findWorkspace } from './workspace.ts'
 import { writing } from './write-failure.ts'
-
-export type PrepareDeps = {
-  env: Readonly<Record<string, string | undefined>>
-  /** The folder openwork was called in. */
-  cwd: string
-  self: Self
-  platform: NodeJS.Platform
-  home: string
-  log: Log
-  /** Shows how far downloads are, until `end`. */
-  progress: { step(progress: Progress): void; end(): void }
-  /** Aborted: stop preparing. */
-  signal: AbortSignal
-}
 
 /** What each attempt to start has of its own. */
 export type FactsOfAttempt = 'ports' | 'runRecord' | 'control'

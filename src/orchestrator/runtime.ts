@@ -4,18 +4,8 @@ import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
+import type { RuntimeProgram } from './runtime-program.ts'
 import { findSuccessor, followsDisk, type Successor, type SuccessorOptions } from './successors.ts'
-
-/** Where the program of a service came from, and which version it is. */
-export type RuntimeProgram = {
-  name: RuntimeService
-  source: string
-  path: string
-  /** What it should be, by the openwork that found it. */
-  targetVersion: string
-  /** Undefined when the program would not say. */
-  actualVersion: string | undefined
-}
 
 type RuntimeOptions = SuccessorOptions & {
   supervisor: Supervisor
@@ -80,8 +70,10 @@ export class Runtime {
   /**
    * Renews services one after the other, in the background; `versions()` tells how far it is. openwork-server comes
    * last: the request came through it. It stays up as it is when only opencode is asked for: opencode keeps its address
-   * and credentials. Where a new program does not come up, all services run with those from before again. Throws `invalid_services` when none of the names is a service of this host,
-   * `upgrade_in_progress` while another upgrade runs.
+   * and credentials. Where a new program does not come up, all services run with those from before again.
+   *
+   * @throws OpenworkError `invalid_services` when none of the names is a service of this host, `upgrade_in_progress`
+   *   while another upgrade runs
    */
   upgrade(wanted: readonly string[] = RENEWED_BY_DEFAULT): UpgradeState {
     const { log } = this.#options

@@ -5,8 +5,8 @@ import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
 import { findBinary } from './find-programs.ts'
 import type { StartOptions } from './options.ts'
-import type { PrepareDeps } from './prepare.ts'
-import type { RuntimeProgram } from './runtime.ts'
+import type { PrepareDeps } from './prepare-deps.ts'
+import type { RuntimeProgram } from './runtime-program.ts'
 
 /** What a service is to run from now on, and what comes back when that does not come up. */
 export type Successor = { program: RuntimeProgram; spec: ServiceSpec; fallback: ServiceSpec }
