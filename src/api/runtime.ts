@@ -26,6 +26,8 @@ const upgradeState = z.object({
   error: z.string().nullable(),
   operationId: z.string().nullable(),
   services: z.array(z.enum(RUNTIME_SERVICES)),
+  /** Ours, once it has ended: those that run with another program now. The rest was restarted, or is as it was. */
+  renewed: z.array(z.enum(RUNTIME_SERVICES)).optional(),
 })
 export type UpgradeState = z.infer<typeof upgradeState>
 

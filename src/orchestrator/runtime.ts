@@ -88,10 +88,10 @@ export class Runtime {
       })
     this.#upgrade = { ...IDLE, status: 'running', startedAt: Date.now(), operationId: randomUUID(), services }
     log.info('upgrade started', { services })
-    void this.#renewAll(services).then(error => {
-      const end = { finishedAt: Date.now(), error: error ?? null }
+    void this.#renewAll(services).then(({ renewed, error }) => {
+      const end = { finishedAt: Date.now(), error: error ?? null, renewed }
       this.#upgrade = { ...this.#upgrade, ...end, status: error === undefined ? 'idle' : 'failed' }
-      if (error === undefined) log.info('upgrade finished', { services })
+      if (error === undefined) log.info('upgrade finished', { services, renewed })
       else log.error('upgrade failed', { services, reason: error })
     })
     return this.#upgrade
@@ -102,8 +102,8 @@ export class Runtime {
     this.#closed.abort(new OpenworkError('interrupted', 'The host was stopped'))
   }
 
-  /** Resolves with what went wrong, if something did. */
-  async #renewAll(services: readonly RuntimeService[]): Promise<string | undefined> {
+  /** Resolves with what runs with another program now, and with what went wrong, if something did. */
+  async #renewAll(services: readonly RuntimeService[]): Promise<{ renewed: RuntimeService[]; error?: string }> {
     // The answer to the one who asked goes out first.
     await new Promise(resolve => setImmediate(resolve))
     const renewed: Running[] = []
@@ -113,13 +113,19 @@ export class Runtime {
       for (const running of services.flatMap(name => this.#running.get(name) ?? []))
         successors.push([running, await this.#successorOf(running)])
       for (const [running, successor] of successors) {
+        const isOther = !isSame(running.program, successor.program)
         await this.#renew(successor)
-        if (!isSame(running.program, successor.program)) renewed.push(running)
+        if (isOther) renewed.push(running)
+        const { name, actualVersion, path } = successor.program
+        this.#options.log.info(`${name} ${isOther ? 'renewed' : 'restarted: there is no other program for it'}`, {
+          version: actualVersion,
+          path,
+        })
       }
     } catch (error) {
-      return await this.#rollBack(renewed, error)
+      return { renewed: [], error: await this.#rollBack(renewed, error) }
     }
-    return undefined
+    return { renewed: renewed.map(({ program }) => program.name) }
   }
 
   #successorOf({ program, spec: current }: Running): Promise<Successor> {
@@ -128,7 +134,7 @@ export class Runtime {
   }
 
   async #renew({ program, spec, fallback }: Successor): Promise<void> {
-    const { disk, version, supervisor, log } = this.#options
+    const { disk, version, supervisor } = this.#options
     const chosenBy = (await disk.version()) ?? version
     try {
       await supervisor.replace(spec, fallback)
@@ -138,7 +144,6 @@ export class Runtime {
       throw error
     }
     this.#running.set(program.name, { program, spec, chosenBy })
-    log.info(`${program.name} renewed`, { version: program.actualVersion, path: program.path })
   }
 
   /** One that did not come up is back already; those renewed before it are to fit to it. */

@@ -1,9 +1,11 @@
 import type { RuntimeService } from '../api/runtime.ts'
 import { VERSION } from '../shared/version.ts'
 import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
+import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
+import { releasePlace } from '../sidecars/release/release.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
-import { findBinary } from './find-programs.ts'
+import { findBinary, findServer } from './find-programs.ts'
 import type { StartOptions } from './options.ts'
 import type { PrepareDeps } from './prepare-deps.ts'
 import type { RuntimeProgram } from './runtime-program.ts'
@@ -21,6 +23,8 @@ export type SuccessorOptions = {
   isOpencodeExternal: boolean
   /** As the start found it. */
   ensureOpencode(signal: AbortSignal): Promise<Omit<FoundOpencode, 'warnings'>>
+  /** As the start found it, by what the manifest says now; without a place that was named, by that of this version. */
+  ensureServer(version: string, signal: AbortSignal): Promise<Omit<FoundOwnProgram, 'warnings'>>
 }
 
 /** Upgrades of a host that was started with these options. */
@@ -35,22 +39,33 @@ export function successorOptions(
     sidecarDir: sidecars.dir,
     isOpencodeExternal: opencode.source === 'external' || opencode.bin !== undefined,
     ensureOpencode: signal => findBinary({ opencode, sidecars, ...options }, { ...deps, signal }),
+    ensureServer: (version, signal) => {
+      const place = releasePlace(version, namedPlace(sidecars))
+      return findServer({ opencode, sidecars: { ...sidecars, ...place }, ...options }, { ...deps, signal })
+    },
   }
 }
 
+const namedPlace = ({ baseUrl, manifestUrl, named }: StartOptions['sidecars']) => ({
+  ...(named.includes('baseUrl') && { baseUrl }),
+  ...(named.includes('manifestUrl') && { manifestUrl }),
+})
+
 /** The mirror that was named; without one the other openwork knows where its own release is. */
-function mirrorEnvironment({ baseUrl, manifestUrl, named }: StartOptions['sidecars']): Record<string, string> {
+function mirrorEnvironment(sidecars: StartOptions['sidecars']): Record<string, string> {
+  const { baseUrl, manifestUrl } = namedPlace(sidecars)
   return {
-    ...(named.includes('baseUrl') && { OPENWORK_SIDECAR_BASE_URL: baseUrl }),
-    ...(named.includes('manifestUrl') && { OPENWORK_SIDECAR_MANIFEST_URL: manifestUrl }),
+    ...(baseUrl !== undefined && { OPENWORK_SIDECAR_BASE_URL: baseUrl }),
+    ...(manifestUrl !== undefined && { OPENWORK_SIDECAR_MANIFEST_URL: manifestUrl }),
   }
 }
 
 /**
  * What runs after an upgrade: opencode is pinned in our executable, so both follow what the file is that we were started
- * from. While that is still this version, the same programs are looked for again.
+ * from; a server that was downloaded follows the manifest it is listed in. While those say the same as before, so are the
+ * programs.
  *
- * @throws OpenworkError `upgrade_failed`, and what finding opencode throws; nothing is started or ended here
+ * @throws OpenworkError `upgrade_failed`, and what finding a program throws; nothing is started or ended here
  */
 export async function findSuccessor(
   { program, spec, current }: { program: RuntimeProgram; spec: ServiceSpec; current: ServiceSpec },
@@ -63,6 +78,14 @@ export async function findSuccessor(
     const { source, path, expectedVersion, actualVersion } = found
     return {
       program: { ...program, source, path, targetVersion: expectedVersion, actualVersion },
+      spec: withProgram(spec, path),
+      fallback: current,
+    }
+  }
+  if (program.name === 'openwork-server' && program.source === 'downloaded') {
+    const { path, expectedVersion, actualVersion } = await options.ensureServer(onDisk ?? options.version, signal)
+    return {
+      program: { ...program, path, targetVersion: expectedVersion, actualVersion },
       spec: withProgram(spec, path),
       fallback: current,
     }

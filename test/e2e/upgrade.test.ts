@@ -337,6 +337,7 @@ test(
           workspace,
           url: host.document.openwork.baseUrl,
           ok: true,
+          renewed: ['openwork-server'],
           services: { opencode: OPENCODE_VERSION, 'openwork-server': NEXT },
         },
       ],

@@ -34,6 +34,9 @@ async function controlled(specs: readonly ServiceSpec[]) {
       sidecarDir: '/nowhere',
       isOpencodeExternal: false,
       ensureOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
+      ensureServer: async () => {
+        throw new Error('it is built in')
+      },
       version: '2.0.0',
       startedAtMs: 1_000,
       workspace: '/project',

@@ -19,10 +19,18 @@ type Scene = {
   isOpencodeExternal?: boolean
   /** Beside it lies what was there before. */
   hasPrevious?: boolean
+  /** The server is the one that a manifest lists. */
+  isDownloaded?: boolean
 }
 
 /** A host of version 2 whose executable on disk can be put in the place of another: programs that hand on to Bun. */
-async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, hasPrevious = true }: Scene = {}) {
+async function host({
+  server = RUN,
+  opencode = RUN,
+  isOpencodeExternal = false,
+  hasPrevious = true,
+  isDownloaded = false,
+}: Scene = {}) {
   const folder = temporaryFolder()
   const at = (name: string): string => join(folder.path, name)
   const write = async (name: string, script: string): Promise<string> => {
@@ -42,7 +50,8 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     const [, ...args] = fixture('http-ok', String(port))
     return service(name, { argv: [program, ...args], ready: http(port), env: { PATH: process.env.PATH ?? '' } })
   }
-  const specs = [await specOf('opencode', oldOpencode), await specOf('openwork-server', execPath)]
+  let listed = { version: OURS, path: isDownloaded ? await write('openwork-server', RUN) : execPath }
+  const specs = [await specOf('opencode', oldOpencode), await specOf('openwork-server', listed.path)]
   const { run, events, ...supervisor } = supervised(specs)
   const { log, says } = watchedLog()
   const env = { PATH: process.env.PATH }
@@ -50,7 +59,13 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     supervisor: run,
     programs: [
       { name: 'opencode', source: 'bundled', path: oldOpencode, targetVersion: '1.0.1', actualVersion: '1.0.1' },
-      { name: 'openwork-server', source: 'bundled', path: execPath, targetVersion: OURS, actualVersion: OURS },
+      {
+        name: 'openwork-server',
+        source: isDownloaded ? 'downloaded' : 'bundled',
+        path: listed.path,
+        targetVersion: OURS,
+        actualVersion: OURS,
+      },
     ],
     specs,
     disk: new ExecutableOnDisk({ execPath, execArgv: [], main: '/$bunfs/root/openwork' }, { version: OURS, env }),
@@ -64,6 +79,13 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
       expectedVersion: '1.0.1',
       actualVersion: '1.0.1',
     }),
+    ensureServer: async () => ({
+      argv: [listed.path],
+      source: 'downloaded',
+      path: listed.path,
+      expectedVersion: listed.version,
+      actualVersion: listed.version,
+    }),
     startedAtMs: 1,
     workspace: '/project',
     log,
@@ -73,6 +95,7 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     run,
     events,
     runtime,
+    says,
     oldOpencode,
     newOpencode,
     execPath,
@@ -82,6 +105,11 @@ async function host({ server = RUN, opencode = RUN, isOpencodeExternal = false, 
     /** It knows no opencode for this machine. */
     putNextForOthers: () =>
       write('openwork', openwork(NEXT, server, `echo '{"ok":false,"code":"platform_not_supported"}'; exit 4`)),
+    /** The manifest lists version 3 from now on. */
+    listNext: async () => {
+      listed = { version: NEXT, path: await write('openwork-server-3', server) }
+      return listed.path
+    },
     removeExecutable: () => rename(execPath, at('gone')),
     upgrade: async (services?: string[]) => {
       const ended = says(/upgrade (finished|failed)/)
@@ -113,8 +141,11 @@ test('while the executable is the same an upgrade runs the same programs anew', 
   await using it = await host()
   expect(await it.describe('openwork-server')).toMatchObject({ targetVersion: OURS, upgradeAvailable: false })
 
-  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null })
+  const said = it.says(/openwork-server restarted/)
 
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null, renewed: [] })
+
+  expect(await said).toContain('there is no other program for it')
   expect(it.run.snapshot().map(({ state, restarts }) => [state, restarts])).toEqual([
     ['ready', 1],
     ['ready', 1],
@@ -147,6 +178,35 @@ test('another version on disk is an upgrade, and then runs with the opencode it 
     actualVersion: '1.0.2',
     upgradeAvailable: false,
   })
+})
+
+test('a downloaded server is the one that its manifest lists now', async () => {
+  await using it = await host({ isDownloaded: true })
+  const path = await it.listNext()
+
+  expect(await it.upgrade()).toMatchObject({ status: 'idle', error: null, renewed: ['openwork-server'] })
+
+  expect(await it.describe('openwork-server')).toMatchObject({
+    running: true,
+    path,
+    targetVersion: NEXT,
+    actualVersion: NEXT,
+    upgradeAvailable: false,
+  })
+})
+
+test('a downloaded server that does not come up is taken back', async () => {
+  await using it = await host({ isDownloaded: true, server: BROKEN })
+  await it.listNext()
+
+  const { status, error, renewed } = await it.upgrade()
+
+  expect([status, error, renewed]).toEqual([
+    'failed',
+    expect.stringMatching(/new openwork-server .*; rolled back$/),
+    [],
+  ])
+  expect(await it.describe('openwork-server')).toMatchObject({ running: true, actualVersion: OURS })
 })
 
 test('only opencode, when only that is asked for', async () => {

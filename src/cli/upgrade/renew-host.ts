@@ -16,6 +16,8 @@ export type RenewedHost = {
   workspace: string
   url: string
   ok: boolean
+  /** Services that run with another program now; the others were restarted with the same one. */
+  renewed: readonly string[]
   /** Versions that run now, by service. */
   services: Readonly<Record<string, string | undefined>>
   error?: string
@@ -28,7 +30,7 @@ export type RenewedHost = {
  */
 export async function renewHost(host: LocalHost, version: string, signal: AbortSignal): Promise<RenewedHost> {
   const { workspace, baseUrl: url, credentials } = host
-  const failed = (error: string): RenewedHost => ({ workspace, url, ok: false, services: {}, error })
+  const failed = (error: string): RenewedHost => ({ workspace, url, ok: false, renewed: [], services: {}, error })
   if (!credentials) return failed('its host token is not kept here: restart it instead')
   const client = openworkClient({ baseUrl: url, hostToken: credentials.hostToken, timeoutMs: REQUEST_MS })
   try {
@@ -37,7 +39,7 @@ export async function renewHost(host: LocalHost, version: string, signal: AbortS
     const versions = Object.fromEntries(
       services.filter(({ enabled }) => enabled).map(({ name, actualVersion }) => [name, actualVersion]),
     )
-    const state = { workspace, url, services: versions }
+    const state = { workspace, url, renewed: end.renewed ?? [], services: versions }
     if (end.status !== 'idle') return { ...state, ok: false, error: end.error ?? 'it failed' }
     const server = services.find(({ name }) => name === 'openwork-server')
     if (server?.source !== 'bundled' || server.actualVersion === version) return { ...state, ok: true }

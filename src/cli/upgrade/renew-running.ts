@@ -27,8 +27,9 @@ export async function renewRunning(dataDir: string, { output, redactor }: Contex
   return isWell ? 0 : 1
 }
 
-function renewedText({ url, workspace, ok, services, error }: RenewedHost): string {
+function renewedText({ url, workspace, ok, renewed, services, error }: RenewedHost): string {
   const versions = Object.entries(services).map(([name, version]) => `${name} ${version ?? '?'}`)
-  const state = ok ? 'renewed' : `not renewed: ${onOneLine(error ?? '')}`
+  const done = renewed.length > 0 ? 'renewed' : 'restarted: there was nothing newer for it'
+  const state = ok ? done : `not renewed: ${onOneLine(error ?? '')}`
   return [`${url} (${onOneLine(workspace)})`, `  ${state}`, ...versions.map(line => `  ${line}`)].join('\n')
 }
