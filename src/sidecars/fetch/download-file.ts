@@ -43,7 +43,11 @@ export type DownloadOptions = {
   /** Called every three seconds while another process has the same file under way. */
   onWait?: (() => void) | undefined
   limits?: Partial<TransferLimits> | undefined
+  /** Told of each attempt that fails and of each URL that is asked, for a log. Credentials are left out. */
+  debug?: Debug | undefined
 }
+
+export type Debug = (message: string, facts?: Readonly<Record<string, unknown>>) => void
 
 export type Downloaded = {
   /** Where it came from, without user info and query; `file:` and its own path when it was there already. */
@@ -94,7 +98,7 @@ async function findPresent({ path, sha256 }: Expected, signal: AbortSignal): Pro
 }
 
 async function fetchFile(request: DownloadRequest, options: DownloadOptions): Promise<Downloaded> {
-  const { env, signal, onProgress = () => {} } = options
+  const { env, signal, debug = () => {}, onProgress = () => {} } = options
   const limits = { ...TRANSFER_LIMITS, ...options.limits }
   const part = await PartFile.open(request.path, { sha256: request.sha256, signal })
   try {
@@ -116,10 +120,16 @@ async function fetchFile(request: DownloadRequest, options: DownloadOptions): Pr
         attempts = number
         const host = URL.parse(url)?.host ?? ''
         meter.attempt({ bytes: part.bytes, totalBytes: request.size, attempt: number, host })
+        debug(`asking for ${request.what}`, { url: shownUrl(url), attempt: number, bytes: part.bytes || undefined })
         return transfer(url, part, request, { env, limits, signal, onBytes: state => meter.update(state) })
       }
       try {
-        await persist(attempt, { limits, signal, hasAdvanced })
+        await persist(attempt, {
+          limits,
+          signal,
+          hasAdvanced,
+          onFailure: problem => debug('that failed', { url: shownUrl(url), problem }),
+        })
         const { digest: sha256, bytes } = part
         await part.finish()
         return { url: shownUrl(url), sha256, bytes }

@@ -8,12 +8,14 @@ type Persistence = {
   signal: AbortSignal | undefined
   /** Whether the attempt that failed just now brought the matter forward: then it is not counted. Must end some day. */
   hasAdvanced?: () => boolean
+  /** Told why each attempt failed, the last one too. */
+  onFailure?: (problem: string) => void
 }
 
 /** Attempts until one succeeds or what went wrong will not pass by itself; pauses grow, and differ from machine to machine. */
 export const persist = <Result>(
   attempt: (number: number) => Promise<Result>,
-  { limits, signal, hasAdvanced = () => false }: Persistence,
+  { limits, signal, hasAdvanced = () => false, onFailure = () => {} }: Persistence,
 ): Promise<Result> =>
   pRetry(attempt, {
     retries: limits.attempts - 1,
@@ -21,6 +23,7 @@ export const persist = <Result>(
     maxTimeout: limits.backoffMs[1],
     randomize: true,
     ...(signal && { signal }),
+    onFailedAttempt: ({ error }) => onFailure(error.message),
     shouldConsumeRetry: () => !hasAdvanced(),
     shouldRetry: async ({ error, retriesConsumed }) => {
       if (!(error instanceof TransferFailure)) return false

@@ -6,10 +6,13 @@ import { installOnce } from '../cache/install-once.ts'
 import { linkExecutable } from '../download/link-executable.ts'
 import { type OnProgress, timedProgress } from '../download/progress.ts'
 import { downloadReporting } from '../download/sources/download-reporting.ts'
+import type { Debug } from '../fetch/download-file.ts'
 import type { TransferLimits } from '../fetch/limits.ts'
+import { shownUrl } from '../fetch/shown-url.ts'
+import { findListedEntry, keepListedEntry, type ListedEntry } from '../release/listed-entry.ts'
 import type { SidecarFile } from '../release/manifest.ts'
 import { listedFile, otherVersion, readManifest, urlsOf } from '../release/read-manifest.ts'
-import { type Platform, platformName, type ReleasePlace } from '../release/release.ts'
+import { mirrorHint, type Platform, platformName, type ReleasePlace } from '../release/release.ts'
 import { probeVersion } from '../verify/probe-version.ts'
 import { Verifier } from '../verify/verify.ts'
 
@@ -29,40 +32,66 @@ export type OwnExecutableRequest = {
   onProgress?: OnProgress | undefined
   signal?: AbortSignal | undefined
   limits?: { probeMs?: number; transfer?: Partial<TransferLimits> } | undefined
+  /** For a log that says more. */
+  debug?: Debug | undefined
 }
 
 export type OwnExecutable = {
   /** A link to the executable under the program's name. */
   readonly path: string
   readonly version: string
+  /** Sentences for the log. */
+  readonly warnings: readonly string[]
 }
 
 /** Larger than any Bun executable has been. */
 const MAX_BYTES = 512 * 1024 * 1024
-const HINT =
-  'Check --sidecar-base-url and --sidecar-manifest, or leave out --sidecar-source downloaded: openwork has its programs built in.'
+/** A manifest that need not be reached, since the executable is there, is asked for so often. */
+const KEPT_ATTEMPTS = 2
+
+const hintFor = (release: ReleasePlace): string =>
+  `${mirrorHint(release)} Or leave out --sidecar-source downloaded: openwork has its programs built in.`
 
 /**
  * Our own executable from the release files, verified against their manifest and kept in the cache. The manifest is what
- * is trusted here, so it is read anew each time, and never over plain http but from this machine.
+ * is trusted here, so it is read by every search, and never over plain http but from this machine. Where it cannot be
+ * reached, the executable that it listed before is used with a warning, if that still has the hash listed then.
  *
  * @throws OpenworkError `sidecar_manifest_invalid`, `sidecar_download_failed`, `sidecar_checksum_mismatch`,
  *   `sidecar_version_mismatch`, `sidecar_not_executable`, `disk_full`, `sidecar_dir_unusable`; the reason of an aborted
  *   `signal`
  */
 export async function ensureOwnExecutable(request: OwnExecutableRequest): Promise<OwnExecutable> {
-  const { program, platform, release, sidecarDir, env, signal, limits, onProgress = () => {} } = request
-  const manifest = await readManifest(release, { env, signal, limits: limits?.transfer })
+  const { program, platform, release, sidecarDir, env, signal, limits, debug, onProgress = () => {} } = request
   const target = platformName(platform)
-  const { version, file } = listedFile(manifest, release, { names: [program, 'openwork'], target })
+  const kept = await findListedEntry(sidecarDir, platform, release)
+  let listed: { version: string; file: SidecarFile }
+  try {
+    const transfer = kept ? { attempts: KEPT_ATTEMPTS, ...limits?.transfer } : limits?.transfer
+    const manifest = await readManifest(release, { env, signal, limits: transfer, debug })
+    listed = listedFile(manifest, release, { names: [program, 'openwork'], target })
+  } catch (error) {
+    if (!(error instanceof OpenworkError) || error.code !== 'sidecar_download_failed' || kept === undefined) throw error
+    return await findKept(kept, request, error)
+  }
+  const { version, file } = listed
   // It becomes a folder's name.
   if (!/^\d+\.\d+\.\d+[\w.+-]*$/.test(version)) throw otherVersion(release, program, version, 'one like 1.2.3')
   const what = `openwork-${target}@${version}`
   const executable = ownExecutablePath(sidecarDir, version, platform)
-  const suffix = platform.os === 'windows' ? '.exe' : ''
+  const suffix = suffixOf(platform)
   const path = join(dirname(executable), `${program}${suffix}`)
   const verifier = new Verifier(sidecarDir)
-  if (await isGood(path, file, verifier, signal)) return { path, version }
+  const { manifestUrl } = release
+  const found = { path, version, warnings: [] }
+  if (await isGood(path, file, verifier, signal)) {
+    if (kept?.sha256 !== file.sha256) {
+      const [url = manifestUrl] = urlsOf(file, release)
+      await keepListedEntry(executable, await entryOf(path, { version, file, url, manifestUrl }))
+    }
+    return found
+  }
+  let url = manifestUrl
   await installOnce({
     what,
     sidecarDir,
@@ -73,22 +102,63 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
     isDone: locked => isGood(executable, file, verifier, locked),
     make: async (folder, locked) => {
       const binary = join(folder, `openwork${suffix}`)
-      const source = { env, signal: locked, onProgress, limits: limits?.transfer }
-      await fetchInto(binary, { what, release, sidecarDir, file }, source)
+      const source = { env, signal: locked, onProgress, limits: limits?.transfer, debug }
+      url = await fetchInto(binary, { what, release, sidecarDir, file }, source)
       if (request.runsHere) await tryOut(binary, { what, version, folder }, { ...request, signal: locked, onProgress })
       return binary
     },
   })
-  // Links last: another name changes the file's times, and it would have to be hashed once more.
+  await linkPrograms(executable, suffix)
+  await keepListedEntry(executable, await entryOf(executable, { version, file, url, manifestUrl }))
+  if (await isGood(path, file, verifier, signal)) return found
+  throw new OpenworkError('sidecar_checksum_mismatch', `${path} changed while it was put in place`, {
+    hint: hintFor(release),
+  })
+}
+
+/** Links last: another name changes the file's times, and it would have to be hashed once more. */
+async function linkPrograms(executable: string, suffix: string): Promise<void> {
   for (const name of OWN_PROGRAMS) await linkExecutable(executable, `${name}${suffix}`)
-  if (await isGood(path, file, verifier, signal)) return { path, version }
-  throw new OpenworkError('sidecar_checksum_mismatch', `${path} changed while it was put in place`, { hint: HINT })
+}
+
+const suffixOf = ({ os }: Platform): string => (os === 'windows' ? '.exe' : '')
+
+async function entryOf(
+  path: string,
+  {
+    version,
+    file,
+    url,
+    manifestUrl,
+  }: { version: string; file: Pick<SidecarFile, 'sha256'>; url: string; manifestUrl: string },
+): Promise<ListedEntry> {
+  const { size } = await stat(path)
+  return { version, sha256: file.sha256, size, url: shownUrl(url), manifestUrl: shownUrl(manifestUrl) }
+}
+
+/** What the manifest listed when it could be reached. */
+async function findKept(
+  { version, sha256, size }: ListedEntry,
+  { program, platform, sidecarDir, signal }: OwnExecutableRequest,
+  unreachable: OpenworkError,
+): Promise<OwnExecutable> {
+  const executable = ownExecutablePath(sidecarDir, version, platform)
+  const suffix = suffixOf(platform)
+  const path = join(dirname(executable), `${program}${suffix}`)
+  const verifier = new Verifier(sidecarDir)
+  if (!(await isGood(path, { sha256, size }, verifier, signal))) {
+    if (!(await isGood(executable, { sha256, size }, verifier, signal))) throw unreachable
+    await linkPrograms(executable, suffix)
+    if (!(await isGood(path, { sha256, size }, verifier, signal))) throw unreachable
+  }
+  const warning = `${unreachable.message}; ${program} ${version}, which it listed before, is used`
+  return { path, version, warnings: [warning] }
 }
 
 /** Whether the file has the listed content. Read only when it changed since the last look. */
 async function isGood(
   path: string,
-  { sha256, size }: SidecarFile,
+  { sha256, size }: Pick<SidecarFile, 'sha256' | 'size'>,
   verifier: Verifier,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
@@ -105,24 +175,26 @@ async function fetchInto(
   binary: string,
   { what, release, sidecarDir, file }: { what: string; release: ReleasePlace; sidecarDir: string; file: SidecarFile },
   options: Parameters<typeof downloadReporting>[1],
-): Promise<void> {
+): Promise<string> {
+  const hint = hintFor(release)
   const { sha256, size, archive } = file
   if (archive !== undefined)
     throw new OpenworkError('sidecar_manifest_invalid', `The manifest lists ${what} in an archive, not as a program`, {
-      hint: HINT,
+      hint,
     })
   const path = downloadPath(sidecarDir, what.replace('@', '-'))
   const urls = urlsOf(file, release)
-  await downloadReporting({ what, urls, path, sha256, size, maxBytes: size ?? MAX_BYTES, hint: HINT }, options)
+  const url = await downloadReporting({ what, urls, path, sha256, size, maxBytes: size ?? MAX_BYTES, hint }, options)
   await rename(path, binary)
   await chmod(binary, 0o755)
+  return url
 }
 
 /** That it runs here and is what the manifest calls it: found out now, not when the service starts. */
 async function tryOut(
   binary: string,
   { what, version, folder }: { what: string; version: string; folder: string },
-  { env, signal, limits, onProgress }: OwnExecutableRequest & { onProgress: OnProgress },
+  { env, signal, limits, release, onProgress }: OwnExecutableRequest & { onProgress: OnProgress },
 ): Promise<void> {
   timedProgress(what, 'checking', onProgress)()
   const options = { env, homeIn: folder, limitMs: limits?.probeMs, signal }
@@ -133,9 +205,9 @@ async function tryOut(
   if (probe.version === version) return
   if (probe.version !== undefined)
     throw new OpenworkError('sidecar_version_mismatch', `${what} says it is ${probe.version}, expected ${version}`, {
-      hint: HINT,
+      hint: hintFor(release),
     })
   throw new OpenworkError('sidecar_not_executable', `${what} was downloaded and verified, but ${probe.problem}`, {
-    hint: HINT,
+    hint: hintFor(release),
   })
 }

@@ -96,8 +96,8 @@ async function findDownloaded(request: OwnProgramRequest): Promise<FoundOwnProgr
     })
   // Schemas, locks and transfers cost milliseconds, and hardly anybody needs them here.
   const { ensureOwnExecutable } = await import('./ensure-own-executable.ts')
-  const { path, version } = await ensureOwnExecutable({ ...request, platform, runsHere: true })
-  return verified('downloaded', [path], version)
+  const { path, version, warnings } = await ensureOwnExecutable({ ...request, platform, runsHere: true })
+  return verified('downloaded', [path], version, warnings)
 }
 
 /** The one named, else the npm package of that name installed beside us, else the name on PATH. */

@@ -1,5 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { z } from 'zod'
 import { systemCode } from '../../shared/errors.ts'
 import { listedEntryPath, ownExecutablePath } from '../cache/cache-layout.ts'
@@ -20,12 +19,17 @@ const listedEntry = z.object({
 /** What a manifest said of our own executable when that was fetched. */
 export type ListedEntry = Readonly<z.infer<typeof listedEntry>>
 
-/** Written beside the executable, for its user only: for starts without the manifest, and for `cache verify`. */
+/**
+ * Written beside the executable, for its user only: for starts without the manifest, and for `cache verify`. A folder that
+ * cannot be written does not stop a start that has everything it needs.
+ */
 export async function keepListedEntry(executable: string, entry: ListedEntry): Promise<void> {
-  const path = listedEntryPath(executable)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const { default: writeFileAtomic } = await import('write-file-atomic')
-  await writeFileAtomic(path, `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 })
+  try {
+    await writeFileAtomic(listedEntryPath(executable), `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 })
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+  }
 }
 
 /** Undefined when there is none, or one that others could have written. */

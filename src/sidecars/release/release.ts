@@ -32,6 +32,16 @@ export function releasePlace(
   }
 }
 
+const FLAGS = { baseUrl: '--sidecar-base-url', manifestUrl: '--sidecar-manifest' } as const
+const VARIABLES = { baseUrl: 'OPENWORK_SIDECAR_BASE_URL', manifestUrl: 'OPENWORK_SIDECAR_MANIFEST_URL' } as const
+
+/** The next step when the release files cannot be had: nobody is told to check what they did not name. */
+export function mirrorHint({ named }: Pick<ReleasePlace, 'named'>): string {
+  if (named.length === 0) return 'Name a mirror of the release files with --sidecar-base-url <url>.'
+  const flags = named.map(key => `${FLAGS[key]} (${VARIABLES[key]})`)
+  return `Check ${flags.join(' and ')}, or leave ${named.length > 1 ? 'them' : 'it'} out.`
+}
+
 /** A platform that our own executable is built for. An x64 build runs with and without AVX2. */
 export type Platform = Pick<Machine, 'os' | 'arch' | 'musl'>
 

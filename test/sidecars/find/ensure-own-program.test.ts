@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { chmod, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { VERSION } from '../../../src/shared/version.ts'
+import { listedEntryPath } from '../../../src/sidecars/cache/cache-layout.ts'
 import { ensureOwnExecutable, type OwnExecutableRequest } from '../../../src/sidecars/find/ensure-own-executable.ts'
 import { ensureOwnProgram, type OwnProgramRequest } from '../../../src/sidecars/find/ensure-own-program.ts'
 import { findMachine } from '../../../src/sidecars/pins/target.ts'
+import { anew } from '../../../src/sidecars/release/read-manifest.ts'
 import { executableAsset, MANIFEST_FILE, type Platform, platformName } from '../../../src/sidecars/release/release.ts'
-import { good } from '../../fixtures/mirror.ts'
+import { good, status } from '../../fixtures/mirror.ts'
 import { failure, sha256, sidecarBox } from '../kit.ts'
 
 type Box = Awaited<ReturnType<typeof sidecarBox>>
@@ -183,6 +185,61 @@ describe('our executable from the release files', () => {
     const { path } = await fetch(box)
     await box.write(path.slice(box.path().length + 1), 'changed', 0o755)
     expect(await readFile((await fetch(box)).path, 'utf8')).toBe(program(VERSION))
+  })
+
+  const unreachable = (box: Box) => box.mirror.set(`/${MANIFEST_FILE}`, status(404))
+
+  test('is used while its manifest cannot be reached, as long as it is what that listed', async () => {
+    await using box = await sidecarBox()
+    release(box, program(VERSION))
+    const { path } = await fetch(box)
+    const kept = listedEntryPath(path)
+    expect((await stat(kept)).mode & 0o777).toBe(0o600)
+    expect(JSON.parse(await readFile(kept, 'utf8'))).toEqual({
+      version: VERSION,
+      sha256: sha256(program(VERSION)),
+      size: program(VERSION).length,
+      url: box.mirror.url(`/${executableAsset(HERE)}`),
+      manifestUrl: box.mirror.url(`/${MANIFEST_FILE}`),
+    })
+    unreachable(box)
+
+    const again = await fetch(box, { release: anew(box.request.release) })
+
+    expect(again).toMatchObject({ path, version: VERSION })
+    expect(again.warnings.join()).toContain(`${box.mirror.url(`/${MANIFEST_FILE}`)}: HTTP 404`)
+    expect(again.warnings.join()).toContain(`openwork-server ${VERSION}, which it listed before, is used`)
+
+    await box.write(path.slice(box.path().length + 1), 'changed', 0o755)
+    expect((await failure(fetch(box, { release: anew(box.request.release) }))).code).toBe('sidecar_download_failed')
+  })
+
+  test('that another manifest listed is not taken in its place', async () => {
+    await using box = await sidecarBox()
+    release(box, program(VERSION))
+    await fetch(box)
+    const elsewhere = { ...box.request.release, manifestUrl: box.mirror.url('/other.json') }
+    expect((await failure(fetch(box, { release: elsewhere }))).code).toBe('sidecar_download_failed')
+  })
+
+  test('is not taken as listed by a file that others could have written', async () => {
+    await using box = await sidecarBox()
+    release(box, program(VERSION))
+    const { path } = await fetch(box)
+    await chmod(listedEntryPath(path), 0o666)
+    unreachable(box)
+    const error = await failure(fetch(box, { release: anew(box.request.release) }))
+    expect(error.code).toBe('sidecar_download_failed')
+  })
+
+  test('of a newer release is noticed when the manifest is read anew, not before', async () => {
+    await using box = await sidecarBox()
+    const place = box.request.release
+    release(box, program('1.0.0'), { version: '1.0.0' })
+    expect((await fetch(box, { release: place })).version).toBe('1.0.0')
+    release(box, program('1.0.1'), { version: '1.0.1' })
+    expect((await fetch(box, { release: place })).version).toBe('1.0.0')
+    expect((await fetch(box, { release: anew(place) })).version).toBe('1.0.1')
   })
 
   test('for another platform is fetched and not run', async () => {

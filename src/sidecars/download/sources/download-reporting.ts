@@ -5,7 +5,7 @@ import type { SourceOptions } from './source.ts'
 /** `downloadFile`, telling of its progress. Resolves to the URL that had the file. */
 export async function downloadReporting(
   request: DownloadRequest,
-  { env, signal, onProgress, limits }: Pick<SourceOptions, 'env' | 'signal' | 'onProgress' | 'limits'>,
+  { env, signal, onProgress, limits, debug }: Pick<SourceOptions, 'env' | 'signal' | 'onProgress' | 'limits' | 'debug'>,
 ): Promise<string> {
   const report = timedProgress(request.what, 'downloading', onProgress)
   report()
@@ -13,6 +13,7 @@ export async function downloadReporting(
     env,
     signal,
     limits,
+    debug,
     onWait: timedProgress(request.what, 'waiting', onProgress),
     onProgress: ({ bytes, totalBytes, bytesPerSecond, host }) =>
       report({ bytes, totalBytes, bytesPerSecond, from: host }),

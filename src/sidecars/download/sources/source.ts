@@ -1,5 +1,6 @@
 import type { Extraction } from '../../archive/extract-entry.ts'
 import type { WantedOpencode } from '../../cache/cache-layout.ts'
+import type { Debug } from '../../fetch/download-file.ts'
 import type { TransferLimits } from '../../fetch/limits.ts'
 import type { ReleasePlace } from '../../release/release.ts'
 import type { OnProgress } from '../progress.ts'
@@ -28,6 +29,8 @@ export type SourceOptions = {
   /** For a whole transfer by npm, which has no other limit. */
   npmLimitMs: number | undefined
   limits: Partial<TransferLimits> | undefined
+  /** For a log that says more. */
+  debug?: Debug | undefined
 }
 
 /**
