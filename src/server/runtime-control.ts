@@ -1,15 +1,18 @@
 import type { z } from 'zod'
 import { type RuntimeVersions, runtimeVersions, type UpgradeStarted, upgradeStarted } from '../api/runtime.ts'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { type FailureCode, OpenworkError, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import type { ServerSettings } from './settings.ts'
 
 const LIMIT_MS = 5_000
 
+/** What the host may have against a request: for whoever made it, in the host's own words. */
+const PASSED_ON = ['invalid_services', 'upgrade_in_progress'] as const satisfies FailureCode[]
+
 /**
  * The orchestrator that started this server, asked over its control server. Every call throws
- * `runtime_upgrade_unavailable` when there is none, and `runtime_upgrade_failed` when it refuses (with its status, and
- * its answer in the details) or does not answer.
+ * `runtime_upgrade_unavailable` when there is none, and `runtime_upgrade_failed` when it does not answer or cannot do it.
+ * Whatever it refuses has its status, and its answer in the details; what is wrong with the request has its code, too.
  */
 export class RuntimeControl {
   readonly #control: ServerSettings['control']
@@ -67,10 +70,13 @@ async function exchange(
 }
 
 /** A redirect is passed on as what it is here: no answer that anyone could use. */
-const refused = (status: number, answer: unknown): OpenworkError =>
-  failed(`The openwork host refused, with status ${status}`, isObject(answer) ? answer : { answer }, {
-    status: status >= 400 ? status : 502,
-  })
+function refused(status: number, answer: unknown): OpenworkError {
+  const details = isObject(answer) ? answer : { answer }
+  const code = PASSED_ON.find(code => code === details.code)
+  if (code !== undefined && status >= 400 && status < 500)
+    return new OpenworkError(code, String(details.message), { status, details })
+  return failed(`The openwork host refused, with status ${status}`, details, { status: status >= 400 ? status : 502 })
+}
 
 const failed = (
   message: string,

@@ -37,17 +37,38 @@ test('passes the orchestrator’s answers on, under its own token', async () => 
   expect(control.seen.some(({ headers }) => 'x-openwork-host-token' in headers)).toBe(false)
 })
 
-test('passes a refusal on with its status and body', async () => {
-  const refusal = { code: 'upgrade_in_progress', message: 'An upgrade is running already' }
-  await using control = startUpstream(() => Response.json(refusal, { status: 409 }))
-  await using server = await controlledBy(control.url)
+test('what is wrong with the request is said in the host’s words, with its status and body', async () => {
+  for (const [status, code, message] of [
+    [409, 'upgrade_in_progress', 'An upgrade is running already'],
+    [400, 'invalid_services', 'None of the services named runs on this host'],
+  ] as const) {
+    const refusal = { code, message, details: { services: ['opencode'] } }
+    await using control = startUpstream(() => Response.json(refusal, { status }))
+    await using server = await controlledBy(control.url)
 
-  const response = await server.post('/runtime/upgrade', asHost, {})
+    const response = await server.post('/runtime/upgrade', asHost, {})
 
-  expect([response.status, await response.json()]).toEqual([
-    409,
-    expect.objectContaining({ code: 'runtime_upgrade_failed', details: refusal }),
-  ])
+    expect([response.status, await response.json()]).toEqual([status, { code, message, details: refusal }])
+  }
+})
+
+test('a host that cannot do it is told apart from what is wrong with the request', async () => {
+  for (const [status, code] of [
+    [500, 'internal_error'],
+    [401, 'unauthorized'],
+    [500, 'upgrade_in_progress'],
+  ] as const) {
+    const refusal = { code, message: 'no' }
+    await using control = startUpstream(() => Response.json(refusal, { status }))
+    await using server = await controlledBy(control.url)
+
+    const response = await server.post('/runtime/upgrade', asHost, {})
+
+    expect([response.status, await response.json()]).toEqual([
+      status,
+      expect.objectContaining({ code: 'runtime_upgrade_failed', details: refusal }),
+    ])
+  }
 })
 
 test('an answer that is none is a bad gateway, and so is a redirect', async () => {

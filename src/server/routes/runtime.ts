@@ -21,6 +21,13 @@ export const upgradeRuntime = route({
   body: upgradeRequest,
   bodyOptional: true,
   reply: accepted(upgradeStarted),
-  fails: ['invalid_json', 'invalid_payload', 'runtime_upgrade_unavailable', 'runtime_upgrade_failed'],
+  fails: [
+    'invalid_json',
+    'invalid_payload',
+    'invalid_services',
+    'upgrade_in_progress',
+    'runtime_upgrade_unavailable',
+    'runtime_upgrade_failed',
+  ],
   handle: ({ body }, { runtime }) => runtime.upgrade(body),
 })
