@@ -1,19 +1,22 @@
 // npm run pin:opencode -- <version> [--partial]: writes the hashes of every platform build of that opencode release into
 // src/sidecars/pins/opencode-pins.generated.ts. Run it together with a change of the `opencode-ai` development dependency.
-// A registry that lacks some of the builds is an error, unless --partial says that the pins may do without them.
+// A registry that lacks some of the builds is an error, unless --partial says that the pins may do without them: that openwork
+// has no opencode for such a machine, and `release:check --strict` stops a release.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { OpenworkError } from '../src/shared/errors.ts'
 import { extractTarEntry } from '../src/sidecars/archive/tar-entry.ts'
 import { npmPack } from '../src/sidecars/download/npm-pack.ts'
 import type { OpencodePin } from '../src/sidecars/pins/opencode-pins.ts'
 import { runProgram } from '../src/supervisor/run-program.ts'
+import { orUsage, UsageError } from './lib/or-usage.ts'
 
-const OUTPUT = join(import.meta.dirname, '..', 'src', 'sidecars', 'opencode-pins.generated.ts')
+const OUTPUT = join(import.meta.dirname, '..', 'src', 'sidecars', 'pins', 'opencode-pins.generated.ts')
 const PLATFORM_PACKAGE = /^opencode-(?:linux|darwin|windows)-(?:x64|arm64)(?:-baseline)?(?:-musl)?$/
 const MAX_BINARY_BYTES = 1024 ** 3
 
@@ -78,24 +81,44 @@ const renderPins = (version: string, pins: Pins, missing: readonly string[]): st
     '',
   ].join('\n')
 
-const [version, option] = process.argv.slice(2)
-if (version === undefined || !/^\d+\.\d+\.\d+$/.test(version) || (option !== undefined && option !== '--partial')) {
-  console.error('Usage: npm run pin:opencode -- <version> [--partial], for example 1.18.33')
-  process.exit(2)
-}
-const pins: Pins = new Map()
-const missing: string[] = []
-for (const name of await platformPackages(version)) {
-  try {
-    const made = await pin(name, version)
-    console.log(`${name} ${made.size} ${made.sha256}`)
-    pins.set(name, made)
-  } catch (error) {
-    if (option !== '--partial' || !isNotCarried(error)) throw error
-    console.log(`${name} is not carried by the registry: left out`)
-    missing.push(name)
+/** Names of builds that are one and the same program, in groups. */
+const equalBuilds = (pins: Pins): string[][] =>
+  Object.values(Object.groupBy([...pins], ([, { file, sha256 }]) => `${file} ${sha256}`))
+    .map(group => (group ?? []).map(([name]) => name))
+    .filter(names => names.length > 1)
+
+const { version, partial } = orUsage('npm run pin:opencode -- <version> [--partial], for example 1.18.33', () => {
+  const { values, positionals } = parseArgs({
+    options: { partial: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  const [version = '', ...more] = positionals
+  if (more.length > 0 || !/^\d+\.\d+\.\d+$/.test(version)) throw new UsageError('It takes one version.')
+  return { version, partial: values.partial }
+})
+try {
+  const pins: Pins = new Map()
+  const missing: string[] = []
+  for (const name of await platformPackages(version)) {
+    try {
+      const made = await pin(name, version)
+      console.log(`${name} ${made.size} ${made.sha256}`)
+      pins.set(name, made)
+    } catch (error) {
+      if (!isNotCarried(error)) throw error
+      console.log(`${name} is not carried by the registry${partial ? ': left out' : ''}`)
+      missing.push(name)
+    }
   }
+  for (const names of equalBuilds(pins)) console.log(`One and the same program: ${names.join(', ')}`)
+  if (pins.size === 0) throw new Error(`The registry carries no platform package of opencode ${version}`)
+  if (missing.length > 0 && !partial)
+    throw new Error(
+      `Nothing was written: the registry lacks ${missing.length} builds of opencode ${version}. Take one that carries all, or --partial.`,
+    )
+  await writeFile(OUTPUT, renderPins(version, pins, missing))
+  console.log(`Wrote ${pins.size} pins of opencode ${version}, ${missing.length} missing`)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
 }
-if (pins.size === 0) throw new Error(`The registry carries no platform package of opencode ${version}`)
-await writeFile(OUTPUT, renderPins(version, pins, missing))
-console.log(`Wrote ${pins.size} pins of opencode ${version}, ${missing.length} missing`)
