@@ -1,4 +1,4 @@
-// npm run build:all [-- --outdir <folder>] [--target <bun target>]… [--executables-only] [--without-opencode]
+// npm run build:all
 //
 // Everything that a release publishes, in dist/release: the executables of all platforms, archives of opencode, the
 // sidecar manifest, SHA256SUMS, the SBOM, licences, the installer and the Homebrew formula. A release that signs its
@@ -6,26 +6,30 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { orUsage } from '../scripts/lib/or-usage.ts'
 import { executableAsset } from '../src/sidecars/release/release.ts'
 import { compileExecutable, ENTRY } from './executable.ts'
 import { sourceDate } from './release/source-date.ts'
 import { writeReleaseFiles } from './release/write.ts'
 import { fetchRuntime } from './runtime.ts'
-import { ALL_TARGETS, isTarget, TARGETS } from './targets.ts'
+import { ALL_TARGETS, knownTarget, TARGETS } from './targets.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 
-const { values } = parseArgs({
-  options: {
-    outdir: { type: 'string', default: join(ROOT, 'dist', 'release') },
-    target: { type: 'string', multiple: true, default: [...ALL_TARGETS] },
-    'executables-only': { type: 'boolean', default: false },
-    'without-opencode': { type: 'boolean', default: false },
-  },
+const USAGE =
+  'npm run build:all -- [--outdir <folder>] [--target <bun target>]… [--executables-only] [--without-opencode]'
+
+const { values, targets } = orUsage(USAGE, () => {
+  const { values } = parseArgs({
+    options: {
+      outdir: { type: 'string', default: join(ROOT, 'dist', 'release') },
+      target: { type: 'string', multiple: true, default: [...ALL_TARGETS] },
+      'executables-only': { type: 'boolean', default: false },
+      'without-opencode': { type: 'boolean', default: false },
+    },
+  })
+  return { values, targets: values.target.map(knownTarget) }
 })
-const targets = values.target.filter(isTarget)
-const unknown = values.target.filter(name => !isTarget(name))
-if (unknown.length > 0) throw new Error(`Unknown target ${unknown}; known are ${ALL_TARGETS.join(', ')}`)
 const generatedAt = sourceDate(process.env)
 const outdir = resolve(values.outdir)
 await mkdir(outdir, { recursive: true })

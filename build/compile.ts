@@ -1,27 +1,34 @@
-// npm run build [-- --target <bun target>]… [--outdir <folder>] [--filename <name>]
+// npm run build
 //
 // Without a target: `openwork` for this machine, and beside it `openwork-server` and `opencode-router`, the same file
 // under the names that select the other two programs. With targets: one `openwork-<target>` each.
 import { stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { orUsage, UsageError } from '../scripts/lib/or-usage.ts'
 import { linkExecutable } from '../src/sidecars/download/link-executable.ts'
 import { compileExecutable, ENTRY } from './executable.ts'
 import { fetchRuntime } from './runtime.ts'
-import { isTarget, TARGETS, type Target } from './targets.ts'
+import { knownTarget, type Target } from './targets.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const OTHER_PROGRAMS = ['openwork-server', 'opencode-router']
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string', multiple: true, default: [] },
-    outdir: { type: 'string', default: 'dist/bin' },
-    filename: { type: 'string' },
-  },
+const USAGE = 'npm run build -- [--target <bun target>]… [--outdir <folder>] [--filename <name>]'
+
+const { values, targets } = orUsage(USAGE, () => {
+  const { values } = parseArgs({
+    options: {
+      target: { type: 'string', multiple: true, default: [] },
+      outdir: { type: 'string', default: 'dist/bin' },
+      filename: { type: 'string' },
+    },
+  })
+  const targets = values.target.map(knownTarget)
+  if (values.filename && targets.length > 1)
+    throw new UsageError('--filename names one file: pass one --target with it')
+  return { values, targets }
 })
-const targets = values.target.map(knownTarget)
-if (values.filename && targets.length > 1) throw new Error('--filename names one file: pass one --target with it')
 const outdir = resolve(values.outdir)
 process.chdir(ROOT) // stack traces then say `src/…`
 
@@ -42,11 +49,6 @@ async function buildFor(target: Target): Promise<void> {
   const runtime = await fetchRuntime(target, join(ROOT, 'dist', 'runtimes'))
   await compileExecutable({ entry: ENTRY, outfile, cross: { target, runtime } })
   await report(outfile, `for ${target}`)
-}
-
-function knownTarget(name: string): Target {
-  if (isTarget(name)) return name
-  throw new Error(`Unknown target ${name}; known are ${Object.keys(TARGETS).join(', ')}`)
 }
 
 async function report(outfile: string, note: string): Promise<void> {

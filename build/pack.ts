@@ -3,13 +3,18 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { orUsage, UsageError } from '../scripts/lib/or-usage.ts'
 import { findMachine } from '../src/sidecars/pins/target.ts'
 import { npmPack } from './npm.ts'
 import { assemblePackages } from './packages.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const executable = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork.exe' : 'openwork')
-if (!existsSync(executable)) throw new Error('There is no executable in dist/bin yet: run `npm run build`')
+orUsage('npm run pack, after npm run build', () => {
+  parseArgs({ options: {} })
+  if (!existsSync(executable)) throw new UsageError('There is no executable in dist/bin yet.')
+})
 
 const machine = await findMachine()
 if (!machine) throw new Error(`There is no package for ${process.platform}-${process.arch}`)

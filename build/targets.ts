@@ -1,3 +1,4 @@
+import { UsageError } from '../scripts/lib/or-usage.ts'
 import type { Platform } from '../src/sidecars/release/release.ts'
 
 /**
@@ -25,6 +26,12 @@ export const TARGETS = {
 export type Target = keyof typeof TARGETS
 
 export const isTarget = (name: string): name is Target => Object.hasOwn(TARGETS, name)
+
+/** Throws a UsageError for another name. */
+export function knownTarget(name: string): Target {
+  if (isTarget(name)) return name
+  throw new UsageError(`Unknown target ${name}; known are ${Object.keys(TARGETS).join(', ')}`)
+}
 
 /** In the order in which releases list their files. */
 export const ALL_TARGETS = Object.keys(TARGETS).filter(isTarget)

@@ -1,4 +1,4 @@
-// npm run publish:npm [-- --release <folder>] [--outdir <folder>]
+// npm run publish:npm
 //
 // Publishes the npm packages of the release in dist/release, which `npm run build:all` makes: the platforms first, then
 // the package that names them. A version that is on the registry already is skipped, so a run that was interrupted is
@@ -11,15 +11,20 @@ import { CHECKSUMS_FILE, hashFile, parseChecksums } from '../build/release/check
 import { NOTICES_FILE } from '../build/release/notices.ts'
 import { ALL_TARGETS, TARGETS } from '../build/targets.ts'
 import { executableAsset } from '../src/sidecars/release/release.ts'
+import { orUsage } from './lib/or-usage.ts'
 import { integrityOf, pack, publish, publishedIntegrity } from './release/registry.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
-const { values } = parseArgs({
-  options: {
-    release: { type: 'string', default: join(ROOT, 'dist', 'release') },
-    outdir: { type: 'string', default: join(ROOT, 'dist', 'npm') },
-  },
-})
+const USAGE =
+  'npm run publish:npm -- [--release <folder>] [--outdir <folder>]; DRY_RUN=1 only packs, NPM_TAG is the dist-tag'
+const { values } = orUsage(USAGE, () =>
+  parseArgs({
+    options: {
+      release: { type: 'string', default: join(ROOT, 'dist', 'release') },
+      outdir: { type: 'string', default: join(ROOT, 'dist', 'npm') },
+    },
+  }),
+)
 const { DRY_RUN, NPM_TAG, GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env
 const dryRun = DRY_RUN === '1'
 const outdir = resolve(values.outdir)

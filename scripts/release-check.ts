@@ -1,12 +1,15 @@
-// npm run release:check [-- --strict] [--tag <tag>]
+// npm run release:check
 //
 // Whether everything that a release consists of agrees. With --strict, as the release itself runs it, warnings count.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { OPENCODE_PINS } from '../src/sidecars/pins/opencode-pins.generated.ts'
+import { orUsage } from './lib/or-usage.ts'
 import { findReleaseProblems } from './release/problems.ts'
 
-const { values } = parseArgs({ options: { strict: { type: 'boolean', default: false }, tag: { type: 'string' } } })
+const { values } = orUsage('npm run release:check -- [--strict] [--tag <tag>]', () =>
+  parseArgs({ options: { strict: { type: 'boolean', default: false }, tag: { type: 'string' } } }),
+)
 const { errors, warnings } = await findReleaseProblems({
   root: join(import.meta.dir, '..'),
   pins: OPENCODE_PINS,
