@@ -283,6 +283,21 @@ test('an export that is interrupted leaves no archive', async () => {
   expect(readdirSync(world.temp)).toEqual([])
 })
 
+test('`cache gc --all` refuses a folder of the user that holds nothing of openwork, and leaves it as it is', async () => {
+  await using world = await newWorld()
+  const project = join(world.temp, 'project')
+  for (const path of ['.git/HEAD', 'opencode/package.json', 'src/index.ts', 'README.md']) {
+    await mkdir(dirname(join(project, path)), { recursive: true })
+    await writeFile(join(project, path), 'dear')
+  }
+  const before = filesIn(project)
+
+  const failure = await failureOf(world, ['cache', 'gc', '--all', '--sidecar-dir', project])
+
+  expect(failure).toMatchObject({ code: 'invalid_value', exitCode: 2, error: expect.stringContaining(project) })
+  expect(filesIn(project)).toEqual(before)
+}, 30_000)
+
 describe('builds of other versions', () => {
   /** A build that no openwork has pinned, with the programs of this machine as they are. */
   async function oldBuild(dataDir: string, old: string, program: string): Promise<string> {

@@ -14,27 +14,36 @@ export const cacheGc = defineCommand({
   summary: 'Remove from the cache what this version does not need',
   description:
     'Goes: builds of other versions, damaged ones, and what broken-off downloads left. Stays: the newest build of another ' +
-    'version, because an upgrade may have to go back to it, and what openwork knows nothing about; --all removes both. ' +
-    'Stays in any case: what this version runs, what a download is writing, and every build that a running host uses.',
+    'version, because an upgrade may have to go back to it, and unknown files beside a build; --all removes both. Stays ' +
+    'in any case: what this version runs, what a download is writing, every build that a running host uses, and whatever ' +
+    'lies where openwork puts nothing.',
   examples: [
     { command: 'openwork cache gc --dry-run', does: 'see what would go' },
     { command: 'openwork cache gc --all', does: 'keep only what this version runs' },
   ],
   flags: {
     ...cacheFlags,
-    all: bool({ default: false, summary: 'Also the version before, and unknown files' }),
+    all: bool({ default: false, summary: 'Also the version before, and unknown files beside builds' }),
     dryRun: bool({ default: false, summary: 'Remove nothing, say what would go' }),
   },
   async run({ all, dryRun, ...values }, { output }) {
-    const [{ listCache }, { planGc, realPathOf, removeItem }, { findInUse }] = await Promise.all([
+    const [{ isCache, listCache }, { planGc, realPathOf, removeItem }, { findInUse }] = await Promise.all([
       import('../../sidecars/cache/cache-items.ts'),
       import('../../sidecars/cache/cache-gc.ts'),
       import('../in-use.ts'),
     ])
     // Programs are known by their real paths. Below the folder itself no link is followed.
     const dir = await realPathOf(cacheDirOf(values))
-    const inUse = await findInUse(values.dataDir)
-    const choices = planGc(await listCache(dir, MADE), { all, inUse })
+    const found = await listCache(dir, MADE)
+    if (!(await isCache(dir, found)))
+      throw new OpenworkError(
+        'invalid_value',
+        `${dir} is no cache of openwork: nothing there is of openwork's making`,
+        {
+          hint: 'Nothing was removed. Name the folder that --sidecar-dir names for `openwork start`, or leave it out.',
+        },
+      )
+    const choices = planGc(found, { all, inUse: await findInUse(values.dataDir) })
     const outcomes = await interruptible('what was not removed yet is still there', async signal => {
       const done: Outcome[] = []
       for (const choice of choices) {
@@ -43,7 +52,7 @@ export const cacheGc = defineCommand({
       }
       return done
     })
-    const freedBytes = outcomes.reduce((sum, { item, remove }) => sum + (remove ? item.bytes : 0), 0)
+    const freedBytes = outcomes.reduce((sum, { item, remove }) => sum + (remove ? (item.bytes ?? 0) : 0), 0)
     const failed = outcomes.filter(({ failed }) => failed)
     const items = outcomes.map(({ item, remove, reason }) => ({ ...itemDocument(item), removed: remove, reason }))
     output.result({ ok: failed.length === 0, dir, dryRun, freedBytes, items }, () =>
@@ -81,7 +90,7 @@ function render(
     ['', 'SIZE', 'PATH', 'WHY'],
     outcomes.map(({ item, remove, reason }) => [
       remove ? verb : 'stays',
-      byteCount(item.bytes),
+      item.bytes === undefined ? '-' : byteCount(item.bytes),
       relative(dir, item.path),
       reason,
     ]),

@@ -12,15 +12,16 @@ export const cacheLs = defineCommand({
   summary: 'What the cache of binaries holds',
   description:
     'States: `current` is what this openwork was made with, `old` is of another version, `damaged` has not the size it ' +
-    'must have, `partial` was left by a download that was broken off, `busy` is of one that goes on, `unknown` is not ' +
-    'of openwork. Only sizes are looked at here: `openwork cache verify` reads every byte.',
+    'must have, `unverified` has no record of what it must be, `partial` was left by a download that was broken off, ' +
+    '`busy` is of one that goes on, `unknown` is not of openwork. Only sizes are looked at here: `openwork cache verify` ' +
+    'reads every byte.',
   examples: [{ command: 'openwork cache ls', does: 'builds, what is left of downloads, and their sizes' }],
   flags: cacheFlags,
   async run(values, { output }) {
     const { listCache } = await import('../../sidecars/cache/cache-items.ts')
     const dir = cacheDirOf(values)
     const items = await listCache(dir, MADE)
-    const totalBytes = items.reduce((sum, { bytes }) => sum + bytes, 0)
+    const totalBytes = items.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
     output.result({ ok: true, dir, totalBytes, items: items.map(itemDocument) }, () =>
       items.length === 0 ? `Nothing in ${dir}` : renderItems(dir, items, totalBytes),
     )
@@ -46,7 +47,7 @@ function renderItems(dir: string, items: readonly CacheItem[], totalBytes: numbe
       state,
       version ?? '-',
       target ?? '-',
-      byteCount(bytes),
+      bytes === undefined ? '-' : byteCount(bytes),
       ago(modifiedMs, Date.now()),
       relative(dir, path) + (problem ? ` (${problem})` : ''),
     ]),

@@ -7,10 +7,11 @@ import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
 
 export const cacheVerify = defineCommand({
   path: 'cache verify',
-  summary: 'Read every pinned build in the cache and compare its hash',
+  summary: 'Read every build in the cache that a hash is known of, and compare it',
   description:
-    'Exits 4 when one is not what this openwork was made with. Such a build is never run: a start fetches it again. ' +
-    'Builds of other versions cannot be checked, for only their own openwork knows their hashes.',
+    'Exits 4 when an opencode is not what this openwork was made with, or an openwork not what its manifest said. Such a ' +
+    'build is never run: a start fetches it again. Other versions of opencode cannot be checked, for only their own ' +
+    'openwork knows their hashes.',
   examples: [
     { command: 'openwork cache verify', does: 'after a disk had errors, say' },
     { command: 'openwork cache verify --fix', does: 'and remove what is wrong' },
@@ -34,8 +35,9 @@ export const cacheVerify = defineCommand({
 
 type Checked = Awaited<ReturnType<typeof import('../../sidecars/cache/cache-verify.ts').verifyCache>>[number]
 
-function lineOf({ version, target, path, bytes, problem, removed }: Checked): string {
-  const build = `opencode ${version} for ${target}`
+function lineOf({ kind, version, target, path, bytes, state, problem, removed }: Checked): string {
+  const build = `${kind} ${version} for ${target}`
+  if (state === 'unverified') return `unknown  ${build}: nothing is recorded of what it must be`
   if (problem === undefined) return `ok       ${build} (${byteCount(bytes)})`
   return `${removed ? 'removed' : 'wrong  '}  ${build}: ${path} ${problem}`
 }

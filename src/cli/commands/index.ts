@@ -118,7 +118,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     path: 'cache verify',
-    summary: 'Read every pinned build in the cache and compare its hash',
+    summary: 'Read every build in the cache that a hash is known of, and compare it',
     load: async () => (await import('./cache-verify.ts')).cacheVerify,
   },
   {

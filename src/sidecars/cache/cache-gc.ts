@@ -1,10 +1,10 @@
 import { realpath, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, relative } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import { withFreeFileLock } from '../../shared/file-lock.ts'
 import { explainDiskFailure } from '../fetch/disk.ts'
-import { type CacheItem, compareVersions } from './cache-items.ts'
-import { downloadsFolder, lockOf } from './cache-layout.ts'
+import type { CacheItem } from './cache-items.ts'
+import { lockOf, SCRATCH_PREFIXES } from './cache-layout.ts'
 
 export type GcChoice = {
   readonly item: CacheItem
@@ -22,17 +22,21 @@ export type InUse = {
 
 /**
  * What goes: builds of other versions but the newest of them, which an upgrade may have to go back to; what is damaged;
- * what broken-off downloads left. `all` takes that newest one as well, and what openwork knows nothing about. What a
- * running host uses stays in any case, and while one cannot be asked every old build does.
+ * what broken-off downloads left. `all` takes that newest one as well, and unknown files beside our own. What a running
+ * host uses stays in any case, while one cannot be asked every old build does, and what we have not made is not ours to
+ * remove.
  */
 export function planGc(items: readonly CacheItem[], { all, inUse }: { all: boolean; inUse: InUse }): GcChoice[] {
   const choose = (item: CacheItem): Omit<GcChoice, 'item'> => {
     const keep = (reason: string) => ({ remove: false, reason })
     const remove = (reason: string) => ({ remove: true, reason })
     if (inUse.paths.has(item.path)) return keep('a running host uses it')
+    if (!item.isOurs) return keep('not of openwork')
     switch (item.state) {
       case 'current':
         return keep('this version needs it')
+      case 'unverified':
+        return keep('of this version')
       case 'busy':
         return keep('a download is going on')
       case 'damaged':
@@ -54,38 +58,42 @@ const newestOld = (items: readonly CacheItem[], kind: CacheItem['kind']): string
   items
     .filter(item => item.kind === kind && item.state === 'old')
     .flatMap(({ version }) => version ?? [])
-    .sort(compareVersions)
+    .sort(Bun.semver.order)
     .at(-1)
 
 /**
- * Removes an item, unless a download has begun on it meanwhile, and the folders that are empty then. Follows no link.
+ * Removes an item of ours, unless a download has begun on it meanwhile, and the folders that are empty then. Follows no
+ * link.
  *
  * @returns whether it is gone
  * @throws OpenworkError `sidecar_dir_unusable`; the reason of an aborted `signal`
  */
 export async function removeItem(dir: string, item: CacheItem, signal: AbortSignal | undefined): Promise<boolean> {
-  const remove = async (): Promise<true> => {
-    for (const file of item.files) await rm(file, { recursive: true, force: true, maxRetries: 3 })
+  if (!item.isOurs) return false
+  const removeAll = async (): Promise<boolean> => {
+    for (const file of item.files) await remove(file)
     return true
   }
   try {
-    const lockPath = lockPathOf(dir, item)
-    const removed = lockPath === undefined ? await remove() : await withFreeFileLock(lockPath, signal, remove)
-    if (removed) await removeEmptyFolders(dir, dirname(item.path))
-    return removed ?? false
+    // Locks that were left behind go when they are given back.
+    const underLocks = item.locks.reduce(
+      (work, lock) => async () => (await withFreeFileLock(lock, signal, work)) ?? false,
+      removeAll,
+    )
+    const removed = await underLocks()
+    for (const path of removed ? [...item.files, ...item.locks] : []) await removeEmptyFolders(dir, dirname(path))
+    return removed
   } catch (error) {
     signal?.throwIfAborted()
     throw explainDiskFailure(error, dir)
   }
 }
 
-/** What is locked by those who write where the item is; undefined where nobody of ours does. */
-function lockPathOf(dir: string, { kind, path }: CacheItem): string | undefined {
-  if (kind === 'other') return undefined
-  const suffix = lockOf('')
-  if (path.endsWith(suffix)) return path.slice(0, -suffix.length)
-  if (dirname(path) !== downloadsFolder(dir)) return dirname(path)
-  return join(dirname(path), basename(path).replace(/\.part(?:\..*)?$/, ''))
+/** Of folders, only those whose names say that they are ours with all that is in them. */
+async function remove(path: string): Promise<void> {
+  if (path.endsWith(lockOf(''))) return
+  const recursive = SCRATCH_PREFIXES.some(prefix => basename(path).startsWith(prefix))
+  await rm(path, { recursive, force: true, maxRetries: 3 })
 }
 
 async function removeEmptyFolders(dir: string, folder: string): Promise<void> {

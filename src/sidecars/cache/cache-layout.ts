@@ -20,6 +20,15 @@ const DOWNLOADS = 'downloads'
 /** In the folder of a build, for the holder of its lock alone: any that another start finds belongs to one that was killed. */
 export const TEMP_PREFIX = '.tmp-'
 
+/** In the folder of an executable, while it gets another name. */
+export const LINK_PREFIX = '.link-'
+
+/** Folders whose names begin so are ours, whatever is in them. */
+export const SCRATCH_PREFIXES = [TEMP_PREFIX, LINK_PREFIX]
+
+/** The folder of a version. */
+export const VERSION_NAME = /^\d+\.\d+\.\d+[\w.+-]*$/
+
 /** Where a build of opencode is kept. Nothing stands under this name that was not verified when it was put there. */
 export const cachedPath = (sidecarDir: string, { name, version, pin }: WantedOpencode): string =>
   join(sidecarDir, OPENCODE, version, name, pin.file)
@@ -39,6 +48,17 @@ export const downloadsFolder = (sidecarDir: string): string => join(sidecarDir, 
 
 /** Where an archive goes while it is fetched. The name says what is in it, so that the next start can go on with it. */
 export const downloadPath = (sidecarDir: string, name: string): string => join(downloadsFolder(sidecarDir), name)
+
+const DOWNLOAD_NAME =
+  /^(?<file>(?<build>(?:opencode|openwork)-(?<target>[a-z0-9]+-[a-z0-9]+(?:-baseline)?(?:-musl)?))-(?<version>\d+\.\d+\.\d+(?:[-+][\w.+-]*?)?)(?:(?:\.listed|\.release)?\.(?:tar\.gz|tgz|zip|bin))?)(?:\.part|\.part\.json|\.lock)?$/
+
+/** What the name of something in the folder of downloads says: ours are `<build>-<version>`, how it is packed, and its state. */
+export function parseDownloadName(
+  name: string,
+): { download: string; target: string; version: string; file: string } | undefined {
+  const { file, build, target, version } = DOWNLOAD_NAME.exec(name)?.groups ?? {}
+  return file && target && version ? { download: `${build}-${version}`, target, version, file } : undefined
+}
 
 /** The lock of a build's folder; a folder itself. */
 export const lockOf = (buildFolder: string): string => `${buildFolder}.lock`

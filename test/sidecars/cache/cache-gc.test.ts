@@ -3,6 +3,7 @@ import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { withFileLock } from '../../../src/shared/file-lock.ts'
 import { planGc, removeItem } from '../../../src/sidecars/cache/cache-gc.ts'
+import { isCache } from '../../../src/sidecars/cache/cache-items.ts'
 import { VERSION } from '../kit.ts'
 import { cacheBox, exists, OPENWORK } from './cache-kit.ts'
 
@@ -26,8 +27,9 @@ async function fullBox() {
     await box.put(`opencode/${version}/opencode-linux-x64/opencode`, version)
   await box.put(`opencode/${VERSION}/opencode-windows-x64/opencode`, 'damaged')
   for (const version of ['3.4.3', '3.4.4', OPENWORK]) await box.put(`${version}/linux-x64/openwork`, version)
-  await box.put('downloads/x.part', 'x')
-  await box.put('stranger/file', 'x')
+  await box.put('downloads/opencode-linux-x64-7.8.9.listed.tgz.part', 'x')
+  await box.put('opencode/7.8.8/opencode-linux-x64/notes', 'x')
+  await box.put('verified.json', '{}')
   return box
 }
 
@@ -36,34 +38,88 @@ const OLD = [
   'opencode/7.8.7/opencode-linux-x64/opencode',
   'opencode/7.8.8/opencode-linux-x64/opencode',
 ]
-const BROKEN = ['downloads/x.part', `opencode/${VERSION}/opencode-windows-x64/opencode`]
-const SPARED = ['3.4.4/linux-x64/openwork', 'opencode/7.10.0/opencode-linux-x64/opencode', 'stranger']
+const BROKEN = [
+  'downloads/opencode-linux-x64-7.8.9.listed.tgz.part',
+  `opencode/${VERSION}/opencode-windows-x64/opencode`,
+]
+const NOTES = 'opencode/7.8.8/opencode-linux-x64/notes'
+const SPARED = ['3.4.4/linux-x64/openwork', 'opencode/7.10.0/opencode-linux-x64/opencode', NOTES]
 
-describe('what goes', () => {
-  test('is all that this version does not need, but for the newest other one, which an upgrade may go back to', async () => {
-    await using box = await fullBox()
-    expect(await goes(box)).toEqual([...OLD, ...BROKEN].sort())
-  })
+test('everything goes that this version does not need, but for the newest other one, which an upgrade may go back to', async () => {
+  await using box = await fullBox()
+  expect(await goes(box)).toEqual([...OLD, ...BROKEN].sort())
+})
 
-  test('is that one too, and what nobody knows, with --all', async () => {
-    await using box = await fullBox()
-    expect(await goes(box, { all: true })).toEqual([...OLD, ...BROKEN, ...SPARED].sort())
-  })
+test('with --all the newest other version goes too, and unknown files beside a build', async () => {
+  await using box = await fullBox()
+  expect(await goes(box, { all: true })).toEqual([...OLD, ...BROKEN, ...SPARED].sort())
+})
 
-  test('is never what a running host uses', async () => {
-    await using box = await fullBox()
-    const used = 'opencode/7.8.7/opencode-linux-x64/opencode'
-    const inUse = { paths: new Set([box.path(used)]), silent: [] }
-    expect(await goes(box, { all: true, inUse })).not.toContain(used)
-    expect(await goes(box, { all: true, inUse })).toHaveLength(OLD.length + BROKEN.length + SPARED.length - 1)
-  })
+test('what a running host uses never goes', async () => {
+  await using box = await fullBox()
+  const used = 'opencode/7.8.7/opencode-linux-x64/opencode'
+  const inUse = { paths: new Set([box.path(used)]), silent: [] }
+  expect(await goes(box, { all: true, inUse })).not.toContain(used)
+  expect(await goes(box, { all: true, inUse })).toHaveLength(OLD.length + BROKEN.length + SPARED.length - 1)
+})
 
-  test('is no old build at all while a running host does not say what it uses', async () => {
-    await using box = await fullBox()
-    expect(await goes(box, { all: true, inUse: { paths: new Set(), silent: ['/work'] } })).toEqual(
-      [...BROKEN, 'stranger'].sort(),
-    )
-  })
+test('no old build goes while a running host does not say what it uses', async () => {
+  await using box = await fullBox()
+  expect(await goes(box, { all: true, inUse: { paths: new Set(), silent: ['/work'] } })).toEqual(
+    [...BROKEN, NOTES].sort(),
+  )
+})
+
+/** What somebody has in a folder of theirs that they name by mistake; some of it in folders that are called like ours. */
+const THEIRS = [
+  '.git/HEAD',
+  'README.md',
+  'src/index.ts',
+  'opencode/.git/HEAD',
+  'opencode/package.json',
+  'opencode/1.2.3/notes.md',
+  'opencode/1.2.3/opencode-linux-x64/README.md',
+  'opencode/1.2.3/opencode-linux-x64/opencode/main.ts',
+  'opencode/1.2.3/opencode-linux-x64.lock',
+  'opencode/1.2.3/src/opencode',
+  'downloads/film.part',
+  'downloads/opencode-linux-x64-1.2.3.listed.tgz.part/file',
+  'downloads/opencode-notes.lock/file',
+  '1.2.3/linux-x64/tool',
+  '1.2.3/bin/openwork',
+  '1.2.3/.tmp-mine/file',
+]
+
+/** A link to a folder elsewhere, and what lies there. */
+const LINKED = ['opencode/4.5.6', 'opencode/4.5.6/opencode-linux-x64/opencode']
+
+test('nothing goes that openwork has not made, wherever it lies, and nobody looks into it', async () => {
+  await using box = await cacheBox()
+  for (const path of THEIRS) await box.put(path, 'dear')
+  const outside = join(box.folder, 'outside')
+  await mkdir(join(outside, 'opencode-linux-x64'), { recursive: true })
+  await writeFile(join(outside, 'opencode-linux-x64', 'opencode'), 'dear')
+  await symlink(outside, box.path('opencode', '4.5.6'))
+  const items = await box.list()
+
+  expect(await isCache(box.dir, items)).toBe(false)
+  expect(await goes(box, { all: true })).toEqual([])
+  for (const item of items) expect(await removeItem(box.dir, item, undefined)).toBe(false)
+  expect(await box.files()).toEqual([...THEIRS, ...LINKED].sort())
+  expect(items.find(({ path }) => path === box.path('src'))?.bytes).toBeUndefined()
+})
+
+test('what lies beside a cache does not go with it', async () => {
+  await using box = await fullBox()
+  for (const path of THEIRS) await box.put(path, 'dear')
+  const items = await box.list()
+
+  expect(await isCache(box.dir, items)).toBe(true)
+  for (const { item, remove } of planGc(items, { all: true, inUse: NOBODY }))
+    if (remove) await removeItem(box.dir, item, undefined)
+
+  const kept = [`opencode/${VERSION}/opencode-linux-x64/opencode`, `opencode/${VERSION}/opencode-darwin-arm64/opencode`]
+  expect(await box.files()).toEqual([...THEIRS, ...kept, `${OPENWORK}/linux-x64/openwork`].sort())
 })
 
 describe('removing', () => {
@@ -108,17 +164,17 @@ describe('removing', () => {
     expect(await exists(box.path('opencode'))).toBe(false)
   })
 
-  test('of a link takes the link, and leaves what it leads to', async () => {
+  test('of a link in the place of a build takes the link, and leaves what it leads to', async () => {
     await using box = await cacheBox()
     const outside = join(box.folder, 'outside')
     await mkdir(outside)
     await writeFile(join(outside, 'dear'), 'x')
-    await mkdir(box.dir)
-    await symlink(outside, box.path('opencode'))
+    await mkdir(dirname(box.cached()), { recursive: true })
+    await symlink(outside, box.cached())
     const [item] = await box.list()
     if (item === undefined) throw new Error('there is nothing')
 
-    await removeItem(box.dir, item, undefined)
+    expect(await removeItem(box.dir, item, undefined)).toBe(true)
 
     expect(await exists(box.path('opencode'))).toBe(false)
     expect(await exists(join(outside, 'dear'))).toBe(true)

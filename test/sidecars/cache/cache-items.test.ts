@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { withFileLock } from '../../../src/shared/file-lock.ts'
-import { failure, VERSION } from '../kit.ts'
+import { keepListedEntry } from '../../../src/sidecars/release/listed-entry.ts'
+import { failure, sha256, VERSION } from '../kit.ts'
 import { cacheBox, OPENWORK } from './cache-kit.ts'
 
 type Box = Awaited<ReturnType<typeof cacheBox>>
@@ -36,23 +37,50 @@ test('every build says what it is, newest version first, and how large', async (
     ['opencode', 'current', VERSION, 'linux-x64', box.content.length],
     ['opencode', 'unknown', VERSION, 'plan9-x64', 29],
     ['opencode', 'old', '7.8.8', 'linux-arm64-musl', 5],
-    ['openwork', 'current', OPENWORK, 'linux-x64', 9],
+    ['openwork', 'unverified', OPENWORK, 'linux-x64', 9],
     ['openwork', 'old', '3.4.4', 'linux-x64', 9],
     ['other', 'unknown', undefined, undefined, 11],
   ])
   expect(items[1]?.problem).toBe(`has 9 bytes, expected ${box.content.length}`)
 })
 
-test('what a download left is told from what one is writing', async () => {
+test('a download is one item with all its pieces, and what one left is told from what one is writing', async () => {
   await using box = await cacheBox()
   await box.put(`opencode/${VERSION}/opencode-linux-x64/.tmp-abc/opencode`, 'half')
-  await box.put('downloads/opencode-linux-x64-7.8.9.tgz.part', 'half of it')
-  expect(Object.values(await states(box))).toEqual(['partial', 'partial'])
+  await box.put(`downloads/opencode-linux-x64-${VERSION}.listed.tgz.part`, 'half of it')
+  await box.put(`downloads/opencode-linux-x64-${VERSION}.listed.tgz.part.json`, '{}')
+  await box.put(`downloads/openwork-linux-arm64-musl-${OPENWORK}.part`, 'of another one')
+  const rows = async () =>
+    (await box.list()).map(({ state, target, bytes, files }) => [state, target, bytes, files.length])
+  expect(await rows()).toEqual([
+    ['partial', 'linux-x64', 16, 3],
+    ['partial', 'linux-arm64-musl', 14, 1],
+  ])
 
   await withFileLock(dirname(box.cached()), { onWait: () => {}, signal: undefined }, async () => {
-    // The lock, what its holder writes, and the part, which may be what it waits for.
-    expect(Object.values(await states(box))).toEqual(['busy', 'busy', 'busy'])
+    expect(await rows()).toEqual([
+      ['busy', 'linux-x64', 16, 4],
+      ['partial', 'linux-arm64-musl', 14, 1],
+    ])
   })
+})
+
+test('our own executable is current when it is what the manifest said, and damaged when it is not', async () => {
+  await using box = await cacheBox()
+  const executable = await box.put(`${OPENWORK}/linux-x64/openwork`, 'ourselves')
+  const entry = {
+    version: OPENWORK,
+    sha256: sha256('ourselves'),
+    size: 9,
+    url: 'https://x/openwork',
+    manifestUrl: 'https://x/m',
+  }
+  await keepListedEntry(executable, entry)
+  const only = async () => (await box.list()).map(({ state, files, problem }) => [state, files.length, problem])
+  expect(await only()).toEqual([['current', 2, undefined]])
+
+  await keepListedEntry(executable, { ...entry, size: 10 })
+  expect(await only()).toEqual([['damaged', 2, 'has 9 bytes, expected 10']])
 })
 
 test('no link is followed: neither one in the place of a folder nor one in that of a build', async () => {

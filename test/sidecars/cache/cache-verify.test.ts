@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
 import { stat, utimes, writeFile } from 'node:fs/promises'
 import { verifyCache } from '../../../src/sidecars/cache/cache-verify.ts'
+import { keepListedEntry } from '../../../src/sidecars/release/listed-entry.ts'
 import { Verifier } from '../../../src/sidecars/verify/verify.ts'
-import { failure } from '../kit.ts'
+import { failure, sha256 } from '../kit.ts'
 import { cacheBox, exists, NAME } from './cache-kit.ts'
 
 type Box = Awaited<ReturnType<typeof cacheBox>>
@@ -69,6 +70,26 @@ test('a build of the wrong size and one that is a folder are wrong without being
     'is not a file',
     `has 1 bytes, expected ${box.content.length}`,
   ])
+})
+
+test('our own executable is compared with what the manifest said, and known not to be checked without that', async () => {
+  await using box = await cacheBox()
+  const content = 'ourselves'
+  const entry = { sha256: sha256(content), size: content.length, url: 'https://x/openwork', manifestUrl: 'https://x/m' }
+  const of = (version: string): string => `${version}/linux-x64/openwork`
+  for (const version of ['3.4.3', '3.4.4', '3.4.5']) await box.put(of(version), content)
+  for (const version of ['3.4.4', '3.4.5']) await keepListedEntry(box.path(of(version)), { version, ...entry })
+  await writeFile(box.path(of('3.4.4')), 'yourselve')
+
+  const checked = await verify(box, { fix: true })
+
+  expect(checked.map(({ kind, version, state, sha256 }) => [kind, version, state, sha256])).toEqual([
+    ['openwork', '3.4.5', 'verified', entry.sha256],
+    ['openwork', '3.4.4', 'damaged', entry.sha256],
+    ['openwork', '3.4.3', 'unverified', undefined],
+  ])
+  expect(await exists(box.path('3.4.4'))).toBe(false)
+  expect(await exists(box.path(of('3.4.3')))).toBe(true)
 })
 
 test('an interrupted check ends at once and changes nothing', async () => {
