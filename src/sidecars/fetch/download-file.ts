@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { systemCode } from '../../shared/errors.ts'
 import { withFileLock } from '../../shared/file-lock.ts'
 import { sha256OfFile } from '../../shared/hash-file.ts'
+import { isNoPlainFile } from '../../shared/plain-file.ts'
 import { allFailed, type FailedUrl } from './all-failed.ts'
 import { explainDiskFailure, isDiskFull, requireFreeSpace } from './disk.ts'
 import { TRANSFER_LIMITS, type TransferLimits } from './limits.ts'
@@ -92,7 +93,7 @@ async function findPresent({ path, sha256 }: Expected, signal: AbortSignal): Pro
     if ((await sha256OfFile(path, signal)) !== sha256) return undefined
     return { url: pathToFileURL(path).href, sha256, bytes: size }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (systemCode(error) === 'ENOENT' || isNoPlainFile(error)) return undefined
     throw error
   }
 }

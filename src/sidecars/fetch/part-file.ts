@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
+import { isNoPlainFile, openPlainFile, readPlainFile } from '../../shared/plain-file.ts'
 
 const READ_BYTES = 1024 * 1024
 const MAX_NOTE_BYTES = 8 * 1024
@@ -43,8 +44,7 @@ export class PartFile {
     path: string,
     { sha256, signal }: { sha256: string | undefined; signal: AbortSignal | undefined },
   ): Promise<PartFile> {
-    const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
-    const part = new PartFile(path, await open(partPath(path), flags, 0o600), sha256)
+    const part = new PartFile(path, await openOwn(partPath(path)), sha256)
     try {
       await part.#takeUp(signal)
       return part
@@ -84,7 +84,8 @@ export class PartFile {
   async begin(url: string, headers: Headers, totalBytes: number | undefined): Promise<void> {
     await this.clear()
     const note = { sha256: this.#sha256, source: digestOf(url), validator: validatorOf(headers), totalBytes }
-    await writeFile(notePath(this.#path), JSON.stringify(note), { mode: 0o600 })
+    await rm(notePath(this.#path), { force: true }) // whatever it is: a link would be written through
+    await writeFile(notePath(this.#path), JSON.stringify(note), { mode: 0o600, flag: 'wx' })
     this.#note = note
   }
 
@@ -152,6 +153,26 @@ export class PartFile {
 const partPath = (path: string): string => `${path}.part`
 const notePath = (path: string): string => `${path}.part.json`
 
+/** For reading and writing. What stands there and is not a file that only we can write gives way to an empty one. */
+async function openOwn(path: string): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT
+  try {
+    const file = await openPlainFile(path, { flags: flags | (constants.O_NOFOLLOW ?? 0), mode: 0o600 })
+    if (await isOurs(file)) return file
+    await file.close()
+  } catch (error) {
+    if (!isNoPlainFile(error)) throw error
+  }
+  await rm(path, { force: true })
+  return await openPlainFile(path, { flags: flags | constants.O_EXCL, mode: 0o600 })
+}
+
+/** Whoever else may write it, by its owner, its mode or another name of it, could still do so after it was verified. */
+async function isOurs(file: FileHandle): Promise<boolean> {
+  const { uid, mode, nlink } = await file.stat()
+  return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0 && nlink === 1)
+}
+
 const digestOf = (url: string): string => createHash('sha256').update(url).digest('hex')
 
 /** Weak ETags do not do for `If-Range` (RFC 9110, 13.1.5). */
@@ -164,10 +185,10 @@ function validatorOf(headers: Headers): string | undefined {
 async function readNote(path: string): Promise<Note | undefined> {
   let note: Record<string, unknown>
   try {
-    const text = await readFile(notePath(path), 'utf8')
-    note = text.length <= MAX_NOTE_BYTES ? Object(JSON.parse(text)) : {}
+    note = Object(JSON.parse(await readPlainFile(notePath(path), { maxBytes: MAX_NOTE_BYTES })))
   } catch (error) {
-    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined
+    if (error instanceof SyntaxError || isNoPlainFile(error)) return undefined
+    if (['ENOENT', 'EFBIG'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }
   const { sha256, source, validator, totalBytes } = note

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
-import { mkdir, open, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
+import { isNoPlainFile, openPlainFile } from '../../shared/plain-file.ts'
 
 /** Old entries go first; a sidecar folder knows a handful of files. */
 const MAX_ENTRIES = 64
@@ -72,17 +73,18 @@ export class KnownFiles {
     try {
       text = await readOwnFile(this.#store)
     } catch (error) {
-      if (['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return new Map()
+      if (isNoPlainFile(error)) return new Map()
+      if (['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR'].includes(systemCode(error) ?? '')) return new Map()
       throw error
     }
     return parseEntries(text)
   }
 }
 
-/** Empty unless it is a plain file of reasonable size that only we can write. Links are not followed. */
+/** Empty unless it is of reasonable size and only we can write it. Links are not followed. Throws what `openPlainFile` throws. */
 export async function readOwnFile(path: string): Promise<string> {
-  await using file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
-  const { uid, mode, size } = await file.stat().then(found => (found.isFile() ? found : { ...found, size: 0 }))
+  await using file = await openPlainFile(path, { flags: constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) })
+  const { uid, mode, size } = await file.stat()
   const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)
   return isOurs && size > 0 && size <= MAX_STORE_BYTES ? await file.readFile('utf8') : ''
 }
