@@ -22,6 +22,10 @@ export function installCommand(manager: Manager, version: string, prefix?: strin
   }
 }
 
+/** The command that puts a version in the place of this installation. */
+export const commandOf = ({ manager, prefix }: Pick<Managed, 'manager' | 'prefix'>, version: string): [string, ...string[]] =>
+  installCommand(manager, version, prefix)
+
 /** As one would type it. */
 export const shown = (command: readonly string[]): string =>
   command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')

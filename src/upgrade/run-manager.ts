@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { findOnPath } from '../shared/find-on-path.ts'
+import { OWN_PROJECT } from '../sidecars/download/npm-client.ts'
 import type { ProgramEnd } from '../supervisor/run-program.ts'
 import type { Managed } from './installation.ts'
 import { runOther, wordsOf } from './other-openwork.ts'
@@ -18,12 +19,16 @@ const VERSION_LIMIT_MS = 30_000
 export async function runManager(
   installation: Managed,
   { version, command }: { version: string; command: readonly [string, ...string[]] },
-  { env, onOutput }: UpgradeOptions,
+  { env, onOutput, scratchDir }: UpgradeOptions,
 ): Promise<string | undefined> {
   const [, ...args] = command
   const manager = await requireManager(installation, env)
-  const end = await inScratchProject(folder =>
-    run(manager, args, { env: managerEnvironment(env, dirname(manager)), limitMs: INSTALL_LIMIT_MS, cwd: folder }),
+  const end = await inScratchProject(scratchDir, folder =>
+    run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
+      env: managerEnvironment(env, dirname(manager)),
+      limitMs: INSTALL_LIMIT_MS,
+      cwd: folder,
+    }),
   )
   onOutput(`${end.stdout}${end.stderr}`)
   if (end.code !== 0) return wordsOf(end)

@@ -1,9 +1,11 @@
 import { chmod, link, rm } from 'node:fs/promises'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { downloadFile } from '../sidecars/fetch/download-file.ts'
+import { shownUrl } from '../sidecars/fetch/shown-url.ts'
+import { TransferFailure } from '../sidecars/fetch/transfer-failure.ts'
 import { findMachine } from '../sidecars/pins/target.ts'
 import { listedFile, readManifest, urlsOf } from '../sidecars/release/read-manifest.ts'
-import { executableAsset, platformName, releasePlace } from '../sidecars/release/release.ts'
+import { executableAsset, platformName, type ReleasePlace, releasePlace } from '../sidecars/release/release.ts'
 import { executableFiles } from './executable-files.ts'
 import { findVersion } from './other-openwork.ts'
 import { replaceExecutable, settle } from './replace-executable.ts'
@@ -15,6 +17,8 @@ import { parseVersion } from './version-order.ts'
 const MAX_BYTES = 512 * 1024 ** 2
 /** GitHub leads this to the files of the newest release. */
 const NEWEST = 'https://github.com/different-ai/openwork/releases/latest/download'
+/** Somebody waits for the answer, and can ask again. */
+const ASKING = { attempts: 3, headersMs: 10_000 }
 const HINT = 'Name a mirror with --sidecar-base-url (OPENWORK_SIDECAR_BASE_URL), or a version with --to.'
 
 /** An executable of a release for this machine. */
@@ -31,15 +35,25 @@ export type Release = {
 /**
  * The release of this version, the newest without one: by the manifest at the place the user named, else by openwork's own.
  *
+ * @param newest base URL of the newest release, when nothing was named
  * @throws OpenworkError `upgrade_failed` when that place has another one; what reading a manifest throws
  */
-export async function findRelease(wanted: string | undefined, options: UpgradeOptions): Promise<Release> {
-  const { env, signal } = options
-  const place = options.place ?? (wanted === undefined ? releasePlace('', { baseUrl: NEWEST }) : releasePlace(wanted))
+export async function findRelease(
+  wanted: string | undefined,
+  options: UpgradeOptions,
+  newest = NEWEST,
+): Promise<Release> {
+  const place = options.place ?? ownPlace(wanted, newest)
   const machine = await findMachine()
   if (machine === undefined)
     throw new OpenworkError('platform_not_supported', `openwork is not made for ${process.platform}-${process.arch}`)
-  const manifest = await readManifest(place, { env, signal })
+  const { host } = new URL(place.manifestUrl)
+  const what = wanted === undefined ? 'the newest release' : `openwork ${wanted}`
+  options.onStep(`Asking ${host || shownUrl(place.manifestUrl)} for ${what}`)
+  const { env, signal } = options
+  const manifest = await readManifest(place, { env, signal, limits: ASKING }).catch((error: unknown) => {
+    throw options.place === undefined ? explained(error, wanted) : error
+  })
   const target = platformName(machine)
   const listed = listedFile(manifest, place, { names: ['openwork', 'openwork-server'], target })
   const version = parseVersion(listed.version, 'The version in the manifest')
@@ -55,6 +69,27 @@ export async function findRelease(wanted: string | undefined, options: UpgradeOp
   const opencode = manifest.entries.opencode?.version
   return { version, opencode, asset: executableAsset(machine), urls: urlsOf(listed.file, place), sha256, size }
 }
+
+/** Nobody named it, so that nobody is told to check what they named. */
+const ownPlace = (wanted: string | undefined, newest: string): ReleasePlace =>
+  wanted === undefined ? { ...releasePlace('', { baseUrl: newest }), named: [] } : releasePlace(wanted)
+
+/** Releases of other things are made in the same repository: the newest one may be none of openwork's. */
+function explained(error: unknown, wanted: string | undefined): unknown {
+  if (!(error instanceof OpenworkError) || !isNotFound(error)) return error
+  const { code, message, details } = error
+  const [what, next] =
+    wanted === undefined
+      ? ['The newest release is none of openwork', 'name a version with --to <version>']
+      : [`There is no release of openwork ${wanted}`, 'name another version']
+  return new OpenworkError(code, `${what}: ${message}`, {
+    hint: `See https://github.com/different-ai/openwork/releases and ${next}, or a mirror with --sidecar-base-url <url>.`,
+    details,
+    cause: error,
+  })
+}
+
+const isNotFound = ({ cause }: OpenworkError): boolean => cause instanceof TransferFailure && cause.facts.status === 404
 
 /**
  * Fetches a release beside the executable at `path`, tries it, and only then puts it in its place.

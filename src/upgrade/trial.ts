@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError } from '../shared/errors.ts'
 import { probeVersion } from '../sidecars/verify/probe-version.ts'
 import { bringOpencode, type OtherOptions, runOther, wordsOf } from './other-openwork.ts'
+import { inScratchFolder } from './scratch-project.ts'
 
 /** opencode alone may take half a minute on a slow disk, twice that on a first start. */
 const CHECK_LIMIT_MS = 3 * 60_000
@@ -11,6 +11,8 @@ const CHECK_LIMIT_MS = 3 * 60_000
 export type TrialOptions = OtherOptions & {
   /** What the file must be. */
   version: string
+  /** See `UpgradeOptions`. */
+  scratchDir: string
   onStep: (what: string) => void
   onOutput: (text: string) => void
 }
@@ -25,7 +27,7 @@ export type TrialOptions = OtherOptions & {
  *   the trial is left then but opencode in the cache
  */
 export async function tryOut(path: string, options: TrialOptions): Promise<{ opencode: string | undefined }> {
-  const { version, onStep, signal, env, sidecarDir } = options
+  const { version, onStep, env, scratchDir } = options
   onStep(`Trying openwork ${version}`)
   await expectVersion(path, version, options)
   onStep(`Asking openwork ${version} for its opencode`)
@@ -37,26 +39,32 @@ export async function tryOut(path: string, options: TrialOptions): Promise<{ ope
     return { opencode }
   }
   onStep(`Trying openwork ${version} with ${opencode ? `opencode ${opencode}` : 'your opencode'} on an empty folder`)
-  const folder = await mkdtemp(join(tmpdir(), 'openwork-trial-'))
-  try {
-    const at = (name: string): string => join(folder, name)
-    for (const name of ['home', 'workspace']) await mkdir(at(name), { mode: 0o700 })
-    const places = ['--workspace', at('workspace'), '--data-dir', at('data'), '--sidecar-dir', sidecarDir]
-    const end = await runOther([path, 'start', '--check', '--json', ...places, '--openwork-port', '0'], {
-      env: trialEnvironment(env, at('home'), opencode === undefined ? EXTERNAL : []),
-      signal,
-      limitMs: CHECK_LIMIT_MS,
-      cwd: at('workspace'),
-    })
-    options.onOutput(end.stderr)
-    if (end.code === 0) return { opencode }
-    throw new OpenworkError('upgrade_failed', `openwork ${version} does not work here: ${wordsOf(end)}`, {
-      hint: 'Nothing was changed. Choose another version with `openwork upgrade --to <version>`.',
-      details: { exitCode: end.code, signal: end.signal },
-    })
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
-  }
+  await inScratchFolder(scratchDir, folder => hostFolder(path, folder, { ...options, opencode }))
+  return { opencode }
+}
+
+/** Hosts an empty folder below `folder`, and takes it down again. */
+async function hostFolder(
+  path: string,
+  folder: string,
+  { version, sidecarDir, env, signal, onOutput, opencode }: TrialOptions & { opencode: string | undefined },
+): Promise<void> {
+  const at = (name: string): string => join(folder, name)
+  for (const name of ['home', 'workspace', 'tmp']) await mkdir(at(name), { mode: 0o700 })
+  const places = ['--workspace', at('workspace'), '--data-dir', at('data'), '--sidecar-dir', sidecarDir]
+  const own = { home: at('home'), temporary: at('tmp') }
+  const end = await runOther([path, 'start', '--check', '--json', ...places, '--openwork-port', '0'], {
+    env: trialEnvironment(env, own, opencode === undefined ? EXTERNAL : []),
+    signal,
+    limitMs: CHECK_LIMIT_MS,
+    cwd: at('workspace'),
+  })
+  onOutput(end.stderr)
+  if (end.code === 0) return
+  throw new OpenworkError('upgrade_failed', `openwork ${version} does not work here: ${wordsOf(end)}`, {
+    hint: 'Nothing was changed. Choose another version with `openwork upgrade --to <version>`.',
+    details: { exitCode: end.code, signal: end.signal },
+  })
 }
 
 /** @throws OpenworkError `upgrade_failed` when the file at `path` does not run, or is another version */
@@ -77,10 +85,15 @@ export async function expectVersion(
 const EXTERNAL = ['OPENWORK_ALLOW_EXTERNAL', 'OPENWORK_OPENCODE_BIN', 'OPENWORK_OPENCODE_SOURCE']
 
 /** What the user set for their own hosts, tokens above all, is none of the trial's. */
-function trialEnvironment(env: OtherOptions['env'], home: string, more: readonly string[]): OtherOptions['env'] {
+function trialEnvironment(
+  env: OtherOptions['env'],
+  { home, temporary }: { home: string; temporary: string },
+  more: readonly string[],
+): OtherOptions['env'] {
   const kept = ['OPENWORK_OPENCODE_ASSET', ...more]
   const passed = Object.entries(env).filter(
     ([key]) => !/^(?:OPENWORK|OPENCODE_(?:SERVER|CONFIG|DATA)|XDG_)/.test(key) || kept.includes(key),
   )
-  return { ...Object.fromEntries(passed), HOME: home, USERPROFILE: home, OPENCODE_DISABLE_AUTOUPDATE: '1' }
+  const own = { HOME: home, USERPROFILE: home, TMPDIR: temporary, TEMP: temporary, TMP: temporary }
+  return { ...Object.fromEntries(passed), ...own, OPENCODE_DISABLE_AUTOUPDATE: '1' }
 }

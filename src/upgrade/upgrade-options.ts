@@ -10,6 +10,8 @@ export type UpgradeOptions = {
   /** Where the files of releases are, if the user named a place. */
   place: ReleasePlace | undefined
   sidecarDir: string
+  /** Made when it is needed, for this user alone: nobody else may put settings above what runs below it. */
+  scratchDir: string
   signal: AbortSignal
   /** A sentence for each step that may take a while. */
   onStep: (what: string) => void

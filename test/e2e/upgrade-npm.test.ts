@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemblePackages } from '../../build/packages.ts'
@@ -106,6 +106,34 @@ testUnless(skipped)(
     const back = await world.run(['upgrade', '--rollback', '--json'], options)
     expect([back.code, JSON.parse(back.stdout).version]).toEqual([0, VERSION])
     expect(await version()).toBe(VERSION)
+  },
+  LIMIT_MS,
+)
+
+testUnless(skipped)(
+  'settings and plugins that somebody else put into the folder for temporary files count for nothing',
+  async () => {
+    const { world, options, version } = await installedByNpm()
+    await using _world = world
+    const shared = join(world.home, 'tmp-of-everybody')
+    const ran = join(shared, 'ran')
+    await mkdir(join(shared, '.opencode', 'plugin'), { recursive: true })
+    const plugin = `export const Theirs = async () => { await Bun.write(${JSON.stringify(ran)}, 'x'); return {} }`
+    await writeFile(join(shared, '.opencode', 'plugin', 'theirs.js'), plugin)
+    await writeFile(join(shared, 'package.json'), '{"workspaces":["*"]}')
+    await writeFile(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1/theirs/\n')
+    // In the user's own file it has less weight than in that of a project.
+    await writeFile(join(world.home, '.npmrc'), `registry=${registry.url}/\n`)
+    delete world.env.npm_config_registry
+    world.env.TMPDIR = shared
+    await publish(NEXT, join(folder, 'next'))
+
+    const end = await world.run(['upgrade'], options)
+
+    expect([end.code, end.stderr]).toEqual([0, expect.stringContaining('Running npm install')])
+    expect(await version()).toBe(NEXT)
+    expect(await Bun.file(ran).exists()).toBe(false)
+    expect((await readdir(shared)).sort()).toEqual(['.npmrc', '.opencode', 'package.json'])
   },
   LIMIT_MS,
 )

@@ -91,17 +91,20 @@ async function release(
 const fromMirror = (mirror: Mirror): string[] => ['--sidecar-base-url', mirror.origin]
 
 /** Command lines of what runs for a trial, which has a home of its own. */
-const triedPrograms = ({ temp }: World): string[] =>
+const triedPrograms = ({ dataDir }: World): string[] =>
   readdirSync('/proc').flatMap(pid => {
     try {
       const [environment, command] = ['environ', 'cmdline'].map(file => readFileSync(`/proc/${pid}/${file}`, 'utf8'))
-      return environment?.includes(`HOME=${temp}`) && command ? [command.replaceAll('\0', ' ')] : []
+      return environment?.includes(`HOME=${join(dataDir, 'upgrade')}`) && command ? [command.replaceAll('\0', ' ')] : []
     } catch {
       return [] // no process, or one that ended while we looked
     }
   })
 
-const leftovers = ({ temp }: World): string[] => readdirSync(temp).filter(name => name.startsWith('openwork-'))
+const leftovers = ({ temp, dataDir }: World): string[] => [
+  ...readdirSync(temp).filter(name => name.startsWith('openwork-')),
+  ...readdirSync(join(dataDir, 'upgrade')),
+]
 
 test(
   'an upgrade puts the new version in the place of this one, and a rollback goes back and forth',

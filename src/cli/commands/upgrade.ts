@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import { findInstallation } from '../../upgrade/find-installation.ts'
@@ -93,6 +94,7 @@ function upgradeOptions(
     },
     place: place.named.length > 0 ? place : undefined,
     sidecarDir: dir,
+    scratchDir: join(values.dataDir, 'upgrade'),
     signal,
     onStep: what => {
       progress.end()

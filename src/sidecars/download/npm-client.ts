@@ -23,7 +23,8 @@ export async function runNpm(args: readonly string[], { cwd, env, limitMs, signa
     throw new OpenworkError('sidecar_download_failed', 'npm was not found on PATH', {
       hint: 'Install Node.js with npm, or pass --opencode-bin <path> --allow-external.',
     })
-  const end = await runProgram(npmArgv(npm, [...args, '--loglevel=error', '--update-notifier=false']), {
+  const settings = [...OWN_PROJECT, ...QUICK_RETRIES, '--loglevel=error', '--update-notifier=false']
+  const end = await runProgram(npmArgv(npm, [...args, ...settings]), {
     cwd,
     env: npmEnvironment(env, dirname(npm)),
     limitMs,
@@ -39,6 +40,15 @@ export async function runNpm(args: readonly string[], { cwd, env, limitMs, signa
     limitMs,
   )
 }
+
+/**
+ * npm stops at the folder it is called in when that holds a package.json, but goes on looking for a workspace that names
+ * this folder above it, and takes its settings: in a folder for temporary files anybody could make one.
+ */
+export const OWN_PROJECT = ['--workspaces=false']
+
+/** By itself npm needs 70 s to notice that there is no network: two retries, after 10 s and 60 s. */
+const QUICK_RETRIES = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=2000']
 
 /** npm is a batch file on Windows, which only cmd.exe can start. */
 function npmArgv(npm: string, args: readonly string[]): [string, ...string[]] {
@@ -67,6 +77,7 @@ export function npmFailure(command: string, end: ProgramEnd, limitMs: number): O
   if (end.timedOut)
     return new OpenworkError('sidecar_download_failed', `${command} had not finished after ${limitMs / 1_000} s`, {
       hint: 'Check the network, proxy and registry settings of npm, then start again.',
+      details: { reason: 'network' satisfies NpmReason },
     })
   const words = npmWords(end.stdout, end.stderr)
   if (/\bENOSPC\b|no space left/i.test(words))
@@ -74,9 +85,10 @@ export function npmFailure(command: string, end: ProgramEnd, limitMs: number): O
       hint: 'Free some space (npm keeps its own cache in the home folder: `npm cache clean --force`), or pass --sidecar-dir.',
     })
   const how = end.code === null ? `was ended by ${end.signal}` : `failed (exit code ${end.code})`
+  const reason = reasonOf(words)
   return new OpenworkError('sidecar_download_failed', `${command} ${how}: ${words || 'it gave no reason'}`, {
-    hint: npmHint(words),
-    details: { exitCode: end.code, signal: end.signal },
+    hint: HINTS[reason],
+    details: { exitCode: end.code, signal: end.signal, reason },
   })
 }
 
@@ -110,12 +122,21 @@ function jsonSummary(stdout: string): string | undefined {
     : undefined
 }
 
-function npmHint(words: string): string {
-  if (/\bE401\b|\bE403\b|ENEEDAUTH/.test(words))
-    return 'Log in to the registry that npm uses (`npm login`), then start again.'
-  if (/\bE404\b|ETARGET/.test(words))
-    return 'The registry that npm uses does not carry this package: check `npm config get registry`, or pass --opencode-bin <path> --allow-external.'
-  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(words))
-    return 'npm does not trust the certificate it was shown: set its `cafile`, or NODE_EXTRA_CA_CERTS.'
-  return 'Check the network, or pass --opencode-bin <path> --allow-external to use an opencode that is installed already.'
+/** What is to be seen to when npm has failed. */
+export type NpmReason = 'login' | 'missing' | 'certificate' | 'network'
+
+const HINTS: Readonly<Record<NpmReason, string>> = {
+  login: 'Log in to the registry that npm uses (`npm login`), then start again.',
+  missing:
+    'The registry that npm uses does not carry this package: check `npm config get registry`, or pass --opencode-bin <path> --allow-external.',
+  certificate: 'npm does not trust the certificate it was shown: set its `cafile`, or NODE_EXTRA_CA_CERTS.',
+  network:
+    'Check the network, or pass --opencode-bin <path> --allow-external to use an opencode that is installed already.',
+}
+
+function reasonOf(words: string): NpmReason {
+  if (/\bE401\b|\bE403\b|ENEEDAUTH/.test(words)) return 'login'
+  if (/\bE404\b|ETARGET/.test(words)) return 'missing'
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(words)) return 'certificate'
+  return 'network'
 }

@@ -5,9 +5,6 @@ import { npmFailure, runNpm } from './npm-client.ts'
 /** A slow line needs minutes for 60 MB; npm itself gives up on a dead one much earlier. */
 const PACK_LIMIT_MS = 15 * 60_000
 
-/** By itself npm needs 70 s to notice that there is no network: two retries, after 10 s and 60 s. */
-const QUICK_RETRIES = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=2000']
-
 export type NpmPackOptions = {
   /** The user's environment: npm's own settings, proxies and certificates are meant to apply. */
   env: Readonly<Record<string, string | undefined>>
@@ -33,7 +30,7 @@ export async function npmPack(
   const { name, version } = spec
   // Nothing in these arguments needs quoting, so that they pass cmd.exe as they are: the path is relative to the cwd.
   const args = ['pack', `${name}@${version}`, '--json', '--pack-destination', 'packed', '--ignore-scripts']
-  const end = await runNpm([...args, ...QUICK_RETRIES], { cwd: folder, env, limitMs, signal })
+  const end = await runNpm(args, { cwd: folder, env, limitMs, signal })
   const archives = (await readdir(packed)).filter(file => file.endsWith('.tgz'))
   const [archive] = archives
   if (archive !== undefined && archives.length === 1) return join(packed, archive)
