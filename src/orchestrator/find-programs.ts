@@ -16,6 +16,7 @@ export async function findBinary({ opencode, sidecars }: StartOptions, deps: Pre
       ...places({ sidecars }, deps),
       source: opencode.source,
       explicitBin: opencode.bin,
+      flags: opencode.flags,
       onProgress: step => {
         isFetched ||= step.stage === 'downloading'
         onProgress(step)
@@ -35,6 +36,7 @@ export async function findServer({ sidecars, server }: StartOptions, deps: Prepa
       program: OPENWORK_SERVER,
       source: sidecars.source,
       explicitBin: server.bin,
+      flags: server.flags,
       builtIn: ownProgramArgv(deps.self, OPENWORK_SERVER, []),
       onProgress,
     }),

@@ -1,6 +1,6 @@
 import type { LogFormat } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
-import type { SidecarSource } from '../sidecars/find/sidecar-source.ts'
+import type { SidecarSource, SourceFlags } from '../sidecars/find/sidecar-source.ts'
 import type { ReleasePlace } from '../sidecars/release/release.ts'
 
 /** Everything a start was asked for, validated, with defaults filled in. Paths are absolute, times milliseconds. */
@@ -17,6 +17,8 @@ export type StartOptions = {
     credentials: { username: Secret; password: Secret } | undefined
     bin: string | undefined
     source: SidecarSource
+    /** How the two were given. */
+    flags: SourceFlags
     host: string
     /** `undefined`: any free one. */
     port: number | undefined
@@ -32,6 +34,8 @@ export type StartOptions = {
   server: {
     /** The user's own program for it. */
     bin: string | undefined
+    /** How that, and the source of sidecars, were given. */
+    flags: SourceFlags
     remoteAccess: boolean
     connectHost: string | undefined
     /** The port asked for; `exact` when it was asked for in so many words, so that another one will not do. */

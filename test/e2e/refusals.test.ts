@@ -22,6 +22,8 @@ describe('what is typed wrong', () => {
     [['serve', '--workspace'], 'missing_value', '--workspace'],
     [['serve', '--workspace', '--approval', 'auto'], 'missing_value', '--workspace'],
     [['serve', '--sandbox', 'docker'], 'not_available', 'docker'],
+    [['serve', '--sidecar-base-url', 'http://mirror.example'], 'invalid_value', 'http:// being for this machine alone'],
+    [['serve', '--sidecar-manifest', 'http://mirror.example/m.json'], 'invalid_value', '--sidecar-manifest'],
   ] as const)('%p is refused before anything is made', async (args, code, named) => {
     await using world = await newWorld()
 

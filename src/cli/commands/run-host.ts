@@ -16,7 +16,7 @@ import { parseStartOptions, type StartValues } from './start-options.ts'
 export async function runHost(values: StartValues, context: Context): Promise<number> {
   // Inside the agent of another host its run id is in the environment; it is not ours.
   const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
-  const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context.source)
+  const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context)
   const interruptions = takeInterruptions()
   const { log, progress, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {

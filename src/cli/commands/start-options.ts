@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { OPENCODE_FLAGS } from '../../sidecars/find/ensure-opencode.ts'
-import { OWN_PROGRAM_FLAGS } from '../../sidecars/find/ensure-own-program.ts'
 import { refuseContradictions } from '../../sidecars/find/sidecar-source.ts'
-import type { Source } from '../kit/context.ts'
+import type { Context, Source } from '../kit/context.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import { parseSidecarPlace } from './sidecar-flags.ts'
 import type { startFlags } from './start-flags.ts'
@@ -17,18 +15,20 @@ const LOOPBACK: Readonly<Record<string, string>> = { '127.0.0.1': '127.0.0.1', l
  * What was typed, as options. All rules that span several flags are here; nothing is created or looked up.
  * @throws OpenworkError flags_conflict, invalid_value, not_available
  */
-export function parseStartOptions(values: StartValues, source: (flag: keyof StartValues) => Source): StartOptions {
+export function parseStartOptions(
+  values: StartValues,
+  { source, label }: Pick<Context, 'source' | 'label'>,
+): StartOptions {
   refuseWhatIsNotBuilt(values)
   if (!values.opencodeAuth)
     throw new OpenworkError('invalid_value', '--opencode-auth cannot be turned off', {
       hint: 'opencode would run commands for any program on this machine. Leave the flag out.',
     })
   const { opencodeSource, opencodeBin, sidecarSource, openworkServerBin, allowExternal } = values
-  refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal }, OPENCODE_FLAGS)
-  refuseContradictions(
-    { source: sidecarSource, explicitBin: openworkServerBin, allowExternal },
-    OWN_PROGRAM_FLAGS['openwork-server'],
-  )
+  const opencodeFlags = { bin: label('opencodeBin'), source: label('opencodeSource') }
+  const serverFlags = { bin: label('openworkServerBin'), source: label('sidecarSource') }
+  refuseContradictions({ source: opencodeSource, explicitBin: opencodeBin, allowExternal }, opencodeFlags)
+  refuseContradictions({ source: sidecarSource, explicitBin: openworkServerBin, allowExternal }, serverFlags)
   const remoteAccess = parseRemoteAccess(values)
   return {
     runId: parseRunId(values.runId),
@@ -42,6 +42,7 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
       credentials: parseInjectedCredentials(values, source),
       bin: values.opencodeBin,
       source: values.opencodeSource,
+      flags: opencodeFlags,
       host: parseLoopback(values.opencodeHost),
       port: values.opencodePort === 0 ? undefined : values.opencodePort,
       logLevel: values.opencodeLogLevel?.toUpperCase() as StartOptions['opencode']['logLevel'],
@@ -59,6 +60,7 @@ export function parseStartOptions(values: StartValues, source: (flag: keyof Star
     },
     server: {
       bin: openworkServerBin,
+      flags: serverFlags,
       remoteAccess,
       connectHost: values.connectHost,
       port: { number: values.openworkPort, exact: source('openworkPort') !== 'default' },

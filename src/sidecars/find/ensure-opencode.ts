@@ -67,7 +67,7 @@ type Way = { readonly name: string; readonly find: () => Promise<FoundOpencode> 
  */
 export async function ensureOpencode(request: OpencodeRequest): Promise<FoundOpencode> {
   const { pins = OPENCODE_PINS, signal } = request
-  refuseContradictions(request, OPENCODE_FLAGS)
+  refuseContradictions(request, request.flags ?? OPENCODE_FLAGS)
   const failures: { name: string; error: OpenworkError }[] = []
   const warnings: string[] = []
   for (const { name, find } of await planWays(request, pins, warnings)) {
@@ -94,6 +94,7 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
       const expectedVersion = pins.version
       const found = await findExternal({
         explicitBin,
+        flag: (request.flags ?? OPENCODE_FLAGS).bin,
         expectedVersion,
         env,
         cwd,

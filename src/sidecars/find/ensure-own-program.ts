@@ -5,7 +5,7 @@ import { isExecutableFile } from '../../shared/find-on-path.ts'
 import { VERSION } from '../../shared/version.ts'
 import { findMachine } from '../pins/target.ts'
 import { Verifier } from '../verify/verify.ts'
-import { findBundledFolders } from './bundled-folders.ts'
+import { findBundledFolders, findUnusable } from './bundled-folders.ts'
 import type { OwnExecutableRequest, OwnProgram } from './ensure-own-executable.ts'
 import { findProgram } from './find-program.ts'
 import { isScript, scriptCommand } from './script-command.ts'
@@ -48,8 +48,8 @@ export const OWN_PROGRAM_FLAGS: Readonly<Record<OwnProgram, SourceFlags>> = {
  *   `platform_not_supported`, and what `ensureOwnExecutable` throws
  */
 export async function ensureOwnProgram(request: OwnProgramRequest): Promise<FoundOwnProgram> {
-  const { program, source, explicitBin } = request
-  refuseContradictions(request, OWN_PROGRAM_FLAGS[program])
+  const { program, source, explicitBin, flags = OWN_PROGRAM_FLAGS[program] } = request
+  refuseContradictions(request, flags)
   if (explicitBin !== undefined || source === 'external') return await findExternal(request)
   if (source === 'downloaded') return await findDownloaded(request)
   return await findBuiltIn(request)
@@ -71,7 +71,7 @@ async function findBuiltIn({
   sidecarDir,
   signal,
 }: OwnProgramRequest): Promise<FoundOwnProgram> {
-  const warnings: string[] = []
+  const warnings = await findUnusable(env)
   for (const { folder, versionsFile, versions } of await findBundledFolders(executablePath, env)) {
     const listed = versions[program]
     const path = join(folder, process.platform === 'win32' ? `${program}.exe` : program)
@@ -109,7 +109,7 @@ async function findExternal(request: OwnProgramRequest): Promise<FoundOwnProgram
     installed ??
     (await findProgram({
       bin: explicitBin ?? program,
-      flag: explicitBin === undefined ? undefined : flag,
+      flag: explicitBin === undefined ? undefined : (request.flags?.bin ?? flag),
       env,
       cwd,
       codes: { notFound: 'sidecar_not_found', notExecutable: 'sidecar_not_executable' },

@@ -7,6 +7,8 @@ import { findProgram } from './find-program.ts'
 export type ExternalRequest = {
   /** A path, when it holds a separator or starts with `.`; else a name to look for on PATH. Default `opencode`. */
   explicitBin: string | undefined
+  /** How the user has called it. */
+  flag: string
   expectedVersion: string
   env: Readonly<Record<string, string | undefined>>
   cwd: string
@@ -54,10 +56,10 @@ function notAsked(error: unknown): Probe {
   return { problem: `could not be asked for its version (${error instanceof Error ? error.message : error})` }
 }
 
-const locate = ({ explicitBin, env, cwd }: ExternalRequest): Promise<string> =>
+const locate = ({ explicitBin, flag, env, cwd }: ExternalRequest): Promise<string> =>
   findProgram({
     bin: explicitBin ?? 'opencode',
-    flag: explicitBin === undefined ? undefined : '--opencode-bin',
+    flag: explicitBin === undefined ? undefined : flag,
     env,
     cwd,
     codes: { notFound: 'opencode_not_found', notExecutable: 'opencode_not_executable' },

@@ -3,11 +3,12 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type FailureCode, OpenworkError } from '../../shared/errors.ts'
 import { findOnPath, isExecutableFile } from '../../shared/find-on-path.ts'
+import { asSaid } from './sidecar-source.ts'
 
 export type ProgramRequest = {
   /** A path, when it holds a separator or starts with `.` or `~`; else a name to look for on PATH. */
   bin: string
-  /** The flag it was named with; undefined when nobody named it. */
+  /** The flag or variable it was named with; undefined when nobody named it. */
   flag: string | undefined
   env: Readonly<Record<string, string | undefined>>
   /** Against which a relative path counts. */
@@ -32,7 +33,7 @@ export async function findProgram({ bin, flag, env, cwd, codes, hint, isScript }
     throw new OpenworkError(codes.notFound, `There is no program ${bin} on PATH`, { hint })
   }
   const path = resolve(cwd, bin)
-  const named = flag === undefined ? '' : `${flag} ${bin}: `
+  const named = flag === undefined ? '' : `${asSaid(flag, bin)}: `
   const found = await stat(path).catch(() => undefined)
   if (found === undefined)
     throw new OpenworkError(codes.notFound, `${named}there is no file ${path}`, {

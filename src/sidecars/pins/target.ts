@@ -59,14 +59,7 @@ export function planTarget(
     const asset = env[variable]?.trim()
     if (!asset) continue
     const name = asset.replace(/\.(?:tar\.gz|tgz|zip)$/, '')
-    if (!known.includes(name))
-      throw new OpenworkError(
-        'invalid_value',
-        `${variable} is ${JSON.stringify(asset)}, which is not an opencode build`,
-        {
-          hint: `Use one of: ${known.join(', ')}.`,
-        },
-      )
+    if (!known.includes(name)) throw unknownBuild(`${variable}=${asset}`, name, known)
     return { name: name.replace(/^opencode-/, ''), packages: [name] }
   }
   const packages = machine ? runnablePackages(machine).filter(name => known.includes(name)) : []
@@ -137,3 +130,13 @@ const sysctl = (name: string): Promise<string> =>
       resolve(error ? '' : stdout.trim()),
     )
   })
+
+/** Builds that opencode's makers publish, for this version or another. */
+const BUILD = /^opencode-(?:linux|darwin|windows)-(?:x64|arm64)(?:-baseline)?(?:-musl)?$/
+
+function unknownBuild(said: string, name: string, known: readonly string[]): OpenworkError {
+  const problem = BUILD.test(name)
+    ? 'names a build of opencode for which this openwork knows no hash'
+    : 'names no build of opencode'
+  return new OpenworkError('invalid_value', `${said} ${problem}`, { hint: `Use one of: ${known.join(', ')}.` })
+}

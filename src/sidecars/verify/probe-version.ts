@@ -81,7 +81,7 @@ const REFUSALS: Partial<Record<string, string>> = {
 
 const notExecutable = (path: string, code: string, cause: unknown): OpenworkError =>
   new OpenworkError('opencode_not_executable', `${path} cannot be run: ${REFUSALS[code]} (${code})`, {
-    hint: 'Pass --opencode-bin with an opencode built for this machine, or leave it out to use the one openwork brings.',
+    hint: 'Use a program built for this machine, or name none: openwork brings what it needs.',
     cause,
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { parseStartOptions, type StartValues } from '../../../src/cli/commands/start-options.ts'
+import { kebab } from '../../../src/cli/kit/table.ts'
 import { secret } from '../../../src/shared/secret.ts'
 
 const TYPED_NOTHING: StartValues = {
@@ -56,11 +57,18 @@ const TYPED_NOTHING: StartValues = {
 }
 
 const parse = (typed: Partial<StartValues>, source: 'flag' | 'env' = 'env') =>
-  parseStartOptions({ ...TYPED_NOTHING, ...typed }, flag => (flag in typed ? source : 'default'))
+  parseStartOptions(
+    { ...TYPED_NOTHING, ...typed },
+    {
+      source: flag => (flag in typed ? source : 'default'),
+      label: flag =>
+        source === 'flag' ? `--${kebab(flag)}` : `OPENWORK_${kebab(flag).replaceAll('-', '_').toUpperCase()}`,
+    },
+  )
 
-const failureOf = (typed: Partial<StartValues>): unknown => {
+const failureOf = (typed: Partial<StartValues>, source?: 'flag' | 'env'): unknown => {
   try {
-    parse(typed)
+    parse(typed, source)
   } catch (error) {
     return error
   }
@@ -114,7 +122,13 @@ describe('start options', () => {
     [{ opencodeRouter: true }, 'not_available', '--opencode-router'],
     [{ tui: true }, 'not_available', '--tui'],
   ] as const)('refuse %p', (typed, code, named) => {
-    expect(failureOf(typed)).toMatchObject({ code, message: expect.stringContaining(named) })
+    expect(failureOf(typed, 'flag')).toMatchObject({ code, message: expect.stringContaining(named) })
+  })
+
+  test('are told of a program by the variable that named it', () => {
+    expect(failureOf({ opencodeBin: './mine' }, 'env')).toMatchObject({
+      message: expect.stringContaining('OPENWORK_OPENCODE_BIN=./mine names a program'),
+    })
   })
 
   test('take origins as browsers send them', () => {

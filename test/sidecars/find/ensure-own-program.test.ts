@@ -80,13 +80,28 @@ describe('openwork-server by default', () => {
     expect((await find(box, { env })).argv).toEqual(BUILT_IN)
     await bundle(box, { version: VERSION, sha256: sha256(program(VERSION)) })
     const relative = { ...box.env, OPENWORK_BUNDLED_SIDECAR_DIR: 'bundle' }
-    expect((await find(box, { env: relative, cwd: box.path() })).argv).toEqual(BUILT_IN)
+    const found = await find(box, { env: relative, cwd: box.path() })
+    expect(found.argv).toEqual(BUILT_IN)
+    expect(found.warnings).toEqual(['OPENWORK_BUNDLED_SIDECAR_DIR=bundle must be absolute: not used'])
+  })
+
+  test('is looked for where a variable says, and a place that is not there is told', async () => {
+    await using box = await sidecarBox()
+    const missing = box.path('gone', 'versions.json')
+    const { argv, warnings } = await find(box, { env: { ...box.env, OPENWORK_VERSION_MANIFEST: missing } })
+    expect(argv).toEqual(BUILT_IN)
+    expect(warnings).toEqual([`OPENWORK_VERSION_MANIFEST=${missing} does not exist: not used`])
   })
 })
 
 describe('an openwork-server of the user', () => {
   test.each([
     [{ explicitBin: './mine' }, 'external_not_allowed', '--openwork-server-bin ./mine'],
+    [
+      { explicitBin: './mine', flags: { bin: 'OPENWORK_SERVER_BIN', source: '--sidecar-source' } },
+      'external_not_allowed',
+      'OPENWORK_SERVER_BIN=./mine names a program',
+    ],
     [{ source: 'external' }, 'external_not_allowed', '--sidecar-source external'],
     [
       { source: 'downloaded', explicitBin: 'mine', allowExternal: true },

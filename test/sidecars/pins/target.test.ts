@@ -91,7 +91,18 @@ describe('a build named in the environment', () => {
       const error = await failure(Promise.try(() => planTarget(undefined, pins, { OPENCODE_ASSET: asset })))
       expect(error.code).toBe('invalid_value')
       expect(error.message).toContain('OPENCODE_ASSET')
+      expect(error.message).toEndWith('names no build of opencode')
       expect(error.hint).toContain('opencode-linux-x64-baseline')
     },
   )
+
+  test('as one that exists and is not pinned is refused for want of its hash', async () => {
+    const env = { OPENWORK_OPENCODE_ASSET: 'opencode-linux-arm64.tar.gz' }
+    const { 'opencode-linux-arm64': _, ...packages } = pins.packages
+    const error = await failure(Promise.try(() => planTarget(undefined, { ...pins, packages }, env)))
+    expect(error.code).toBe('invalid_value')
+    expect(error.message).toBe(
+      'OPENWORK_OPENCODE_ASSET=opencode-linux-arm64.tar.gz names a build of opencode for which this openwork knows no hash',
+    )
+  })
 })
