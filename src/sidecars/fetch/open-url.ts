@@ -41,9 +41,10 @@ export type OpenedUrl = {
  * @throws TransferFailure; the reason of an aborted `signal`
  */
 export async function openUrl(target: string, options: OpenOptions): Promise<OpenedUrl> {
-  let url = URL.parse(target)
-  if (url === null) throw new TransferFailure('it is not a URL', { retry: 'never' })
-  if (url.protocol === 'file:') return openFile(url)
+  const first = URL.parse(target)
+  if (first === null) throw new TransferFailure('it is not a URL', { retry: 'never' })
+  if (first.protocol === 'file:') return openFile(first)
+  let url = first
   let authorization = credentialsOf(url)
   let opened = await ask(url, authorization, options)
   for (let redirects = 1; REDIRECTS.has(opened.status); redirects += 1) {
@@ -55,12 +56,13 @@ export async function openUrl(target: string, options: OpenOptions): Promise<Ope
         retry: 'never',
       })
     authorization = credentialsOf(next) ?? (next.origin === url.origin ? authorization : undefined)
-    url = next
     try {
-      opened = await ask(url, authorization, options)
+      requireSafeHop(next, { from: url, first })
+      opened = await ask(next, authorization, options)
     } catch (failure) {
-      throw failure instanceof TransferFailure ? failure.redirectedTo(shownUrl(url)) : failure
+      throw failure instanceof TransferFailure ? failure.redirectedTo(shownUrl(next)) : failure
     }
+    url = next
   }
   return opened
 }
@@ -71,6 +73,14 @@ function requireSafe(url: URL): void {
     retry: 'never',
     hint: 'Use https.',
   })
+}
+
+/** What a server elsewhere says must neither give up https nor reach what only this machine can reach. */
+function requireSafeHop(next: URL, { from, first }: { from: URL; first: URL }): void {
+  if (from.protocol === 'https:' && next.protocol !== 'https:')
+    throw new TransferFailure('that is not https any more', { retry: 'never' })
+  if (isLoopbackUrl(next) && !isLoopbackUrl(first))
+    throw new TransferFailure('that is this machine, and the URL it began with is not', { retry: 'never' })
 }
 
 function credentialsOf({ username, password }: URL): Secret | undefined {

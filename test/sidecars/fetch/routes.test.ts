@@ -113,6 +113,40 @@ describe('a server with a certificate of an authority that is not known', () => 
   })
 })
 
+describe('a server that is spoken to by https', () => {
+  withCertificates('does not lead to plain http, not even of this machine', async () => {
+    await using certificates = await makeCertificates(['IP:127.0.0.1'])
+    await using internal = await startMirror({ '/internal': good(CONTENT) })
+    await using mirror = await startMirror(
+      { '/file': redirect(internal.url('/internal')) },
+      { tls: certificates.server },
+    )
+    await using box = await downloadBox()
+    const request = { ...box.request, urls: [mirror.url('/file')] }
+    const variables = { NODE_EXTRA_CA_CERTS: certificates.caFile }
+    const { message } = await downloadElsewhere({ request }, variables).outcome()
+    expect(message).toEndWith(`redirected to ${internal.url('/internal')}: that is not https any more`)
+    expect(internal.requests).toHaveLength(0)
+  })
+
+  withCertificates('does not lead to this machine from elsewhere', async () => {
+    await using certificates = await makeCertificates(['DNS:mirror.test', 'IP:127.0.0.1'])
+    await using internal = await startMirror({ '/internal': good(CONTENT) }, { tls: certificates.server })
+    await using mirror = await startMirror(
+      { '/file': redirect(internal.url('/internal')) },
+      { tls: certificates.server },
+    )
+    await using proxy = await startTunnelProxy({ 'mirror.test:443': Number(new URL(mirror.origin).port) })
+    await using box = await downloadBox()
+    const request = { ...box.request, urls: ['https://mirror.test/file'] }
+    const variables = { NODE_EXTRA_CA_CERTS: certificates.caFile, HTTPS_PROXY: proxy.url }
+    const { message } = await downloadElsewhere({ request }, variables).outcome()
+    expect(message).toContain(`redirected to ${internal.url('/internal')}: that is this machine`)
+    expect(mirror.requests).toHaveLength(1)
+    expect(internal.requests).toHaveLength(0)
+  })
+})
+
 describe('through a proxy', () => {
   /** A mirror by a name that only the proxy knows, and one process that downloads from it. */
   async function throughProxy(
