@@ -75,6 +75,8 @@ export function explainNetworkError(error: unknown, proxy: string | undefined): 
       retry: 'never',
       hint: 'Check HTTPS_PROXY and NO_PROXY.',
     })
+  if (code === 'ResponseHeadersTooLarge')
+    return new TransferFailure('the head of its answer is too large', { retry: 'never' })
   if (NAME_NOT_FOUND.includes(code) || NO_ROUTE.includes(code)) {
     const what = NO_ROUTE.includes(code) ? 'there is no route to it' : 'its name was not found'
     return new TransferFailure(`${what}${through} (${code})`, {

@@ -39,6 +39,27 @@ test.each([
   expect(await box.content()).toEqual(CONTENT)
 })
 
+test('a server whose head has no end is asked once', async () => {
+  let heads = 0
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      heads += 1
+      socket.write('HTTP/1.1 200 OK\r\n')
+      const line = `x-line: ${'x'.repeat(8_000)}\r\n`
+      const more = (): void => void (socket.writable && socket.write(line, more))
+      more()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using box = await downloadBox()
+  const error = await failure(box.download([`http://127.0.0.1:${(server.address() as AddressInfo).port}/file`]))
+  server.close()
+  expect(error.message).toEndWith(': the head of its answer is too large')
+  expect(heads).toBe(1)
+})
+
 test('a length beside a transfer encoding means nothing', async () => {
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n'
   await using speaker = await startSpeaker(`${head}5\r\nhello\r\n0\r\n\r\n`)
