@@ -32,7 +32,7 @@ const jobs = workflows.flatMap(({ file, workflow }) =>
 const release = workflows.find(({ file }) => file === 'release.yml')?.workflow
 
 test('there are workflows to look at', () => {
-  expect(files).toEqual(['ci.yml', 'release.yml'])
+  expect(files).toEqual(['ci.yml', 'pin.yml', 'release.yml'])
 })
 
 describe.each([...texts])('%s', (_, text) => {
@@ -59,7 +59,8 @@ describe.each(jobs)('$name', ({ job, workflow }) => {
     const rights = job.permissions ?? workflow.permissions
     expect(rights).toBeDefined()
     const writes = Object.entries(rights ?? {}).filter(([, level]) => level !== 'read')
-    for (const [right] of writes) expect(['contents', 'packages', 'id-token', 'attestations']).toContain(right)
+    for (const [right] of writes)
+      expect(['contents', 'packages', 'id-token', 'attestations', 'pull-requests']).toContain(right)
   })
 
   test('leaves no token behind for what it runs', () => {
@@ -74,7 +75,7 @@ describe.each(jobs)('$name', ({ job, workflow }) => {
       for (const [, script] of run.matchAll(/npm run ([\w:-]+)/g)) expect(Object.keys(scripts)).toContain(script ?? '')
       for (const [path] of run.matchAll(/(?:build|scripts)\/\S+\.(?:sh|ps1)/g))
         expect(existsSync(join(ROOT, path))).toBe(true)
-      for (const [path] of run.matchAll(/\btest\/[\w/]+/g)) expect(existsSync(join(ROOT, path))).toBe(true)
+      for (const [path] of run.matchAll(/\btest\/[\w/-]+/g)) expect(existsSync(join(ROOT, path))).toBe(true)
     }
   })
 })
@@ -107,7 +108,30 @@ describe('the release', () => {
     expect(check).toBeLessThan(commands.findIndex(command => command.startsWith('npm run build:all')))
   })
 
+  test('becomes the latest one when it is complete', () => {
+    const commands = release?.jobs['github-release']?.steps.flatMap(step => step.run ?? []) ?? []
+    expect(commands.at(-1)).toBe('gh release edit "$GITHUB_REF_NAME" --draft=false --latest')
+    expect(commands.findIndex(command => command.startsWith('gh release upload'))).toBe(commands.length - 2)
+  })
+
   test('has no token of npm', () => {
     expect(texts.get('release.yml')).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN/)
+  })
+})
+
+describe('new pins of opencode', () => {
+  const { pin, propose } = workflows.find(({ file }) => file === 'pin.yml')?.workflow.jobs ?? {}
+
+  test('are made by a job that may change nothing, and proposed by one that runs no code of the repository', () => {
+    expect(pin?.permissions).toEqual({ contents: 'read' })
+    expect(pin?.steps.some(({ run }) => run?.includes('npm run pin:opencode'))).toBe(true)
+    expect(propose?.permissions).toEqual({ contents: 'write', 'pull-requests': 'write' })
+    const commands = propose?.steps.flatMap(({ run, uses }) => [...(run?.split('\n') ?? []), uses ?? '']) ?? []
+    expect(commands.filter(command => /^\s*(?:npm|node)\s|setup-node/.test(command))).toEqual([])
+  })
+
+  test('are those of the file that openwork is built with', () => {
+    const path = /^ {2}PINS: (\S+)$/m.exec(texts.get('pin.yml') ?? '')?.[1]
+    expect(existsSync(join(ROOT, path ?? 'missing'))).toBe(true)
   })
 })
