@@ -398,6 +398,24 @@ describe('refused', () => {
     expect(failure.exitCode).toBeGreaterThan(0)
   })
 
+  test('is a sidecar folder that cannot be made, with what to do', async () => {
+    await using world = await newWorld()
+    const nowhere = join(world.temp, 'link')
+    await symlink(join(world.temp, 'not', 'there'), nowhere)
+    const commands = [
+      ['cache', 'import', shared.bundle],
+      ['cache', 'fetch', '--target', TARGET],
+      ['start', '--opencode-source', 'downloaded', '--workspace', world.workspace],
+    ]
+
+    for (const command of commands) {
+      const failure = await failureOf(world, [...command, '--sidecar-dir', nowhere])
+      expect(failure).toMatchObject({ code: 'sidecar_dir_unusable', error: expect.stringContaining(nowhere) })
+      expect(failure.hint).toContain('--sidecar-dir')
+    }
+    expect((await world.run(['cache', 'path', 'opencode', '--sidecar-dir', nowhere])).stderr).toBe('')
+  }, 30_000)
+
   test('is to export over a file, unless --force says so', async () => {
     await using world = await newWorld()
     const file = join(world.temp, 'mine.tar')

@@ -26,7 +26,7 @@ export function explainDiskFailure(error: unknown, folder: string): unknown {
       hint: `Free some space, or ${HINT}.`,
       cause: error,
     })
-  if (UNUSABLE.includes(code))
+  if (UNUSABLE.includes(code) || isUnmade(error))
     return new OpenworkError('sidecar_dir_unusable', `${folder} cannot hold sidecars: ${messageOf(error)}`, {
       hint: `Make it a folder that you may write, or ${HINT}.`,
       cause: error,
@@ -35,6 +35,10 @@ export function explainDiskFailure(error: unknown, folder: string): unknown {
 }
 
 const UNUSABLE = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EIO']
+
+/** No folder where one was to be made, not even above it: a link that leads nowhere, a missing drive, `/proc`. */
+const isUnmade = (error: unknown): boolean =>
+  systemCode(error) === 'ENOENT' && (error as NodeJS.ErrnoException).syscall === 'mkdir'
 
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
 

@@ -60,7 +60,7 @@ export class KnownFiles {
       await writeFileAtomic(this.#store, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 })
     } catch (error) {
       if (
-        !['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(
+        !['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(
           systemCode(error) ?? '',
         )
       )
