@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { FAILURES, messageOf, OpenworkError } from '../../shared/errors.ts'
+import { FAILURES, type FailureDetails, messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
 import { onOneLine } from './one-line.ts'
 
@@ -53,11 +53,11 @@ export class Output {
     const { name, json } = this.#options
     const isJson = json && !this.#hasResult
     if (error instanceof OpenworkError) {
-      if (isJson) this.#failureDocument(error.message, error.code, error.hint)
+      if (isJson) this.#failureDocument(error)
       else this.note(renderFailure(name, error))
       return error.exitCode
     }
-    if (isJson) this.#failureDocument(messageOf(error), 'internal_error')
+    if (isJson) this.#failureDocument({ message: messageOf(error), code: 'internal_error' })
     this.#write(this.#options.stderr, this.#options.redactor.text(`${name}: internal error\n${renderStack(error)}`))
     return 1
   }
@@ -67,9 +67,15 @@ export class Output {
     await Promise.all(this.#pending)
   }
 
-  #failureDocument(message: string, code: string, hint?: string): void {
+  #failureDocument({ message, code, hint, details }: Failed): void {
     const { redactor } = this.#options
-    const failure = { ok: false, error: redactor.known(message), code, ...(hint && { hint: redactor.known(hint) }) }
+    const failure = {
+      ok: false,
+      error: redactor.known(message),
+      code,
+      ...(hint && { hint: redactor.known(hint) }),
+      ...(details && { details: redactor.value(details) }),
+    }
     this.result(failure, '')
   }
 
@@ -80,6 +86,8 @@ export class Output {
     done.then(() => this.#pending.delete(done))
   }
 }
+
+type Failed = { message: string; code: string; hint?: string | undefined; details?: FailureDetails | undefined }
 
 function renderDocument(value: unknown): string {
   const document = JSON.stringify(value, null, 2)

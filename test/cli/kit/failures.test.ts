@@ -93,6 +93,17 @@ test('a failure a user can act on is one line, and what to do on the next', asyn
   })
 })
 
+test('a failure as JSON has its facts, without secrets', async () => {
+  const program = doing(async () => {
+    const urls = [{ url: 'https://x/a', problem: 'answered 404, asked with s3cret-of-ours' }]
+    throw new OpenworkError('sidecar_download_failed', 'x could not be downloaded', { details: { urls } })
+  })
+  const { stdout } = await run(['--json', '--token', 's3cret-of-ours'], { program })
+  expect(JSON.parse(stdout).details).toEqual({
+    urls: [{ url: 'https://x/a', problem: 'answered 404, asked with [REDACTED]' }],
+  })
+})
+
 test('a failure shows nothing of what strangers would have the terminal do', async () => {
   const said = 'No \x1b]0;evil\x07file "\u202egpj.exe"'
   const program = doing(async () => {
