@@ -75,7 +75,8 @@ describe.each(jobs)('$name', ({ job, workflow }) => {
       for (const [, script] of run.matchAll(/npm run ([\w:-]+)/g)) expect(Object.keys(scripts)).toContain(script ?? '')
       for (const [path] of run.matchAll(/(?:build|scripts)\/\S+\.(?:sh|ps1)/g))
         expect(existsSync(join(ROOT, path))).toBe(true)
-      for (const [path] of run.matchAll(/\btest\/[\w/-]+/g)) expect(existsSync(join(ROOT, path))).toBe(true)
+      for (const [path] of run.matchAll(/\btest\/[\w/-]+/g))
+        expect([path, `${path}.test.ts`].some(each => existsSync(join(ROOT, each)))).toBe(true)
     }
   })
 })
