@@ -4,6 +4,7 @@ import { sha256OfFile } from '../../shared/hash-file.ts'
 import { verifiedStore } from '../cache/cache-layout.ts'
 import type { OpencodePin } from '../pins/opencode-pins.ts'
 import { KnownFiles } from './known-files.ts'
+import { pathBelow, requireOwnFolders, whoElseMayWrite } from './own-folders.ts'
 
 export type Verdict =
   | { readonly kind: 'good' }
@@ -13,22 +14,33 @@ export type Verdict =
 
 /** Compares files with pins. One per sidecar folder: it remembers the hash of a file that did not change since. */
 export class Verifier {
+  readonly #sidecarDir: string
   readonly #hashes: KnownFiles
 
   constructor(sidecarDir: string) {
+    this.#sidecarDir = sidecarDir
     this.#hashes = new KnownFiles(verifiedStore(sidecarDir))
   }
 
-  /** Whether the file is, byte for byte, one of the pinned binaries. Reads it only when size and memory leave a doubt. */
+  /**
+   * Whether the file is, byte for byte, one of the pinned binaries, and in the cache, none that others could change. Reads
+   * it only when size and memory leave a doubt.
+   *
+   * @throws OpenworkError `sidecar_dir_unusable` for a place in the cache that others could change
+   */
   async verify(path: string, pins: readonly OpencodePin[], signal?: AbortSignal): Promise<Verdict> {
     return this.#compare(path, pins, () => sha256OfFile(path, signal))
   }
 
   async #compare(path: string, pins: readonly OpencodePin[], hash: () => Promise<string>): Promise<Verdict> {
+    const isCached = pathBelow(this.#sidecarDir, path) !== undefined
+    if (isCached) await requireOwnFolders(this.#sidecarDir, path)
     let size: number
     try {
       const found = await stat(path)
       if (!found.isFile()) return { kind: 'different', problem: 'is not a file' }
+      const risk = isCached ? whoElseMayWrite(found) : undefined
+      if (risk !== undefined) return { kind: 'different', problem: risk.problem }
       size = found.size
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return { kind: 'missing' }
