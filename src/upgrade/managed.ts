@@ -1,7 +1,7 @@
 import { OpenworkError } from '../shared/errors.ts'
 import { type NpmReason, runNpm } from '../sidecars/download/npm-client.ts'
 import type { Managed } from './installation.ts'
-import { commandOf, PACKAGE, shown } from './managers.ts'
+import { installCommand, PACKAGE, shown } from './managers.ts'
 import { unpackPlatformPackage } from './platform-package.ts'
 import { requireManager, runManager } from './run-manager.ts'
 import { inScratchProject } from './scratch-project.ts'
@@ -50,7 +50,7 @@ export async function installPackage(
   { version, current }: { version: string; current: string },
   options: UpgradeOptions,
 ): Promise<{ opencode: string | undefined }> {
-  const command = commandOf(installation, version)
+  const command = installCommand(installation, version)
   await requireManager(installation, options.env)
   await requireWritable(packagesOf(installation.path), shown(command))
   const { opencode } = await inScratchProject(options.scratchDir, async folder => {
@@ -72,12 +72,12 @@ export async function switchTo(
   options: UpgradeOptions,
 ): Promise<void> {
   const { onStep } = options
-  const command = commandOf(installation, version)
+  const command = installCommand(installation, version)
   onStep(`Running ${shown(command)}`)
   // Not ended by a signal of ours: a manager that is cut off leaves less than it found.
   const problem = await runManager(installation, { version, command }, options)
   if (problem === undefined) return
-  const back = commandOf(installation, current)
+  const back = installCommand(installation, current)
   onStep(`Running ${shown(back)}`)
   const left = await runManager(installation, { version: current, command: back }, options)
   throw new OpenworkError('upgrade_failed', `${shown(command)}: ${problem}`, {

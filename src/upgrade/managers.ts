@@ -8,7 +8,10 @@ export type Manager = 'npm' | 'pnpm' | 'yarn' | 'bun'
  *
  * @param prefix npm's alone: there may be several, and the one on PATH need not be the one that installed us
  */
-export function installCommand(manager: Manager, version: string, prefix?: string): [string, ...string[]] {
+export function installCommand(
+  { manager, prefix }: { manager: Manager; prefix?: string },
+  version: string,
+): [string, ...string[]] {
   const what = `${PACKAGE}@${version}`
   switch (manager) {
     case 'npm':
@@ -21,10 +24,6 @@ export function installCommand(manager: Manager, version: string, prefix?: strin
       return ['bun', 'add', '--global', what]
   }
 }
-
-/** The command that puts a version in the place of this installation. */
-export const commandOf = ({ manager, prefix }: Pick<Managed, 'manager' | 'prefix'>, version: string): [string, ...string[]] =>
-  installCommand(manager, version, prefix)
 
 /** As one would type it. */
 export const shown = (command: readonly string[]): string =>

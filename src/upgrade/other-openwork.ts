@@ -46,8 +46,11 @@ export async function bringOpencode(
   if (end.code !== 0 && code === ('platform_not_supported' satisfies FailureCode)) return undefined
   if (isObject(opencode) && typeof opencode.version === 'string' && typeof opencode.path === 'string')
     return { version: opencode.version, path: opencode.path, source: String(opencode.source) }
+  const isDownload = end.timedOut || code === ('sidecar_download_failed' satisfies FailureCode)
   throw new OpenworkError('upgrade_failed', `${path} did not bring its opencode: ${wordsOf(end)}`, {
-    hint: 'Check the network, or name a mirror with --sidecar-base-url; nothing was changed.',
+    hint: isDownload
+      ? 'Check the network, or name a mirror with --sidecar-base-url; nothing was changed.'
+      : 'Nothing was changed. Choose another version with `openwork upgrade --to <version>`.',
   })
 }
 
@@ -69,11 +72,15 @@ export async function runOther(
   }
 }
 
-/** What a program said about its end: the error of its JSON answer, else its last lines. */
+/** How a line begins that says what went wrong; after it may come pages of help, or a stack. */
+const COMPLAINT = /^(?:[\w./-]+: )?(?:\w*error\b|fatal\b|panic\b|(?:unknown|unrecognized|invalid) [\w-]+\b)/i
+
+/** What a program said about its end: the error of its JSON answer, the line with its complaint, else its last lines. */
 export function wordsOf({ code, signal, stdout, stderr, timedOut }: ProgramEnd): string {
   const { error } = parseObject(stdout) ?? {}
-  const lines = `${stderr}\n${stdout}`.trim().split('\n').slice(-5).join(' / ')
-  const said = (typeof error === 'string' ? error : lines).slice(-MAX_WORDS)
+  const lines = `${stderr}\n${stdout}`.trim().split('\n')
+  const complaint = lines.map(line => line.trim()).findLast(line => COMPLAINT.test(line))
+  const said = (typeof error === 'string' ? error : (complaint ?? lines.slice(-5).join(' / '))).slice(-MAX_WORDS)
   const how = timedOut ? 'it took too long' : code === null ? `ended by ${signal}` : `exit code ${code}`
   return said === '' ? how : `${said} (${how})`
 }

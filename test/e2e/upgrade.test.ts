@@ -119,9 +119,11 @@ test(
       ok: true,
       current: VERSION,
       latest: NEXT,
+      offered: NEXT,
       upgradeAvailable: true,
       method: 'standalone',
       path,
+      command: 'openwork upgrade',
       opencode: { current: OPENCODE_VERSION },
     })
     expect(inBin()).toEqual([FILE, 'openwork-server'])
@@ -138,13 +140,48 @@ test(
     const [now, server] = [await stat(path), await stat(join(bin, 'openwork-server'))]
     expect([now.mode & 0o777, server.ino]).toEqual([0o755, now.ino])
     expect(leftovers(world)).toEqual([])
-    expect(await json(['upgrade', ...from])).toMatchObject({ upgradeAvailable: false, current: NEXT, latest: NEXT })
+    expect(await json(['upgrade', ...from])).toMatchObject({
+      upgradeAvailable: false,
+      current: NEXT,
+      latest: NEXT,
+      offered: null,
+      command: null,
+    })
 
     expect(await json(['upgrade', '--rollback'])).toMatchObject({ previous: NEXT, version: VERSION })
     expect(await version()).toBe(VERSION)
     expect(await json(['upgrade', '--rollback'])).toMatchObject({ previous: VERSION, version: NEXT })
     expect(await version()).toBe(NEXT)
     expect(inBin()).toEqual([FILE, 'openwork-server', 'openwork.previous'])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'an older version is offered when it is asked for, and only then',
+  async () => {
+    const { world, options, json } = await installed(NEXT)
+    await using _world = world
+    const { mirror, from } = await release(VERSION)
+    await using _mirror = mirror
+
+    expect(await json(['upgrade', '--check', '--to', VERSION, ...from])).toMatchObject({
+      current: NEXT,
+      latest: null,
+      offered: VERSION,
+      upgradeAvailable: false,
+      command: `openwork upgrade --to ${VERSION}`,
+    })
+    expect(await json(['upgrade', '--check', ...from])).toMatchObject({
+      latest: VERSION,
+      offered: null,
+      upgradeAvailable: false,
+      command: null,
+    })
+    const asked = await world.run(['upgrade', '--check', '--to', VERSION, ...from], options)
+    expect(asked.stdout).toContain(`can be installed: \`openwork upgrade --to ${VERSION}\``)
+    const { stdout } = await world.run(['upgrade', ...from], options)
+    expect(stdout).toContain(`this one (${NEXT}) is newer than the newest published (${VERSION})`)
   },
   LIMIT_MS,
 )
@@ -163,7 +200,10 @@ test(
     ]
     const shown = readme.slice(readme.indexOf(begin) + begin.length, readme.indexOf(end))
     const general = (text: string): string =>
-      text.replaceAll(/\d+\.\d+\.\d+/g, '<version>').replaceAll(/\/\S+(?=\/bin\/)/g, '<folder>')
+      text
+        .replace(/^Asking \S+ for/, 'Asking <host> for')
+        .replaceAll(/\d+\.\d+\.\d+/g, '<version>')
+        .replaceAll(/\/\S+(?=\/bin\/)/g, '<folder>')
 
     const { stdout, stderr } = await world.run(['upgrade', ...from], options)
 
@@ -439,4 +479,7 @@ test('a mirror with another version than the one asked for is no reason to insta
 
   expect(failure).toMatchObject({ code: 'upgrade_failed', error: expect.stringContaining(NEXT) })
   expect(await version()).toBe(VERSION)
+  const asked = mirror.requests.length
+  expect((await failureOf(world, ['upgrade', '--to', '0.18.1', ...from], options)).code).toBe('upgrade_not_possible')
+  expect(mirror.requests).toHaveLength(asked)
 })

@@ -115,12 +115,12 @@ for (const [what, path, files, expected] of INSTALLATIONS)
   })
 
 test('every manager is told its own command', () => {
-  expect(shown(installCommand('npm', '1.2.3', '/home/me/my node'))).toBe(
+  expect(shown(installCommand({ manager: 'npm', prefix: '/home/me/my node' }, '1.2.3'))).toBe(
     "npm install --global --prefix '/home/me/my node' openwork-orchestrator@1.2.3",
   )
-  expect(shown(installCommand('pnpm', '1.2.3'))).toBe('pnpm add --global openwork-orchestrator@1.2.3')
-  expect(shown(installCommand('yarn', '1.2.3'))).toBe('yarn global add openwork-orchestrator@1.2.3')
-  expect(shown(installCommand('bun', '1.2.3'))).toBe('bun add --global openwork-orchestrator@1.2.3')
+  expect(shown(installCommand({ manager: 'pnpm' }, '1.2.3'))).toBe('pnpm add --global openwork-orchestrator@1.2.3')
+  expect(shown(installCommand({ manager: 'yarn' }, '1.2.3'))).toBe('yarn global add openwork-orchestrator@1.2.3')
+  expect(shown(installCommand({ manager: 'bun' }, '1.2.3'))).toBe('bun add --global openwork-orchestrator@1.2.3')
 })
 
 test('versions are compared by their numbers', () => {

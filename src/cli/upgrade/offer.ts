@@ -1,7 +1,8 @@
 import { OPENCODE_VERSION, VERSION } from '../../shared/version.ts'
 import type { Foreign, Upgradable } from '../../upgrade/installation.ts'
-import { commandOf, findPublished } from '../../upgrade/managed.ts'
-import { shown } from '../../upgrade/managers.ts'
+import { findPublished } from '../../upgrade/managed.ts'
+import { installCommand, shown } from '../../upgrade/managers.ts'
+import { requireTrial } from '../../upgrade/require-trial.ts'
 import { findRelease, type Release } from '../../upgrade/standalone.ts'
 import type { UpgradeOptions } from '../../upgrade/upgrade-options.ts'
 import { isNewer } from '../../upgrade/version-order.ts'
@@ -10,6 +11,8 @@ import type { Output } from '../kit/output.ts'
 /** A version that can be had. */
 export type Offer = {
   version: string
+  /** The newest one; undefined when another was asked for. */
+  latest: string | undefined
   /** Of opencode, where it is known beforehand. */
   opencode: string | undefined
   /** For an executable of its own. */
@@ -23,47 +26,62 @@ export async function findOffer(
   wanted: string | undefined,
   options: UpgradeOptions,
 ): Promise<Offer> {
-  const isUpgrade = (version: string): boolean =>
-    wanted === undefined ? isNewer(version, VERSION) : version !== VERSION
-  if (installation.kind === 'managed') {
-    const version = await findPublished(wanted, options)
-    return { version, opencode: undefined, release: undefined, isUpgrade: isUpgrade(version) }
+  if (wanted !== undefined) requireTrial(installation, wanted)
+  const release = installation.kind === 'standalone' ? await findRelease(wanted, options) : undefined
+  const version = release?.version ?? (await findPublished(wanted, options))
+  return {
+    version,
+    latest: wanted === undefined ? version : undefined,
+    opencode: release?.opencode,
+    release,
+    isUpgrade: wanted === undefined ? isNewer(version, VERSION) : version !== VERSION,
   }
-  const release = await findRelease(wanted, options)
-  const { version, opencode } = release
-  return { version, opencode, release, isUpgrade: isUpgrade(version) }
 }
 
-export function tellOffer(installation: Upgradable, { version, opencode, isUpgrade }: Offer, output: Output): void {
+export function tellOffer(installation: Upgradable, offer: Offer, output: Output): void {
+  const { version, latest, opencode, isUpgrade } = offer
   const { kind, path } = installation
-  const command = kind === 'managed' ? shown(commandOf(installation, version)) : 'openwork upgrade'
+  const command = `openwork upgrade${latest === undefined ? ` --to ${version}` : ''}`
+  const done = kind === 'managed' ? shown(installCommand(installation, version)) : command
   const document = {
     ok: true,
     current: VERSION,
-    latest: version,
-    upgradeAvailable: isUpgrade,
+    latest: latest ?? null,
+    offered: isUpgrade ? version : null,
+    upgradeAvailable: isNewer(version, VERSION),
     method: kind,
     ...(kind === 'managed' && { manager: installation.manager }),
     path,
-    command,
-    opencode: { current: OPENCODE_VERSION, latest: opencode ?? null },
+    command: isUpgrade ? done : null,
+    opencode: {
+      current: OPENCODE_VERSION,
+      latest: (latest && opencode) ?? null,
+      offered: (isUpgrade && opencode) || null,
+    },
   }
   output.result(document, () =>
     [
       `openwork ${VERSION}, with opencode ${OPENCODE_VERSION}`,
       `  ${path}${kind === 'managed' ? ` (installed by ${installation.manager})` : ''}`,
       isUpgrade
-        ? `  ${version}${opencode ? `, with opencode ${opencode},` : ''} can be installed: \`openwork upgrade\``
-        : `  There is nothing newer${version === VERSION ? '' : `: the newest is ${version}`}`,
+        ? `  ${version}${opencode ? `, with opencode ${opencode},` : ''} can be installed: \`${command}\``
+        : `  ${whyNot(offer)}`,
     ].join('\n'),
   )
 }
 
+function whyNot({ version, latest }: Offer): string {
+  if (latest === undefined) return `It is ${version} already`
+  if (version === VERSION) return 'There is nothing newer'
+  return `There is nothing newer: this one (${VERSION}) is newer than the newest published (${version})`
+}
+
 /** Who can change an openwork that is not its own to change. */
 export function tellForeign({ name: method, what, advice, path }: Foreign, output: Output): void {
-  const state = { ok: true, current: VERSION, latest: null, upgradeAvailable: null, method, path, advice }
+  const unknown = { latest: null, offered: null, upgradeAvailable: null }
+  const state = { ok: true, current: VERSION, ...unknown, method, path, command: null, advice }
   output.result(
-    { ...state, opencode: { current: OPENCODE_VERSION, latest: null } },
+    { ...state, opencode: { current: OPENCODE_VERSION, latest: null, offered: null } },
     `openwork ${VERSION}, with opencode ${OPENCODE_VERSION}\n  ${path}\n  It is ${what}. ${advice}`,
   )
 }
