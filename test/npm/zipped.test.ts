@@ -35,7 +35,7 @@ test.skipIf(missing !== undefined)(
       const second = await run.manager(['run', 'openwork', 'y'])
 
       expect(first).toMatchObject({ code: 0, stdout: 'program x\n' })
-      expect(first.stderr).toMatch(/^Fetching openwork \S+ \(\S+\) from \S+\.zip\/node_modules\//)
+      expect(first.stderr).toMatch(/^Fetching openwork \S+ from \S+\.zip\/node_modules\//)
       expect(second).toEqual({ code: 0, stdout: 'program y\n', stderr: '' })
     } finally {
       await rm(root, { recursive: true, force: true })

@@ -2,7 +2,7 @@
 
 const { existsSync, statSync } = require('node:fs')
 const { homedir } = require('node:os')
-const { dirname, join } = require('node:path')
+const { dirname, join, resolve } = require('node:path')
 const { Complaint } = require('./complaint.cjs')
 
 const META = 'openwork-orchestrator'
@@ -56,10 +56,17 @@ function inPackage(name) {
 
 const isZipped = path => /\.zip[\\/]/.test(path)
 
-/** Where a fetched executable goes: into this package, or to the user's files when the package cannot be written. */
+/** Where a fetched executable goes: into this package, or to openwork's data when the package cannot be written. */
 function fetchFolders() {
   const { version } = require('../package.json')
-  return [join(ROOT, 'dist', 'bin'), join(homedir(), '.openwork', META, 'bin', version)]
+  return [join(ROOT, 'dist', 'bin'), join(dataFolder(), 'bin', version)]
+}
+
+/** As the executable has it. */
+function dataFolder() {
+  const named = process.env.OPENWORK_DATA_DIR?.trim()
+  if (!named) return join(homedir(), '.openwork', META)
+  return resolve(named.replace(/^~(?=$|[\\/])/, homedir()))
 }
 
 /**

@@ -13,15 +13,20 @@ const STALE_MS = 10_000
 /**
  * Does `work(scratch)`, in a fresh folder beside `target`, unless `isDone()`; waits while another process does it. The
  * lock only saves the second download: the work must end in a rename, so that two at once are harmless as well.
- * Folder and lock are gone afterwards, also when a signal ends the process.
+ * Folder and lock are gone afterwards, also when a signal ends the process. `rescue(scratch)` may take something out
+ * before: of our folder whatever the end was, and of one that a killed process left.
  */
-async function exclusively(target, { isDone, work }) {
+async function exclusively(target, { isDone, work, rescue }) {
   const lock = `${target}.lock`
   if (!(await acquire(lock, isDone))) return
   const prefix = `.${basename(target)}-`
-  removeAbandoned(dirname(target), prefix)
+  for (const abandoned of findAbandoned(dirname(target), prefix)) {
+    rescue(abandoned)
+    fs.rmSync(abandoned, { recursive: true, force: true })
+  }
   const scratch = fs.mkdtempSync(join(dirname(target), prefix))
   const cleanUp = () => {
+    rescue(scratch)
     fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 3 })
     fs.rmSync(lock, { force: true })
   }
@@ -52,22 +57,27 @@ async function acquire(lock, isDone) {
       if (error.code !== 'EEXIST') throw error
     }
     if (tries === 1) write('Another openwork fetches its executable: waiting for that one …\n')
-    // By our own clock: the file system's may be another machine's.
+    // It may be another machine's clock that it was touched by: one that is ahead of ours never gets old.
     const touched = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs
     if (touched !== seen) [seen, unchangedSince] = [touched, Date.now()]
-    else if (Date.now() - unchangedSince > STALE_MS) fs.rmSync(lock, { force: true })
+    if (Date.now() - Math.min(unchangedSince, touched ?? unchangedSince) > STALE_MS) {
+      fs.rmSync(lock, { force: true })
+      continue
+    }
     await new Promise(resolve => setTimeout(resolve, POLL_MS))
     if (isDone()) return false
   }
 }
 
 /** What killed processes left. Not what is new: of two that saw the same stale lock, both may now believe it theirs. */
-function removeAbandoned(folder, prefix) {
-  for (const name of fs.readdirSync(folder).filter(each => each.startsWith(prefix))) {
-    const path = join(folder, name)
-    const made = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    if (Date.now() - made > STALE_MS) fs.rmSync(path, { recursive: true, force: true })
-  }
+function findAbandoned(folder, prefix) {
+  const paths = fs.readdirSync(folder).filter(name => name.startsWith(prefix))
+  return paths.map(name => join(folder, name)).filter(isOld)
+}
+
+/** Whether nobody has touched it for long. */
+function isOld(path) {
+  return Date.now() - (fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > STALE_MS
 }
 
 function touch(path) {
@@ -87,4 +97,4 @@ function onSignal(end) {
   }
 }
 
-module.exports = { exclusively }
+module.exports = { exclusively, isOld }

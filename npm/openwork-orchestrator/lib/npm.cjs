@@ -6,19 +6,31 @@ const { basename, join } = require('node:path')
 const { pipeline } = require('node:stream')
 const { createGunzip } = require('node:zlib')
 
+/** A slow line needs minutes for 60 MB; a dead one is noticed much earlier. */
+const LIMIT_MS = 15 * 60_000
+
+const ARGS = [
+  '--pack-destination=packed',
+  '--ignore-scripts',
+  '--loglevel=error',
+  '--update-notifier=false',
+  '--workspaces=false', // npm also looks above our folder for a workspace that names it, and takes its settings
+  // By itself npm waits for minutes, in silence, before it says that there is no network.
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=500',
+  '--fetch-retry-maxtimeout=2000',
+  '--fetch-timeout=15000', // for an answer, not for the whole
+]
+
 /**
  * One file of a package from the registry that the user's npm is set up for: its mirror, proxy and credentials apply.
  * `folder` is scratch. No script of any package is run.
  */
-async function fromNpm({ package: name, version, file }, folder, signal) {
+async function fromNpm({ package: name, version, file }, folder) {
   // With a package.json npm takes this folder as the project, instead of looking for one upwards and reading its .npmrc.
   writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
   mkdirSync(join(folder, 'packed'))
-  await runNpm(
-    ['pack', `${name}@${version}`, '--pack-destination=packed', '--ignore-scripts', '--loglevel=error'],
-    folder,
-    signal,
-  )
+  await runNpm(['pack', `${name}@${version}`, ...ARGS], folder)
   const [archive] = readdirSync(join(folder, 'packed'))
   if (!archive) throw new Error('left no archive')
   const unpacked = createGunzip()
@@ -30,11 +42,11 @@ async function fromNpm({ package: name, version, file }, folder, signal) {
 const OTHER_PROJECT =
   /^npm_config_(workspaces?|include_workspace_root|local_prefix|prefix|global|location|dry_run|pack_destination|json|silent)$/i
 
-function runNpm(args, cwd, signal) {
+function runNpm(args, cwd) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OTHER_PROJECT.test(key)))
   const running = env.npm_execpath
   const [program, first] = running && basename(running) === 'npm-cli.js' ? [process.execPath, [running]] : ['npm', []]
-  const options = { cwd, env, signal, stdio: ['ignore', 'ignore', 'pipe'] }
+  const options = { cwd, env, timeout: LIMIT_MS, stdio: ['ignore', 'ignore', 'pipe'] }
   // npm.cmd: Node runs such files in a shell only, and there wants one string. Nothing in it needs quotes.
   const inShell = process.platform === 'win32' && program === 'npm'
   const child = inShell
@@ -56,17 +68,19 @@ function runNpm(args, cwd, signal) {
   })
 }
 
-/** npm's reason on one line, without the pointer to its log and without passwords. */
+/** Lines for npm's developers: `code E404`, `errno -111`, the parts of a stack. */
+const NOT_FOR_PEOPLE =
+  /^(code|errno|syscall|address|port|type|path|dest)[ :]|^at |^[{}\]]|complete log of this run|^npm warn/i
+
+/** npm's reason on one line, without passwords: what it says first to people, and else its code. */
 function lastWords(said) {
-  const lines = said
-    .split('\n')
-    .map(line => line.replace(/^npm (error|ERR!)\s?/, '').trim())
-    .filter(line => line !== '' && !/complete log of this run|^npm warn/i.test(line))
-  return lines
-    .slice(0, 4)
-    .join('; ')
-    .replace(/\/\/[^/@\s]+@/g, '//***@')
+  const lines = said.split('\n').map(line => line.replace(/^npm (error|ERR!)\s?/, '').trim())
+  const forPeople = lines.map(line => line.replace(/^(network|notarget|\w*Error:) /, '')).find(isForPeople)
+  const code = lines.find(line => line.startsWith('code '))?.slice('code '.length)
+  return (forPeople ?? code ?? '').replace(/\/\/[^/@\s]+@/g, '//***@')
 }
+
+const isForPeople = line => line !== '' && !NOT_FOR_PEOPLE.test(line)
 
 const BLOCK = 512
 

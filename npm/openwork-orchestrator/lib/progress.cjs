@@ -5,10 +5,11 @@ const { isatty } = require('node:tty')
 
 const STDERR = 2
 const EVERY_MS = 100
+const CLEAR = '\r\x1b[K'
 
 /**
- * One line on stderr: kept up to date in a terminal, written once elsewhere, where it may be as long as it likes. stdout
- * belongs to the program.
+ * One line on stderr: kept up to date in a terminal, the seconds too, so that nobody wonders whether it still lives;
+ * written once elsewhere. stdout belongs to the program.
  */
 function startProgress({ what, from, totalBytes }) {
   const total = (totalBytes / 1e6).toFixed(0)
@@ -16,20 +17,26 @@ function startProgress({ what, from, totalBytes }) {
     write(`${what} from ${from} (${total} MB)\n`)
     return { at() {}, end() {} }
   }
+  const startedAt = Date.now()
   let shownAt = 0
-  const show = text => write(`\r\x1b[K${text}`)
+  let sum = ''
+  const show = () => {
+    shownAt = Date.now()
+    write(`${CLEAR}${what} from ${from}${sum}, ${Math.floor((shownAt - startedAt) / 1_000)} s`)
+  }
   const leave = () => write('\n')
   process.once('exit', leave) // ^C, and the prompt gets a line of its own
-  show(`${what} …`)
+  show()
+  const ticking = setInterval(show, 1_000)
   return {
     at(bytes) {
-      if (Date.now() - shownAt < EVERY_MS) return
-      shownAt = Date.now()
-      show(`${what}: ${(bytes / 1e6).toFixed(0)} of ${total} MB`)
+      sum = `: ${(bytes / 1e6).toFixed(0)} of ${total} MB`
+      if (Date.now() - shownAt >= EVERY_MS) show()
     },
     end() {
+      clearInterval(ticking)
       process.removeListener('exit', leave)
-      show('')
+      write(CLEAR)
     },
   }
 }
