@@ -24,7 +24,7 @@ export async function findBinary({ opencode, sidecars }: StartOptions, deps: Pre
     }),
   )
   if (isFetched && found.source === 'downloaded')
-    deps.log.info(`opencode ${found.expectedVersion} fetched and verified`, { path: found.path })
+    deps.log.info(`opencode ${found.expectedVersion} fetched and verified`, { path: found.path, from: found.from })
   return told('opencode', found, deps)
 }
 
@@ -52,7 +52,7 @@ export async function targetName(): Promise<string> {
 
 const executableOf = ({ main, execPath }: Self): string => (isCompiled(main) ? execPath : main)
 
-const places = ({ sidecars }: Pick<StartOptions, 'sidecars'>, { env, cwd, self, signal }: PrepareDeps) => ({
+const places = ({ sidecars }: Pick<StartOptions, 'sidecars'>, { env, cwd, self, log, signal }: PrepareDeps) => ({
   allowExternal: sidecars.allowExternal,
   executablePath: executableOf(self),
   sidecarDir: sidecars.dir,
@@ -60,6 +60,8 @@ const places = ({ sidecars }: Pick<StartOptions, 'sidecars'>, { env, cwd, self, 
   env,
   cwd,
   signal,
+  debug: log.debug.bind(log),
+  info: log.info.bind(log),
 })
 
 /** Has progress shown while something is looked for, and not a moment longer: an interrupted start is not waited for. */

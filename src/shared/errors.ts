@@ -125,6 +125,12 @@ export type FailureCode = keyof typeof FAILURES
 /** Facts about a failure; a list where the wire format has one. */
 export type FailureDetails = Readonly<Record<string, unknown>> | readonly unknown[]
 
+/** A message of many parts: one sentence in JSON and in logs, a line for each part in a terminal. */
+export type Account = { readonly head: string; readonly parts: readonly (string | Account)[] }
+
+const sentenceOf = (account: string | Account): string =>
+  typeof account === 'string' ? account : `${account.head}: ${account.parts.map(sentenceOf).join('; ')}`
+
 export class OpenworkError extends Error {
   override readonly name = 'OpenworkError'
   readonly code: FailureCode
@@ -136,10 +142,12 @@ export class OpenworkError extends Error {
   readonly hint: string | undefined
   /** Structured facts for machines: an HTTP body's `details`, a log record's attributes. */
   readonly details: FailureDetails | undefined
+  /** The message in its parts, where it has several. */
+  readonly account: Account | undefined
 
   constructor(
     code: FailureCode,
-    message: string,
+    message: string | Account,
     options: {
       hint?: string
       cause?: unknown
@@ -148,12 +156,13 @@ export class OpenworkError extends Error {
       status?: number
     } = {},
   ) {
-    super(message, { cause: options.cause })
+    super(sentenceOf(message), { cause: options.cause })
     this.code = code
     this.exitCode = options.exitCode ?? FAILURES[code].exitCode
     this.status = options.status ?? FAILURES[code].status
     this.hint = options.hint
     this.details = options.details
+    this.account = typeof message === 'string' ? undefined : message
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { FAILURES, type FailureDetails, messageOf, OpenworkError } from '../../shared/errors.ts'
+import { type Account, FAILURES, type FailureDetails, messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
 import { onOneLine } from './one-line.ts'
 
@@ -97,11 +97,19 @@ function renderDocument(value: unknown): string {
 
 /** What was typed wrong takes one line; where there is something to do about it, that stands on the next. */
 function renderFailure(name: string, error: OpenworkError): string {
-  const message = `${name}: ${onOneLine(error.message)}`
+  const message = `${name}: ${error.account ? accountLines(error.account).join('\n') : onOneLine(error.message)}`
   if (error.hint === undefined) return message
   const isUsage = FAILURES[error.code].exitCode === 2
   const stop = isUsage && !/[.!?]$/.test(message) ? '.' : ''
   return `${message}${stop}${isUsage ? ' ' : '\n'}${onOneLine(error.hint)}`
+}
+
+/** The parts below their head, further in; a single one beside it. */
+function accountLines({ head, parts }: Account): string[] {
+  const [first] = parts
+  if (parts.length === 1 && typeof first === 'string') return [onOneLine(`${head}: ${first}`)]
+  const below = parts.flatMap(part => (typeof part === 'string' ? [onOneLine(part)] : accountLines(part)))
+  return [onOneLine(head), ...below.map(line => `  ${line}`)]
 }
 
 /** The stack of a bug, and of what caused it. */

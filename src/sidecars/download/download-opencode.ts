@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type FailureCode, OpenworkError, systemCode } from '../../shared/errors.ts'
 import { cachedPath, downloadsFolder, type WantedOpencode } from '../cache/cache-layout.ts'
 import { installOnce } from '../cache/install-once.ts'
+import type { ReleasePlace } from '../release/release.ts'
 import { tryOut } from '../verify/try-out.ts'
 import type { Verifier } from '../verify/verify.ts'
 import { timedProgress } from './progress.ts'
@@ -19,7 +20,12 @@ export type DownloadOptions = Omit<SourceOptions, 'folder'> & {
   probeLimitMs: number | undefined
 }
 
-export type DownloadedOpencode = { readonly path: string; readonly warnings: readonly string[] }
+export type DownloadedOpencode = {
+  readonly path: string
+  /** Where it was had; undefined when another process fetched it. */
+  readonly from: string | undefined
+  readonly warnings: readonly string[]
+}
 
 /** Asked in this order until one delivers. */
 const SOURCES: readonly Source[] = [fromManifest, fromReleases, fromNpm]
@@ -39,6 +45,7 @@ export async function downloadOpencode(wanted: WantedOpencode, options: Download
   const { sidecarDir, verifier, release, onProgress } = options
   const target = cachedPath(sidecarDir, wanted)
   let failures: readonly SourceFailure[] = []
+  let from: string | undefined
   await installOnce({
     what: titleOf(wanted),
     sidecarDir,
@@ -50,6 +57,7 @@ export async function downloadOpencode(wanted: WantedOpencode, options: Download
     make: async (folder, signal) => {
       const made = await makeVerified(wanted, folder, { ...options, signal })
       failures = made.failures
+      from = made.origin
       await removeArchives(wanted, sidecarDir)
       return made.binary
     },
@@ -58,7 +66,8 @@ export async function downloadOpencode(wanted: WantedOpencode, options: Download
   // Our release not being there is nobody's fault and no news; a mirror that somebody named should work.
   const isNews = ({ source, error }: SourceFailure): boolean =>
     error.code === 'sidecar_checksum_mismatch' || (source === fromManifest.name && release.named.length > 0)
-  return { path: target, warnings: failures.filter(isNews).map(({ error }) => error.message) }
+  const warnings = failures.filter(isNews).map(({ error }) => `${error.message}; it came from ${from} instead`)
+  return { path: target, from, warnings }
 }
 
 type SourceFailure = { readonly source: string; readonly error: OpenworkError }
@@ -68,11 +77,15 @@ async function makeVerified(
   wanted: WantedOpencode,
   temp: string,
   options: DownloadOptions,
-): Promise<{ binary: string; failures: readonly SourceFailure[] }> {
+): Promise<{ binary: string; origin: string; failures: readonly SourceFailure[] }> {
+  const { debug = () => {}, info = () => {} } = options
   const failures: SourceFailure[] = []
   for (const [index, source] of SOURCES.entries()) {
     const folder = join(temp, String(index))
     await mkdir(folder, { mode: 0o700 })
+    if (source === fromNpm && failures.length > 0)
+      info(`no release files with ${titleOf(wanted)} could be had, asking npm for it`)
+    debug(`trying ${source.name}`, { what: titleOf(wanted) })
     try {
       const delivery = await source.deliver(wanted, { ...options, folder })
       try {
@@ -82,18 +95,20 @@ async function makeVerified(
           const { env, signal, probeLimitMs } = options
           await tryOut(binary, wanted, { env, homeIn: temp, limitMs: probeLimitMs, signal })
         }
-        return { binary, failures }
+        debug(`${source.name} delivered`, { from: delivery.origin })
+        return { binary, origin: delivery.origin, failures }
       } finally {
         await rm(delivery.path, { force: true }) // complete, and good for nothing more whatever was in it
       }
     } catch (error) {
       options.signal?.throwIfAborted()
       if (!isSourceFailure(error)) throw error
+      debug(`${source.name} did not deliver`, { problem: error.message })
       failures.push({ source: source.name, error })
       await rm(folder, { recursive: true, force: true }) // makes room for the next one
     }
   }
-  throw allFailed(wanted, failures)
+  throw allFailed(wanted, failures, options.release)
 }
 
 /** The gravest first: what a source served in the place of opencode says more than that another was not reached. */
@@ -107,22 +122,22 @@ const SOURCE_FAILURES: readonly FailureCode[] = [
 const isSourceFailure = (error: unknown): error is OpenworkError =>
   error instanceof OpenworkError && SOURCE_FAILURES.includes(error.code)
 
-function allFailed(wanted: WantedOpencode, failures: readonly SourceFailure[]): OpenworkError {
+function allFailed(wanted: WantedOpencode, failures: readonly SourceFailure[], { named }: ReleasePlace): OpenworkError {
   const gravity = ({ error }: SourceFailure): number => SOURCE_FAILURES.indexOf(error.code)
   const least = Math.min(...failures.map(gravity))
   // Of equals the last one, which is npm: its hint knows a next step.
   const worst = failures.findLast(failure => gravity(failure) === least)?.error
-  const each = failures.map(({ source, error }) => `${source}: ${error.message}`)
+  const parts = failures.map(({ source, error }) => ({ head: source, parts: error.account?.parts ?? [error.message] }))
+  // Whoever named a mirror wants that one to work; others are told that there may be one.
+  const mirrorFirst =
+    named.length > 0 ? failures.find(({ source }) => source === fromManifest.name)?.error.hint : undefined
+  const knowsMirror = named.length > 0 || worst?.hint?.includes(MIRROR_FLAG)
+  const hints = [mirrorFirst, worst?.hint, knowsMirror ? undefined : `Or name a mirror with ${MIRROR_FLAG} <url>.`]
   return new OpenworkError(
     worst?.code ?? 'sidecar_download_failed',
-    `No source has ${titleOf(wanted)}. Asked were ${each.join('; then ')}`,
+    { head: `${titleOf(wanted)} could not be fetched`, parts },
     {
-      hint: [
-        worst?.hint,
-        worst?.hint?.includes(MIRROR_FLAG) ? undefined : `Or name a mirror with ${MIRROR_FLAG} <url>.`,
-      ]
-        .filter(Boolean)
-        .join(' '),
+      hint: [...new Set(hints.filter(Boolean))].join(' '),
       details: {
         sources: failures.map(({ source, error: { code, message, details } }) => ({
           source,

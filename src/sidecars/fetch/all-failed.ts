@@ -21,7 +21,7 @@ export function allFailed({ what, hint }: { what: string; hint: string }, failed
   const wrong = failed.find(({ failure }) => failure.facts.wrong)?.failure.facts.wrong
   return new OpenworkError(
     wrong ? 'sidecar_checksum_mismatch' : 'sidecar_download_failed',
-    `${what} could not be downloaded: ${lines.join('; ') || 'there is no URL for it'}`,
+    { head: `${what} could not be downloaded`, parts: lines.length > 0 ? lines : ['there is no URL for it'] },
     {
       hint: [...new Set(failed.flatMap(({ failure }) => failure.facts.hint ?? [])), hint].join(' '),
       details: { ...wrong, urls: told },

@@ -1,9 +1,11 @@
-import { type FailureCode, OpenworkError } from '../../shared/errors.ts'
+import { type Account, type FailureCode, OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import { cachedPath, type WantedOpencode } from '../cache/cache-layout.ts'
 import type { DownloadedOpencode } from '../download/download-opencode.ts'
 import type { OnProgress } from '../download/progress.ts'
+import type { Debug } from '../fetch/download-file.ts'
 import type { TransferLimits } from '../fetch/limits.ts'
+import { shownUrl } from '../fetch/shown-url.ts'
 import { OPENCODE_PINS } from '../pins/opencode-pins.generated.ts'
 import type { OpencodePins } from '../pins/opencode-pins.ts'
 import { findMachine, type Machine, planTarget, type Target } from '../pins/target.ts'
@@ -40,6 +42,10 @@ export type OpencodeRequest = SourceWish & {
   /** Where opencode's own release archives are. Default: where its makers publish them. */
   opencodeReleases?: string
   limits?: { npmMs?: number; probeMs?: number; transfer?: Partial<TransferLimits> }
+  /** Told what is looked for, where, and what came of it, for a log that says more. */
+  debug?: Debug | undefined
+  /** Told what somebody who waits should know. */
+  info?: Debug | undefined
 }
 
 export type FoundOpencode = {
@@ -49,6 +55,8 @@ export type FoundOpencode = {
   readonly expectedVersion: string
   /** Undefined for an external one that would not say. */
   readonly actualVersion: string | undefined
+  /** Where it was downloaded from just now. */
+  readonly from?: string | undefined
   /** Sentences for the log. */
   readonly warnings: readonly string[]
 }
@@ -66,11 +74,20 @@ type Way = { readonly name: string; readonly find: () => Promise<FoundOpencode> 
  *   which order; the reason of an aborted `signal`
  */
 export async function ensureOpencode(request: OpencodeRequest): Promise<FoundOpencode> {
-  const { pins = OPENCODE_PINS, signal } = request
+  const { pins = OPENCODE_PINS, signal, debug = () => {} } = request
   refuseContradictions(request, request.flags ?? OPENCODE_FLAGS)
   const failures: { name: string; error: OpenworkError }[] = []
   const warnings: string[] = []
-  for (const { name, find } of await planWays(request, pins, warnings)) {
+  const ways = await planWays(request, pins, warnings)
+  const { baseUrl, manifestUrl } = request.release ?? releasePlace(VERSION)
+  debug(`looking for opencode ${pins.version}`, {
+    sources: ways.map(({ name }) => name),
+    allowExternal: request.allowExternal,
+    sidecarDir: request.sidecarDir,
+    baseUrl: shownUrl(baseUrl),
+    manifestUrl: shownUrl(manifestUrl),
+  })
+  for (const { name, find } of ways) {
     signal?.throwIfAborted()
     try {
       const found = await find()
@@ -78,6 +95,7 @@ export async function ensureOpencode(request: OpencodeRequest): Promise<FoundOpe
     } catch (error) {
       signal?.throwIfAborted()
       if (!(error instanceof OpenworkError)) throw error
+      debug(`no ${name} opencode`, { problem: error.message })
       failures.push({ name, error })
       if (name === 'downloaded') warnings.push(error.message) // matters when something else is found after all
     }
@@ -110,6 +128,7 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   const mayDoWithout = source === 'auto' && allowExternal
   const target = await findTarget(request, pins, warnings, mayDoWithout)
   if (target === undefined) return [external]
+  request.debug?.('builds for this machine', { target: target.name, packages: target.packages })
   const bundled: Way = {
     name: 'bundled',
     find: async () => {
@@ -126,8 +145,8 @@ async function planWays(request: OpencodeRequest, pins: OpencodePins, warnings: 
   const downloaded: Way = {
     name: 'downloaded',
     find: async () => {
-      const { path, warnings: more } = await cachedOrFetched(target, { verifier, request, pins, warnings })
-      return { ...verified(path, 'downloaded', pins), warnings: more }
+      const { path, from, warnings: more } = await cachedOrFetched(target, { verifier, request, pins, warnings })
+      return { ...verified(path, 'downloaded', pins), from, warnings: more }
     },
   }
   switch (source) {
@@ -174,7 +193,8 @@ async function cachedOrFetched(
     warnings,
   }: { verifier: Verifier; request: OpencodeRequest; pins: OpencodePins; warnings: string[] },
 ): Promise<DownloadedOpencode> {
-  const { sidecarDir, env, onProgress = () => {}, signal, limits } = request
+  const { sidecarDir, env, onProgress = () => {}, signal, limits, debug, info } = request
+  const release = request.release ?? releasePlace(VERSION)
   const builds = target.packages.flatMap((name): WantedOpencode[] => {
     const pin = pins.packages[name]
     return pin ? [{ name, version: pins.version, pin }] : []
@@ -182,21 +202,23 @@ async function cachedOrFetched(
   for (const build of builds) {
     const path = cachedPath(sidecarDir, build)
     const verdict = await verifier.verify(path, [build.pin], signal)
-    if (verdict.kind === 'good') return { path, warnings: [] }
+    if (verdict.kind === 'good') return { path, from: undefined, warnings: [] }
     if (verdict.kind === 'different') warnings.push(`${path} ${verdict.problem}: not used`)
   }
-  const [best] = builds
+  const [best, ...others] = builds
   if (best === undefined) throw new Error(`target ${target.name} has no build`)
   // Not loaded by a start that finds opencode without it: locks, schemas and archives cost milliseconds.
-  const [{ downloadOpencode }, { OPENCODE_RELEASES }] = await Promise.all([
+  const [{ downloadOpencode }, { chooseListed }, { OPENCODE_RELEASES }] = await Promise.all([
     import('../download/download-opencode.ts'),
+    import('../download/sources/from-manifest.ts'),
     import('../download/sources/from-releases.ts'),
   ])
-  return await downloadOpencode(best, {
+  const wanted = await chooseListed([best, ...others], { release, env, signal, limits: limits?.transfer, debug })
+  return await downloadOpencode(wanted, {
     sidecarDir,
     env,
     verifier,
-    release: request.release ?? releasePlace(VERSION),
+    release,
     opencodeReleases: request.opencodeReleases ?? OPENCODE_RELEASES,
     runsHere: request.machine === undefined,
     onProgress,
@@ -204,6 +226,8 @@ async function cachedOrFetched(
     npmLimitMs: limits?.npmMs,
     probeLimitMs: limits?.probeMs,
     limits: limits?.transfer,
+    debug,
+    info,
   })
 }
 
@@ -227,14 +251,25 @@ function notBundled(rejected: readonly Rejected[], version: string): OpenworkErr
 function summary(failures: readonly { name: string; error: OpenworkError }[], version: string): OpenworkError {
   const last = (failures.findLast(one => one.error.code !== 'opencode_not_found') ?? failures.at(-1))?.error
   const code: FailureCode = last?.code ?? 'opencode_not_found'
-  const tried = failures.map(({ name, error }) => `${name}: ${error.message}`)
-  return new OpenworkError(code, `No opencode ${version} to run. Tried ${tried.join('; then ')}`, {
-    ...(last?.hint === undefined ? {} : { hint: last.hint }),
-    details: {
-      expectedVersion: version,
-      tried: failures.map(({ name, error }) => ({ source: name, code: error.code, problem: error.message })),
-      ...last?.details,
-    },
-    cause: last,
+  const parts = failures.flatMap(({ name, error }): (string | Account)[] => {
+    // Which files are not there is of interest when no other way was open.
+    if (name === 'bundled' && error.code === 'opencode_not_found' && failures.length > 1) return ['bundled: none']
+    if (error.account === undefined) return [`${name}: ${error.message}`]
+    return [...error.account.parts]
   })
+  const wasFetched = failures.at(-1)?.name === 'downloaded'
+  const head = wasFetched ? `opencode ${version} could not be fetched` : `No opencode ${version} to run`
+  return new OpenworkError(
+    code,
+    { head, parts },
+    {
+      ...(last?.hint === undefined ? {} : { hint: last.hint }),
+      details: {
+        expectedVersion: version,
+        tried: failures.map(({ name, error }) => ({ source: name, code: error.code, problem: error.message })),
+        ...last?.details,
+      },
+      cause: last,
+    },
+  )
 }

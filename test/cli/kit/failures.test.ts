@@ -4,6 +4,32 @@ import { secret } from '../../../src/cli/kit/flags.ts'
 import { OpenworkError } from '../../../src/shared/errors.ts'
 import { run, sample } from './harness.ts'
 
+test('a failure of many parts has a line for each, and is one sentence in JSON', async () => {
+  const program = doing(async () => {
+    const mirrors = { head: 'mirrors', parts: ['https://a: 404', 'https://b: cut\x1b[2Jshort'] }
+    throw new OpenworkError(
+      'sidecar_download_failed',
+      { head: 'x could not be fetched', parts: ['bundled: none', mirrors, { head: 'npm', parts: ['not found'] }] },
+      { hint: 'Check the network.' },
+    )
+  })
+  expect((await run([], { program })).stderr).toBe(
+    [
+      'sample: x could not be fetched',
+      '  bundled: none',
+      '  mirrors',
+      '    https://a: 404',
+      '    https://b: cutshort',
+      '  npm: not found',
+      'Check the network.',
+      '',
+    ].join('\n'),
+  )
+  expect(JSON.parse((await run(['--json'], { program })).stdout).error).toBe(
+    'x could not be fetched: bundled: none; mirrors: https://a: 404; https://b: cut\x1b[2Jshort; npm: not found',
+  )
+})
+
 describe('a slip of the fingers is answered in one line, with what was probably meant', () => {
   const slips: [string, string, ...string[]][] = [
     ['start --aproval auto', 'unknown_flag', '--aproval', '--approval?'],

@@ -43,8 +43,10 @@ describe('an opencode that is nowhere near', () => {
     expect(await sidecarFiles(box)).toEqual(expect.arrayContaining([found.path, box.path('sidecars', 'verified.json')]))
     expect(await sidecarFiles(box)).toHaveLength(2)
     expect([...new Set(stages)]).toEqual(['downloading', 'unpacking', 'checking'].map(stage => `${stage} ${VERSION}`))
-    expect(await box.find()).toEqual(found)
-    expect(await box.find({ source: 'downloaded' })).toEqual(found)
+    expect(found.from).toStartWith('npm pack opencode-')
+    const cached = { ...found, from: undefined }
+    expect(await box.find()).toEqual(cached)
+    expect(await box.find({ source: 'downloaded' })).toEqual(cached)
     expect(await box.npmCalls()).toHaveLength(1)
   })
 
@@ -192,7 +194,9 @@ describe('when npm cannot deliver', () => {
   ])('%s', async (_, said, message, hint) => {
     await using box = await sidecarBox()
     await box.npm({ does: 'fail', exitCode: 1, ...said })
-    const error = await failure(box.find())
+    const told: string[] = []
+    const error = await failure(box.find({ info: message => told.push(message) }))
+    expect(told).toEqual([expect.stringContaining('could be had, asking npm for it')])
     expect(error.code).toBe('sidecar_download_failed')
     expect(error.message).toContain(message)
     expect(error.message).toContain('failed (exit code 1)')

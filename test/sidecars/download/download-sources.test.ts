@@ -67,6 +67,7 @@ describe('the manifest of the release', () => {
       source: 'downloaded',
       expectedVersion: VERSION,
       actualVersion: VERSION,
+      from: box.mirror.url(`/${ASSET}`),
       warnings: [],
     })
     expect(await readFile(found.path, 'utf8')).toBe(box.content)
@@ -154,6 +155,18 @@ describe('the manifest of the release', () => {
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain(box.mirror.url(MANIFEST))
     expect(warnings[0]).toContain(problem)
+    expect(warnings[0]).toEndWith(`; it came from ${box.mirror.url(RELEASE)} instead`)
+  })
+
+  test('of a mirror that has only another build for the machine is enough', async () => {
+    await using box = await sourceBox()
+    const archive = packed(box.content)
+    const machine = { os: 'linux', arch: 'x64', avx2: true, musl: false } as const
+    box.mirror.set(MANIFEST, json(listing(fileOf(archive), { target: 'linux-x64-baseline' })))
+    box.mirror.set(`/${ASSET}`, good(archive))
+    const { path } = await find(box, { ...named(box), machine })
+    expect(path).toContain('opencode-linux-x64-baseline')
+    expect(asked(box.mirror)).toEqual([MANIFEST, `/${ASSET}`])
   })
 
   test('of the default release that is not there costs one request and no warning', async () => {
@@ -235,6 +248,72 @@ describe('a source with other content', () => {
     expect(await readdir(box.path('sidecars', 'opencode', VERSION, PACKAGE))).toEqual([])
     expect(await readdir(box.path('sidecars', 'downloads'))).toEqual([])
   })
+})
+
+describe('when no source delivers', () => {
+  test('each of them has a line, under a head that says what is missing', async () => {
+    await using box = await sourceBox()
+    const { account, message } = await failure(box.find({ machine: MACHINE }))
+    const { head, parts = [] } = account ?? {}
+    expect(head).toBe(`opencode ${VERSION} could not be fetched`)
+    expect(parts).toEqual([
+      'bundled: none',
+      { head: 'the release files of openwork', parts: [`${box.mirror.url(MANIFEST)}: HTTP 404`] },
+      { head: 'the releases of opencode', parts: [`${box.mirror.url(RELEASE)}: HTTP 404`] },
+      { head: 'npm', parts: [expect.stringContaining('E404')] },
+    ])
+    expect(message).toStartWith(`${head}: bundled: none; the release files of openwork: `)
+    expect(message).not.toContain('\n')
+  })
+
+  test('the mirror that was named is what to check first, and no other is asked for', async () => {
+    await using box = await sourceBox()
+    const { hint } = await failure(find(box, named(box)))
+    expect(hint).toStartWith('Check --sidecar-base-url (OPENWORK_SIDECAR_BASE_URL), or leave it out.')
+    expect(hint).not.toContain('mirror')
+  })
+
+  test('a mirror may be named where none was, and nobody is told to check what they did not give', async () => {
+    await using box = await sourceBox()
+    const { hint } = await failure(find(box))
+    expect(hint).toContain('name a mirror with --sidecar-base-url')
+    expect(hint).not.toContain('leave')
+  })
+})
+
+test('a search tells what it looks for, where, and what came of each place', async () => {
+  await using box = await sourceBox()
+  box.mirror.set(RELEASE, good(packed(box.content)))
+  const told: { message: string; facts: Readonly<Record<string, unknown>> | undefined }[] = []
+  const release = { ...box.request.release, baseUrl: box.request.release.baseUrl.replace('//', '//user:word@') }
+
+  await find(box, { release, debug: (message, facts) => told.push({ message, facts }) })
+
+  const manifest = box.mirror.url(MANIFEST)
+  const archive = box.mirror.url(RELEASE)
+  expect(told).toEqual([
+    { message: 'builds for this machine', facts: { target: TARGET, packages: [PACKAGE] } },
+    {
+      message: `looking for opencode ${VERSION}`,
+      facts: {
+        sources: ['downloaded'],
+        allowExternal: false,
+        sidecarDir: box.path('sidecars'),
+        baseUrl: `${box.mirror.origin}/`,
+        manifestUrl: manifest,
+      },
+    },
+    { message: 'trying the release files of openwork', facts: { what: `${PACKAGE}@${VERSION}` } },
+    { message: 'asking for the manifest of the release', facts: { url: manifest, attempt: 1 } },
+    { message: 'that failed', facts: { url: manifest, problem: 'HTTP 404' } },
+    {
+      message: 'the release files of openwork did not deliver',
+      facts: { problem: expect.stringContaining(`${manifest}: HTTP 404`) },
+    },
+    { message: 'trying the releases of opencode', facts: { what: `${PACKAGE}@${VERSION}` } },
+    { message: `asking for ${PACKAGE}@${VERSION}`, facts: { url: archive, attempt: 1, bytes: undefined } },
+    { message: 'the releases of opencode delivered', facts: { from: archive } },
+  ])
 })
 
 test('a build for another machine is fetched and checked, and not run', async () => {

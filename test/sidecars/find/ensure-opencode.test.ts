@@ -272,6 +272,6 @@ describe('an opencode of the user', () => {
     await chmod(path, 0o644)
     const error = await failure(box.find(allowed))
     expect(error.code).toBe('sidecar_download_failed')
-    expect(error.message).toMatch(/Tried bundled: .*; then downloaded: .*network is down.*; then external: .*PATH/)
+    expect(error.message).toMatch(/^No opencode .* to run: bundled: none; .*network is down; external: .*PATH$/)
   })
 })

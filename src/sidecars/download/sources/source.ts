@@ -31,6 +31,8 @@ export type SourceOptions = {
   limits: Partial<TransferLimits> | undefined
   /** For a log that says more. */
   debug?: Debug | undefined
+  /** For any log. */
+  info?: Debug | undefined
 }
 
 /**
