@@ -6,13 +6,11 @@ import { stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { orUsage, UsageError } from '../scripts/lib/or-usage.ts'
-import { linkExecutable } from '../src/sidecars/download/link-executable.ts'
-import { compileExecutable, ENTRY } from './executable.ts'
+import { compileExecutable, compileForThisMachine, ENTRY, EXECUTABLE_SUFFIX, OTHER_PROGRAMS } from './executable.ts'
 import { fetchRuntime } from './runtime.ts'
 import { knownTarget, type Target } from './targets.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
-const OTHER_PROGRAMS = ['openwork-server', 'opencode-router']
 
 const USAGE = 'npm run build -- [--target <bun target>]… [--outdir <folder>] [--filename <name>]'
 
@@ -36,10 +34,8 @@ if (targets.length === 0) await buildForThisMachine()
 for (const target of targets) await buildFor(target)
 
 async function buildForThisMachine(): Promise<void> {
-  const suffix = process.platform === 'win32' ? '.exe' : ''
-  const outfile = join(outdir, values.filename ?? `openwork${suffix}`)
-  await compileExecutable({ entry: ENTRY, outfile })
-  for (const name of OTHER_PROGRAMS) await linkExecutable(outfile, `${name}${suffix}`)
+  const outfile = join(outdir, values.filename ?? `openwork${EXECUTABLE_SUFFIX}`)
+  await compileForThisMachine(outfile)
   await report(outfile, `and its other names ${OTHER_PROGRAMS.join(', ')}`)
 }
 

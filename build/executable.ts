@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { linkExecutable } from '../src/sidecars/download/link-executable.ts'
 import { dropStaleSignature } from './mach-o.ts'
 import type { Target } from './targets.ts'
 
@@ -57,6 +58,18 @@ export async function compileExecutable({ entry, outfile, cross }: Executable): 
     await rm(scratch, { recursive: true, force: true })
   }
 }
+
+/** What the one executable is called beside its own name: the name that it is started by selects the program. */
+export const OTHER_PROGRAMS = ['openwork-server', 'opencode-router'] as const
+
+/** Compiles openwork for this machine into `outfile`, and gives it its other names beside that. */
+export async function compileForThisMachine(outfile: string): Promise<void> {
+  await compileExecutable({ entry: ENTRY, outfile })
+  for (const name of OTHER_PROGRAMS) await linkExecutable(outfile, `${name}${EXECUTABLE_SUFFIX}`)
+}
+
+/** Of executables on this machine. */
+export const EXECUTABLE_SUFFIX = process.platform === 'win32' ? '.exe' : ''
 
 /** Every module that is compiled in with this one, relative to the working directory, with `/`. */
 export async function bundledModules(entry: string): Promise<string[]> {

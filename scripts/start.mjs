@@ -1,35 +1,4 @@
 // `npm start -- [args]`: openwork from source. Without a command it is `openwork start`, on the folder npm was called in.
-import { delimiter, join } from 'node:path'
-import { bun, ensureInstalled, FOREIGN_FOLDER_FLAGS, ROOT, run } from './lib/toolchain.mjs'
+import { runFromSource } from './lib/from-source.mjs'
 
-ensureInstalled()
-const cwd = process.env.INIT_CWD ?? process.cwd()
-const entry = join(ROOT, 'src', 'bin', 'openwork.ts')
-process.exit(
-  await run(bun(), [...FOREIGN_FOLDER_FLAGS, entry, ...process.argv.slice(2)], {
-    cwd,
-    env: withoutNpmRun(process.env),
-  }),
-)
-
-/**
- * The environment without what `npm start` itself put there: the agent runs in the user's folder, where npm must not
- * take itself for a script of ours.
- */
-function withoutNpmRun(env) {
-  const own = /^(?:INIT_CWD|npm_(?:lifecycle|package|command|execpath|node_execpath|config_local_prefix).*)$/
-  const isOwnFolder = folder => folder.startsWith(join(ROOT, 'node_modules')) || folder.endsWith('node-gyp-bin')
-  const kept = Object.entries(env).filter(([name]) => !own.test(name))
-  return Object.fromEntries(
-    kept.map(([name, value]) => {
-      if (name.toUpperCase() !== 'PATH') return [name, value]
-      return [
-        name,
-        value
-          .split(delimiter)
-          .filter(folder => !isOwnFolder(folder))
-          .join(delimiter),
-      ]
-    }),
-  )
-}
+await runFromSource(process.argv.slice(2))

@@ -26,6 +26,6 @@ export function selectProgram(argv0: string, args: readonly string[]): { program
 /** The command line that runs another of our programs with this same executable. */
 export function ownProgramArgv(self: Self, program: Program, args: readonly string[]): [string, ...string[]] {
   if (isCompiled(self.main)) return [self.execPath, program, ...args]
-  // The flags keep Bun from loading files of the child's folder, which is the workspace: see scripts/start.mjs.
+  // The flags keep Bun from loading files of the child's folder, which is the workspace: see scripts/lib/from-source.mjs.
   return [self.execPath, ...self.execArgv, self.main, program, ...args]
 }

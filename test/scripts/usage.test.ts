@@ -13,6 +13,7 @@ const COMMANDS: Record<string, { file: string; wrong?: string[][] }> = {
   },
   'build:all': { file: 'build/all.ts', wrong: [['--target', 'bun-plan9-x64']] },
   pack: { file: 'build/pack.ts', wrong: [['dist/npm']] },
+  'build:bundled': { file: 'build/bundled.ts' },
   'build:release-files': { file: 'build/release-files.ts' },
   'release:check': { file: 'scripts/release-check.ts' },
   'publish:npm': { file: 'scripts/publish-npm.ts' },
