@@ -76,16 +76,31 @@ async function release(
 ) {
   const machine = await findMachine()
   if (!machine) throw new Error('no release for this machine')
-  const bytes = await readFile(executable(version))
   const file = executableAsset(machine)
-  const hash = sha256 ?? createHash('sha256').update(bytes).digest('hex')
-  const targets = { [platformName(machine)]: { asset: file, sha256: hash, size: bytes.length } }
-  const manifest = { version, entries: { openwork: { version, targets } } }
+  const filesOf = async (version: string) => {
+    const bytes = await readFile(executable(version))
+    const hash = sha256 ?? createHash('sha256').update(bytes).digest('hex')
+    const targets = { [platformName(machine)]: { asset: file, sha256: hash, size: bytes.length } }
+    const manifest = { version, entries: { openwork: { version, targets } } }
+    return { bytes, manifest: good(Buffer.from(JSON.stringify(manifest))) }
+  }
+  const { bytes, manifest } = await filesOf(version)
   const mirror = await startMirror({
-    [`/${MANIFEST_FILE}`]: good(Buffer.from(JSON.stringify(manifest))),
+    [`/${MANIFEST_FILE}`]: manifest,
     [`/${file}`]: asset ? asset(bytes) : good(bytes),
   })
-  return { mirror, file: `/${file}`, bytes, from: fromMirror(mirror) }
+  return {
+    mirror,
+    file: `/${file}`,
+    bytes,
+    from: fromMirror(mirror),
+    /** From now on it has the release of this version. */
+    turnInto: async (version: string) => {
+      const { bytes, manifest } = await filesOf(version)
+      mirror.set(`/${MANIFEST_FILE}`, manifest)
+      mirror.set(`/${file}`, good(bytes))
+    },
+  }
 }
 
 const fromMirror = (mirror: Mirror): string[] => ['--sidecar-base-url', mirror.origin]
@@ -388,6 +403,42 @@ test(
     expect((await healthOf()).version).toBe(NEXT)
     expect(await host.status('/workspaces')).toBe(200)
     expect(await host.status('/opencode/session')).toBe(200)
+    expect((await host.stop()).code).toBe(0)
+  },
+  LIMIT_MS,
+)
+
+test(
+  'a host whose server was downloaded is renewed with what the manifest lists now, and told when that is the same',
+  async () => {
+    const { world, options } = await installed()
+    await using _world = world
+    const { mirror, from, turnInto } = await release(VERSION)
+    await using _mirror = mirror
+    const host = await world.serve(['--sidecar-source', 'downloaded', ...from], options)
+    const renew = async () => {
+      const { code, stdout } = await world.run(['upgrade', '--running', '--json'], options)
+      return [code, JSON.parse(stdout).hosts[0]]
+    }
+    const runs = async () => ((await (await host.request('/health')).json()) as { version: string }).version
+
+    expect(await renew()).toEqual([0, expect.objectContaining({ ok: true, renewed: [] })])
+    expect(await runs()).toBe(VERSION)
+
+    await turnInto(NEXT)
+    expect(await renew()).toEqual([0, expect.objectContaining({ ok: true, renewed: ['openwork-server'] })])
+    expect(await runs()).toBe(NEXT)
+
+    await turnInto(BROKEN)
+    expect(await renew()).toEqual([
+      1,
+      expect.objectContaining({
+        ok: false,
+        renewed: [],
+        error: expect.stringMatching(/did not come up.*rolled back$/),
+      }),
+    ])
+    expect(await runs()).toBe(NEXT)
     expect((await host.stop()).code).toBe(0)
   },
   LIMIT_MS,
