@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Status } from '../api/status.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
+import { homeFolder } from '../shared/home-folder.ts'
 import type { LogFormat } from '../shared/log.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { type Secret, secret } from '../shared/secret.ts'
@@ -59,7 +59,7 @@ const MAX_INBOX_BYTES = 250_000_000
  */
 export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd: string): Promise<ServerSettings> {
   const given = new Given(flags, env)
-  const configPath = resolve(cwd, given.text('config') ?? join(homedir(), '.config', 'openwork', 'server.json'))
+  const configPath = resolve(cwd, given.text('config') ?? join(homeFolder(), '.config', 'openwork', 'server.json'))
   const file = (await readConfigFile(configPath)) ?? {}
   const opencode = opencodeOf(given, file)
   const workspaces = workspacesOf(given, file, { cwd, configDir: dirname(configPath), opencode })
@@ -193,7 +193,7 @@ function logFormatOf(given: Given, file: ConfigFile): LogFormat {
 
 function dataDirOf(env: Environment, cwd: string): string {
   const given = env.OPENWORK_DATA_DIR?.trim() || '~/.openwork/openwork-server'
-  return given.startsWith('~/') ? join(homedir(), given.slice(2)) : resolve(cwd, given)
+  return given.startsWith('~/') ? join(homeFolder(), given.slice(2)) : resolve(cwd, given)
 }
 
 function sandboxOf(env: Environment): ServerSettings['sandbox'] {

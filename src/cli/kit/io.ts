@@ -1,5 +1,5 @@
-import { homedir } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import { homeFolder } from '../../shared/home-folder.ts'
 
 type Terminal = { readonly isTTY?: boolean; readonly columns?: number }
 
@@ -9,7 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type Io = {
   readonly env: Environment
   readonly cwd: string
-  /** What `~/` stands for. */
+  /** What `~/` stands for. Throws `missing_value` for a user without one. */
   readonly home: string
   readonly stdin: Readable & Pick<Terminal, 'isTTY'>
   readonly stdout: Writable & Terminal
@@ -25,7 +25,10 @@ export function processIo(env: Environment = process.env): Io {
   return {
     env,
     cwd: process.cwd(),
-    home: homedir(),
+    // Asked for when it is needed: some users have none.
+    get home() {
+      return homeFolder()
+    },
     // Opened on first use: touching stdin keeps a pipe referenced and costs time that `--version` does not have.
     get stdin() {
       return process.stdin

@@ -94,7 +94,9 @@ const valuesOf = (flags: Command['flags'], readings: ReadonlyMap<string, Reading
 
 const contextOf = (run: Run, readings: ReadonlyMap<string, Reading>): Context => ({
   cwd: run.io.cwd,
-  home: run.io.home,
+  get home() {
+    return run.io.home
+  },
   env: run.io.env,
   get stdin() {
     return run.io.stdin

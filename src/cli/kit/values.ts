@@ -24,16 +24,14 @@ export function readFlags(
   return new Map(Object.entries(flags).map(([key, flag]) => [key, readFlag(key, flag, texts.get(key), surroundings)]))
 }
 
-function readFlag(
-  key: string,
-  flag: Flag,
-  texts: readonly string[] | undefined,
-  { cwd, home, env }: Surroundings,
-): Reading {
+function readFlag(key: string, flag: Flag, texts: readonly string[] | undefined, surroundings: Surroundings): Reading {
+  const { cwd, env } = surroundings
   const name = flagName(key)
   const where = (label: string): Where => ({
     cwd,
-    home,
+    get home() {
+      return surroundings.home
+    },
     invalid: (expected, given, suggestion) => {
       const got = flag.secret ? '' : `, got ${shown(given)}`
       return new OpenworkError(

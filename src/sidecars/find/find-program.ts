@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type FailureCode, OpenworkError } from '../../shared/errors.ts'
 import { findOnPath, isExecutableFile } from '../../shared/find-on-path.ts'
+import { homeFolder } from '../../shared/home-folder.ts'
 import { asSaid } from './sidecar-source.ts'
 
 export type ProgramRequest = {
@@ -37,7 +37,7 @@ export async function findProgram({ bin, flag, env, cwd, codes, hint, isScript }
   const found = await stat(path).catch(() => undefined)
   if (found === undefined)
     throw new OpenworkError(codes.notFound, `${named}there is no file ${path}`, {
-      hint: bin.startsWith('~') ? `Write it out: ${join(homedir(), bin.slice(1))}` : 'Check the path.',
+      hint: bin.startsWith('~') ? `Write it out: ${join(homeFolder(), bin.slice(1))}` : 'Check the path.',
     })
   if ((found.isFile() && isScript?.(path)) || (await isExecutableFile(path))) return path
   const problem = found.isFile() ? 'is not executable' : 'is not a file'
