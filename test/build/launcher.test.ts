@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { NODE, newPackageFolder, type PackageFolder, PLATFORM_PACKAGE, PROGRAM } from '../npm/package-folder.ts'
+import { good, inTurn, startMirror, truncated } from '../fixtures/mirror.ts'
+import { startNpmRegistry } from '../fixtures/npm-registry.ts'
+import { startTunnelProxy } from '../fixtures/tunnel-proxy.ts'
+import { ASSET, NODE, newPackageFolder, type PackageFolder, PLATFORM_PACKAGE, PROGRAM } from '../npm/package-folder.ts'
 import { fetchTool, whyNoTools } from '../npm/tools.ts'
 
 const LIMIT_MS = 20_000
 
-/** One that starts the executable as a child, and one that becomes it. */
-const missing = await whyNoTools(['node 24'])
-const NODES = missing ? [NODE] : [NODE, await fetchTool('node 24')]
+const missing = await whyNoTools(['node 18', 'node 24'])
+/** Becomes the executable; the others start it as a child. */
+const NEW_NODE = missing ? undefined : await fetchTool('node 24')
+const OLDEST_NODE = missing ? undefined : await fetchTool('node 18')
+const NODES = [OLDEST_NODE, NODE, NEW_NODE].filter(node => node !== undefined)
 
 let folder: PackageFolder
 
@@ -68,7 +73,7 @@ describe.each(NODES)('the npm launcher under %s', node => {
       const child = launch(`process.kill(process.pid, "${signal}")`)
       await child.exited
       // A launcher that has become the executable is ended by the signal itself, which shells tell as 128+n.
-      expect(child.signalCode ?? child.exitCode).toBe(node === NODE ? 128 + number : signal)
+      expect(child.signalCode ?? child.exitCode).toBe(node === NEW_NODE ? signal : 128 + number)
     }
   })
 
@@ -85,6 +90,32 @@ describe.each(NODES)('the npm launcher under %s', node => {
       expect(notExecutable).toMatchObject({ code: 1, stdout: '' })
       expect(notExecutable.stderr).toStartWith(`openwork: ${text} does not start: `)
     }
+  })
+
+  test('fetches the executable at its first run, through a proxy, with npm when the mirror has none', async () => {
+    await using folder = await newPackageFolder()
+    await using registry = await startNpmRegistry()
+    await registry.publish(folder.platform)
+    await using proxy = await startTunnelProxy({}, { credentials: 'me:not-given' })
+
+    const env = {
+      OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: 'https://mirror.test',
+      HTTPS_PROXY: proxy.url,
+      no_proxy: '127.0.0.1',
+      npm_config_registry: registry.url,
+    }
+    expect(await folder.launch(['x'], { node, env })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(proxy.tunnels[0]?.to).toBe('mirror.test:443')
+  })
+
+  test('goes on with a first run that was cut', async () => {
+    const bytes = new TextEncoder().encode(PROGRAM)
+    await using mirror = await startMirror({ [ASSET]: inTurn(truncated(bytes, 20), good(bytes)) })
+    await using folder = await newPackageFolder()
+
+    const env = { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: mirror.origin }
+    expect(await folder.launch(['x'], { node, env })).toMatchObject({ code: 0, stdout: 'program x\n' })
+    expect(mirror.requests.map(({ range }) => range)).toEqual([undefined, 'bytes=20-'])
   })
 
   test('is found through links, as package managers make them', async () => {

