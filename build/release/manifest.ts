@@ -1,6 +1,7 @@
 import { sidecarManifest } from '../../src/sidecars/release/manifest.ts'
 import { executableAsset, type Platform, platformName } from '../../src/sidecars/release/release.ts'
 import type { ReleaseFile } from './checksums.ts'
+import type { OpencodeArchive } from './opencode-archives.ts'
 
 type Manifest = ReturnType<typeof sidecarManifest.parse>
 type Targets = NonNullable<Manifest['entries']['opencode']>['targets']
@@ -11,8 +12,7 @@ export type ManifestInput = {
   executables: readonly (ReleaseFile & { platform: Platform })[]
   opencode: {
     version: string
-    /** Archives of npm packages; `target` is the package's name without `opencode-`. */
-    archives: readonly (ReleaseFile & { target: string; program: string })[]
+    archives: readonly OpencodeArchive[]
   }
 }
 
@@ -25,8 +25,9 @@ export function releaseManifest({ version, generatedAt, executables, opencode }:
   for (const { platform, sha256, size } of executables)
     targets[platformName(platform)] = { asset: executableAsset(platform), sha256, size }
   const archives: Targets = {}
-  for (const { target, name, sha256, size, program } of opencode.archives)
-    archives[target] = { asset: name, sha256, size, archive: 'tgz', path: `package/bin/${program}` }
+  for (const { targets: names, name, sha256, size, program } of opencode.archives)
+    for (const target of names)
+      archives[target] = { asset: name, sha256, size, archive: 'tgz', path: `package/bin/${program}` }
   const own = { version, targets }
   return sidecarManifest.parse({
     version,

@@ -9,26 +9,33 @@ import { npmPack } from '../npm.ts'
 import { hashFile, type ReleaseFile } from './checksums.ts'
 
 export type OpencodeArchive = ReleaseFile & {
-  /** Name of the platform package without `opencode-`. */
-  target: string
+  /** What it is for: names of platform packages without `opencode-`. */
+  targets: readonly string[]
   /** File name of the program in the archive's `package/bin/`. */
   program: string
 }
 
 /**
  * The archives of opencode that a release carries itself: the npm packages as the registry has them, byte for byte. One
- * that is in the folder already is taken, and checked all the same.
+ * that is in the folder already is taken, and checked all the same. Packages that hold one and the same program, as those
+ * for x64 with and without AVX2 do where Bun's are, are there once.
  */
 export async function addOpencodeArchives(folder: string, pins: OpencodePins): Promise<OpencodeArchive[]> {
-  const archives: OpencodeArchive[] = []
+  const archives = new Map<string, OpencodeArchive>()
   for (const [name, pin] of Object.entries(pins.packages)) {
+    const program = `${pin.sha256} ${pin.file}`
+    const target = name.replace(/^opencode-/, '')
+    const same = archives.get(program)
+    if (same) {
+      archives.set(program, { ...same, targets: [...same.targets, target] })
+      continue
+    }
     const path = join(folder, `${name}-${pins.version}.tgz`)
     if (!(await Bun.file(path).exists())) await fetchArchive(name, pins.version, path)
     await checkArchive(path, pin)
-    const target = name.replace(/^opencode-/, '')
-    archives.push({ target, program: pin.file, name: basename(path), ...(await hashFile(path)) })
+    archives.set(program, { targets: [target], program: pin.file, name: basename(path), ...(await hashFile(path)) })
   }
-  return archives
+  return [...archives.values()]
 }
 
 async function fetchArchive(name: string, version: string, path: string): Promise<void> {

@@ -60,6 +60,28 @@ test('an archive of opencode goes into the manifest with its own hash and the pa
   })
 })
 
+test('two packages with one and the same program are one file, which both machines are given', async () => {
+  const { version, packages } = pinned(PROGRAM)
+  const [pin] = Object.values(packages)
+  if (!pin) throw new Error('nothing is pinned')
+  const archives = await addOpencodeArchives(await release(), {
+    version,
+    packages: { ...packages, 'opencode-linux-x64-baseline-musl': pin },
+  })
+
+  expect(archives.map(({ name }) => name)).toEqual([`${NAME}-1.2.3.tgz`])
+  const { entries } = releaseManifest({
+    version: '0.0.1',
+    generatedAt: new Date(0),
+    executables: [],
+    opencode: { version, archives },
+  })
+  const { 'linux-x64-baseline': one, 'linux-x64-baseline-musl': other, ...more } = entries.opencode?.targets ?? {}
+  expect(more).toEqual({})
+  expect(one).toMatchObject({ asset: `${NAME}-1.2.3.tgz`, sha256: (await hashFile(tarball)).sha256 })
+  expect(other).toEqual(one)
+})
+
 test('an archive whose program is not the pinned one stops the release', async () => {
   const other = Buffer.from(PROGRAM)
   other[0] = 0
