@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { check, lock } from 'proper-lockfile'
@@ -14,14 +14,16 @@ const TELL_EVERY_MS = 3_000
  * holder does is bounded, and the lock of a dead one is taken over. The lock is the folder `<path>.lock`.
  *
  * `work` gets a signal that also aborts when the lock is lost to another process.
+ *
+ * @throws OpenworkError `sidecar_dir_unusable` for the lock of a dead one that cannot be removed, because something is in it
  */
 export async function withFileLock<Result>(
   path: string,
-  { onWait, signal }: { onWait: () => void; signal: AbortSignal | undefined },
+  { onWait, signal, staleMs = STALE_MS }: Waiting,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const lost = new AbortController()
-  const release = await acquire(path, { onWait, signal, onLost: error => lost.abort(takenOver(path, error)) })
+  const release = await acquire(path, { onWait, signal, staleMs, onLost: error => lost.abort(takenOver(path, error)) })
   try {
     return await work(signal ? AbortSignal.any([signal, lost.signal]) : lost.signal)
   } catch (error) {
@@ -29,13 +31,28 @@ export async function withFileLock<Result>(
     throw error
   } finally {
     await release().catch((error: unknown) => {
-      if (!['ERELEASED', 'ENOTACQUIRED'].includes(systemCode(error) ?? '')) throw error // lost: nothing to give back
+      // Lost: nothing to give back. Or something is in it: whoever wants it next is told, if it is still there.
+      if (!['ERELEASED', 'ENOTACQUIRED', ...NOT_EMPTY].includes(systemCode(error) ?? '')) throw error
     })
   }
 }
 
-/** Whether a living process holds the lock of this path now. */
-export const isFileLocked = (path: string): Promise<boolean> => check(path, { realpath: false, stale: STALE_MS })
+type Waiting = {
+  /** Called every three seconds, from the beginning, while another process has the lock. */
+  onWait: () => void
+  signal: AbortSignal | undefined
+  /** After how long without a renewal a lock counts as that of a dead process. Default 6 s, at least 2. */
+  staleMs?: number
+}
+
+const NOT_EMPTY = ['ENOTEMPTY', 'EEXIST']
+
+/** Whether a living process holds the lock of this path now. Holders write the present time: one far ahead is nobody's. */
+export async function isFileLocked(path: string): Promise<boolean> {
+  if (!(await check(path, { realpath: false, stale: STALE_MS }))) return false
+  const renewedMs = await lastRenewal(path)
+  return renewedMs !== undefined && renewedMs - Date.now() <= STALE_MS
+}
 
 /** As `withFileLock`, without waiting: undefined, and `work` not run, while another process has the lock. */
 export async function withFreeFileLock<Result>(
@@ -56,20 +73,26 @@ export async function withFreeFileLock<Result>(
 
 async function acquire(
   path: string,
-  { onWait, signal, onLost }: { onWait: () => void; signal: AbortSignal | undefined; onLost: (error: Error) => void },
+  { onWait, signal, staleMs, onLost }: Required<Waiting> & { onLost: (error: Error) => void },
 ): Promise<() => Promise<void>> {
+  const isAbandoned = watchRenewals(path, staleMs)
   let toldMs = Number.NEGATIVE_INFINITY
   for (;;) {
     signal?.throwIfAborted()
     try {
-      return await lock(path, { realpath: false, stale: STALE_MS, update: STALE_MS / 3, onCompromised: onLost })
+      return await lock(path, { realpath: false, stale: staleMs, update: staleMs / 3, onCompromised: onLost })
     } catch (error) {
-      const code = systemCode(error)
+      const code = systemCode(error) ?? ''
+      if (NOT_EMPTY.includes(code)) throw notRemovable(path, error)
       if (code !== 'ELOCKED' && code !== 'ENOENT') throw error
       if (code === 'ENOENT') {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 }) // `cache gc` has just taken the empty one away
         continue
       }
+    }
+    if (await isAbandoned()) {
+      await removeLock(path)
+      continue
     }
     if (performance.now() - toldMs >= TELL_EVERY_MS) {
       toldMs = performance.now()
@@ -78,6 +101,45 @@ async function acquire(
     await delay(POLL_MS, undefined, { signal })
   }
 }
+
+/**
+ * Tells, asked again and again, whether the lock was not renewed for as long as a living holder never takes. By our own
+ * watch: the lock's time may lie in the future, after the clock was put back or on another machine's disk.
+ */
+function watchRenewals(path: string, staleMs: number): () => Promise<boolean> {
+  let seen: { renewedMs: number | undefined; sinceMs: number } | undefined
+  return async () => {
+    const renewedMs = await lastRenewal(path)
+    const nowMs = performance.now()
+    if (seen === undefined || seen.renewedMs !== renewedMs) seen = { renewedMs, sinceMs: nowMs }
+    return renewedMs !== undefined && nowMs - seen.sinceMs >= staleMs
+  }
+}
+
+/** By the clock of whoever renewed it; undefined when there is no lock. */
+async function lastRenewal(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(`${path}.lock`)).mtimeMs
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function removeLock(path: string): Promise<void> {
+  try {
+    await rmdir(`${path}.lock`)
+  } catch (error) {
+    if (NOT_EMPTY.includes(systemCode(error) ?? '')) throw notRemovable(path, error)
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+}
+
+const notRemovable = (path: string, cause: unknown): OpenworkError =>
+  new OpenworkError('sidecar_dir_unusable', `${path}.lock was left by a process that is gone, and is not empty`, {
+    hint: `Remove it: rm -r ${path}.lock`,
+    cause,
+  })
 
 const takenOver = (path: string, cause: Error): OpenworkError =>
   new OpenworkError('sidecar_download_failed', `Another openwork took over ${path} while this one did not respond`, {

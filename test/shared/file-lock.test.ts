@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, utimes } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withFileLock } from '../../src/shared/file-lock.ts'
+import { isFileLocked, withFileLock } from '../../src/shared/file-lock.ts'
 import { failure } from '../sidecars/kit.ts'
 
 const HOLDER = join(import.meta.dirname, '..', 'fixtures', 'holds-file-lock.ts')
@@ -16,7 +16,7 @@ async function lockBox() {
     path,
     lock: `${path}.lock`,
     run: <Result>(work: (signal: AbortSignal) => Promise<Result>, signal?: AbortSignal, onWait = () => {}) =>
-      withFileLock(path, { onWait, signal }, work),
+      withFileLock(path, { onWait, signal, staleMs: 2_000 }, work),
     /** A process that has the lock, and keeps it until its standard input ends. */
     holdElsewhere: async () => {
       const child = Bun.spawn([process.execPath, HOLDER, path], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -65,6 +65,40 @@ describe('a lock', () => {
     expect(existsSync(box.lock)).toBe(true)
     await utimes(box.lock, 0, 0) // as if the seconds had passed in which a living holder renews it
     expect(await box.run(async () => 'mine')).toBe('mine')
+  })
+
+  test('whose time lies in the future is taken over all the same when nobody renews it', async () => {
+    await using box = await lockBox()
+    await mkdir(box.lock)
+    const tomorrow = Date.now() / 1000 + 86_400
+    await utimes(box.lock, tomorrow, tomorrow)
+    expect(await isFileLocked(box.path)).toBe(false)
+    expect(await box.run(async () => 'mine')).toBe('mine')
+    expect(existsSync(box.lock)).toBe(false)
+  })
+
+  test.each([
+    ['long ago', 0],
+    ['in the future', Date.now() / 1000 + 86_400],
+  ])('of %s that is not empty is named, to be removed', async (_, time) => {
+    await using box = await lockBox()
+    await mkdir(box.lock)
+    await writeFile(join(box.lock, '.nfs0001'), '')
+    await utimes(box.lock, time, time)
+    const error = await failure(box.run(async () => 'mine'))
+    expect(error.code).toBe('sidecar_dir_unusable')
+    expect(error.message).toContain(`${box.lock} was left by a process that is gone, and is not empty`)
+    expect(error.hint).toBe(`Remove it: rm -r ${box.lock}`)
+  })
+
+  test('that somebody puts something into does not spoil the work', async () => {
+    await using box = await lockBox()
+    const work = async (): Promise<string> => {
+      await writeFile(join(box.lock, '.nfs0001'), '')
+      await utimes(box.lock, 0, 0)
+      return 'done'
+    }
+    expect(await box.run(work)).toBe('done')
   })
 
   test('is not waited for after an interruption', async () => {
