@@ -140,7 +140,7 @@ describe('a machine without a network', () => {
       program: ['sh', '-c', '"$1" cache export - | head -c 100 | wc -c', 'sh'],
     })
     expect(stdout.trim()).toBe('100')
-    expect(stderr).toBe('openwork: Whoever reads the archive left before its end\n')
+    expect(stderr).toStartWith('openwork: Whoever reads the archive left before its end\n')
   })
 
   test('is told of a build that changed by hand, and can have it removed', async () => {
@@ -381,12 +381,12 @@ test('`cache fetch` gets the build from a mirror, once, and says which one it is
 
 describe('refused', () => {
   test.each([
-    [['import', '/no/such/file'], 'file_not_found'],
-    [['import', ROOT], 'read_failed'],
+    [['import', '/no/such/file'], 'invalid_value'],
+    [['import', ROOT], 'invalid_value'],
     [['import', join(ROOT, 'package.json')], 'sidecar_archive_invalid'],
     [['export', '-'], 'flags_conflict'],
-    [['export', '/no/such/folder/x.tar'], 'write_failed'],
-    [['export', ROOT, '--force'], 'conflict'],
+    [['export', '/no/such/folder/x.tar'], 'invalid_value'],
+    [['export', ROOT, '--force'], 'invalid_value'],
     [['export', 'x.tar', '--target', 'plan9-x64'], 'invalid_value'],
     [['fetch', '--target', 'plan9-x64'], 'invalid_value'],
     [['path', 'docker'], 'invalid_value'],
@@ -394,8 +394,10 @@ describe('refused', () => {
   ])('is cache %p: %s', async (args, code) => {
     await using world = await newWorld()
     const failure = await failureOf(world, ['cache', ...args])
-    expect(failure).toMatchObject({ ok: false, code, error: expect.any(String) })
-    expect(failure.exitCode).toBeGreaterThan(0)
+    expect(failure.error).not.toMatch(/\.tmp-|ENOENT/)
+    expect(failure).toMatchObject({ ok: false, code, hint: expect.any(String) })
+    if (code === 'invalid_value') expect(failure.exitCode).toBe(2)
+    expect(failure.exitCode).toBeGreaterThan(1)
   })
 
   test('is a sidecar folder that cannot be made, with what to do', async () => {
@@ -421,7 +423,7 @@ describe('refused', () => {
     const file = join(world.temp, 'mine.tar')
     await writeFile(file, 'mine')
 
-    expect(await failureOf(world, ['cache', 'export', file])).toMatchObject({ code: 'conflict' })
+    expect(await failureOf(world, ['cache', 'export', file])).toMatchObject({ code: 'invalid_value' })
     expect(await readFile(file, 'utf8')).toBe('mine')
 
     expect((await world.run(['cache', 'export', file, '--force'])).code).toBe(0)

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { lstat, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { ExportedBuild } from '../../sidecars/cache/cache-export.ts'
 import { byteCount } from '../byte-count.ts'
@@ -118,9 +119,13 @@ async function refuseExisting(path: string, force: boolean): Promise<void> {
     throw cannotWrite(path, error)
   })
   if (found === undefined || (force && found.isFile())) return
-  throw new OpenworkError('conflict', found.isFile() ? `${path} is there already` : `${path} is there and not a file`, {
-    hint: found.isFile() ? 'Choose another name, or pass --force to replace it.' : 'Choose another name.',
-  })
+  throw new OpenworkError(
+    'invalid_value',
+    found.isFile() ? `${path} is there already` : `${path} is there and not a file`,
+    {
+      hint: found.isFile() ? 'Choose another name, or pass --force to replace it.' : 'Choose another name.',
+    },
+  )
 }
 
 async function writeOut(stdout: Writable, archive: Readable, signal: AbortSignal): Promise<void> {
@@ -128,7 +133,10 @@ async function writeOut(stdout: Writable, archive: Readable, signal: AbortSignal
     await pipeline(archive, stdout, { end: false, signal })
   } catch (error) {
     if (systemCode(error) !== 'EPIPE') throw cannotWrite('standard output', error)
-    throw new OpenworkError('write_failed', 'Whoever reads the archive left before its end', { cause: error })
+    throw new OpenworkError('write_failed', 'Whoever reads the archive left before its end', {
+      hint: 'See what it said; what it has got is cut short.',
+      cause: error,
+    })
   }
 }
 
@@ -156,5 +164,12 @@ function cannotWrite(path: string, error: unknown): unknown {
       hint: 'Free some space, or write it to another disk. Nothing of it was kept.',
       cause: error,
     })
-  return new OpenworkError('write_failed', `Cannot write ${path}: ${messageOf(error)}`, { cause: error })
+  const isPlace = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)
+  return new OpenworkError(
+    isPlace ? 'invalid_value' : 'write_failed',
+    code === 'ENOENT' || code === 'ENOTDIR'
+      ? `Cannot write ${path}: there is no folder ${dirname(path)}`
+      : `Cannot write ${path} (${code})`,
+    { hint: isPlace ? 'Name a file in a folder that is there.' : 'Name a file that you may write.', cause: error },
+  )
 }

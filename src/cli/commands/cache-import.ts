@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import type { ImportedBuild } from '../../sidecars/cache/cache-import.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
@@ -31,7 +31,8 @@ export const cacheImport = defineCommand({
     ])
     const dir = cacheDirOf(values)
     const { pins } = MADE
-    const source = file === '-' ? stdin : await openArchive(localPath(file, context))
+    const path = file === '-' ? undefined : localPath(file, context)
+    const source = path === undefined ? stdin : await openArchive(path)
     const runnable = await runnableHere(pins)
     const progress = new ByteProgress(stderr, text => output.note(text))
     const builds = await interruptible('builds that were imported already stay, and nothing else', signal =>
@@ -40,6 +41,7 @@ export const cacheImport = defineCommand({
         runnable,
         sidecarDir: dir,
         verifier: new Verifier(dir),
+        origin: path ?? 'standard input',
         env,
         signal,
         onProgress: (what, done, total) => progress.step(`Importing ${what}`, done, total),
@@ -52,16 +54,21 @@ export const cacheImport = defineCommand({
 })
 
 async function openArchive(path: string): Promise<Readable> {
+  const unusable = (problem: string, cause?: unknown): OpenworkError =>
+    new OpenworkError('invalid_value', problem, {
+      hint: 'Name a file that `openwork cache export <file>` wrote, or - for standard input.',
+      cause,
+    })
   try {
     const file = await open(path)
-    if ((await file.stat()).isDirectory()) throw new OpenworkError('read_failed', `${path} is a folder`)
-    return file.createReadStream({ highWaterMark: 1024 * 1024 })
+    if (!(await file.stat()).isDirectory()) return file.createReadStream({ highWaterMark: 1024 * 1024 })
+    await file.close()
   } catch (error) {
     const code = systemCode(error)
-    if (error instanceof OpenworkError || code === undefined) throw error
-    if (code === 'ENOENT') throw new OpenworkError('file_not_found', `There is no file ${path}`, { cause: error })
-    throw new OpenworkError('read_failed', `Cannot read ${path}: ${messageOf(error)}`, { cause: error })
+    if (code === undefined) throw error
+    throw unusable(code === 'ENOENT' ? `There is no file ${path}` : `Cannot read ${path} (${code})`, error)
   }
+  throw unusable(`${path} is a folder`)
 }
 
 const lineOf = ({ outcome, version, target, path, reason }: ImportedBuild): string => {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { mismatch } from '../verify/write-pinned.ts'
 import { INDEX_PATH, indexed } from './cache-archive.ts'
 import type { WantedOpencode } from './cache-layout.ts'
-import { mismatch } from './cache-store.ts'
+import { exportedFrom } from './cache-store.ts'
 
 const BLOCK = 512
 const CHUNK_BYTES = 1024 * 1024
@@ -41,7 +42,8 @@ export async function* exportArchive(
       yield chunk
     }
     const actual = hash.digest('hex')
-    if (bytes !== file.size || actual !== file.sha256) throw mismatch(wanted, `SHA-256 ${actual} (${bytes} bytes)`)
+    if (bytes !== file.size || actual !== file.sha256)
+      throw mismatch(wanted, `SHA-256 ${actual} (${bytes} bytes)`, exportedFrom(path))
     yield padding(bytes)
   }
   yield END

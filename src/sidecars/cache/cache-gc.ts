@@ -1,10 +1,10 @@
-import { realpath, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, relative } from 'node:path'
-import { systemCode } from '../../shared/errors.ts'
+import { realpath, rm } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { withFreeFileLock } from '../../shared/file-lock.ts'
 import { explainDiskFailure } from '../fetch/disk.ts'
 import type { CacheItem } from './cache-items.ts'
 import { lockOf, SCRATCH_PREFIXES } from './cache-layout.ts'
+import { removeEmptyFolders } from './remove-empty-folders.ts'
 
 export type GcChoice = {
   readonly item: CacheItem
@@ -94,21 +94,6 @@ async function remove(path: string): Promise<void> {
   if (path.endsWith(lockOf(''))) return
   const recursive = SCRATCH_PREFIXES.some(prefix => basename(path).startsWith(prefix))
   await rm(path, { recursive, force: true, maxRetries: 3 })
-}
-
-async function removeEmptyFolders(dir: string, folder: string): Promise<void> {
-  for (let place = folder; isBelow(dir, place); place = dirname(place))
-    try {
-      await rmdir(place)
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') continue
-      return // not empty, or not ours to remove: it does no harm
-    }
-}
-
-const isBelow = (dir: string, place: string): boolean => {
-  const way = relative(dir, place)
-  return way !== '' && way !== '..' && !/^\.\.[/\\]/.test(way)
 }
 
 /** With links resolved, so that it can be compared with what a process runs; as it is when there is no such file. */

@@ -2,11 +2,13 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { invalidArchive } from '../archive/entry.ts'
 import { readTarFiles, type TarFile } from '../archive/tar-entry.ts'
 import type { OpencodePins } from '../pins/opencode-pins.ts'
+import { mismatch } from '../verify/write-pinned.ts'
 import { parseBuildPath, targetOfPackage, wantedBuild } from './cache-archive.ts'
 import { cachedPath } from './cache-layout.ts'
-import { mismatch, type StoreOptions, storeOpencode } from './cache-store.ts'
+import { exportedFrom, type StoreOptions, storeOpencode } from './cache-store.ts'
 
 /** Every build there is of several versions, and then some. What unpacks to more is not read to its end. */
 const MAX_ARCHIVE_BYTES = 16 * 1024 ** 3
@@ -45,11 +47,11 @@ export async function importArchive(source: Readable, options: ImportOptions): P
   const stop = (): void => void source.destroy()
   signal?.addEventListener('abort', stop, { once: true }) // a read of stdin may be waiting for ever
   const found: ImportedBuild[] = []
+  let files = 0
   const take = async (unpacked: AsyncIterable<Uint8Array>): Promise<void> => {
-    let files = 0
     for await (const file of readTarFiles(unpacked, MAX_ARCHIVE_BYTES)) {
       signal?.throwIfAborted()
-      if (++files > MAX_FILES) throw invalid(`holds more than ${MAX_FILES} files`)
+      if (++files > MAX_FILES) throw invalidArchive(`holds more than ${MAX_FILES} files`)
       const build = await importFile(file, options)
       if (build) found.push(build)
     }
@@ -60,14 +62,14 @@ export async function importArchive(source: Readable, options: ImportOptions): P
     else await take(bytes)
   } catch (error) {
     signal?.throwIfAborted()
-    if (!systemCode(error)?.startsWith('Z_')) throw error
-    throw invalid(`is damaged: ${(error as Error).message}`, error)
+    if (isBroken(error)) throw explain(error, options.origin, files)
+    throw error
   } finally {
     signal?.removeEventListener('abort', stop)
     source.destroy()
   }
-  if (found.length === 0) throw invalid('holds no builds of opencode')
-  return found
+  if (found.length > 0) return found
+  throw explain(invalidArchive('holds no builds of opencode'), options.origin, files)
 }
 
 async function importFile(file: TarFile, options: ImportOptions): Promise<ImportedBuild | undefined> {
@@ -79,7 +81,7 @@ async function importFile(file: TarFile, options: ImportOptions): Promise<Import
   if (said.version !== pins.version) return skipped(`this openwork needs ${pins.version}`)
   const wanted = wantedBuild(pins, said.name)
   if (wanted === undefined || wanted.pin.file !== said.file) return skipped('this openwork knows no hash of it')
-  if (file.size !== wanted.pin.size) throw mismatch(wanted, `${file.size} bytes`)
+  if (file.size !== wanted.pin.size) throw mismatch(wanted, `${file.size} bytes`, exportedFrom(options.origin))
   const title = `opencode ${said.version} for ${build.target}`
   async function* reported(): AsyncGenerator<Uint8Array> {
     let done = 0
@@ -114,8 +116,21 @@ async function peek(source: Readable): Promise<{ isGzip: boolean; bytes: AsyncIt
   return { isGzip: head[0] === 0x1f && head[1] === 0x8b, bytes: bytes() }
 }
 
-const invalid = (problem: string, cause?: unknown): OpenworkError =>
-  new OpenworkError('sidecar_archive_invalid', `The archive ${problem}`, {
-    hint: 'Make one with `openwork cache export <file>`, with the same version of openwork.',
-    cause,
-  })
+const isBroken = (error: unknown): error is Error =>
+  systemCode(error)?.startsWith('Z_') === true ||
+  (error instanceof OpenworkError && error.code === 'sidecar_archive_invalid')
+
+/** What is wrong with an archive, by its name. One in which no file was found at all is something else. */
+function explain(error: Error, origin: string, files: number): OpenworkError {
+  const said =
+    error instanceof OpenworkError ? error.message.replace(/^The archive /, '') : `is damaged: ${error.message}`
+  const problem = systemCode(error) === 'Z_BUF_ERROR' ? 'is cut short' : said
+  return new OpenworkError(
+    'sidecar_archive_invalid',
+    files === 0 ? `${origin} is not an archive of \`openwork cache export\`: it ${problem}` : `${origin} ${problem}`,
+    {
+      hint: 'Export it again with `openwork cache export <file>`, copy it in binary mode, and compare the sizes.',
+      cause: error,
+    },
+  )
+}

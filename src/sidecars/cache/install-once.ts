@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import { withFileLock } from '../../shared/file-lock.ts'
 import { explainDiskFailure, requireFreeSpace } from '../fetch/disk.ts'
-import { TEMP_PREFIX } from './cache-layout.ts'
+import { downloadsFolder, TEMP_PREFIX } from './cache-layout.ts'
+import { removeEmptyFolders } from './remove-empty-folders.ts'
 
 export type Installation = {
   /** For people: `opencode-linux-x64@1.18.33`. */
@@ -46,6 +47,8 @@ export async function installOnce(installation: Installation): Promise<void> {
       }
     })
   } catch (error) {
+    // A process that works there has something in it, or makes it again.
+    for (const made of [folder, downloadsFolder(sidecarDir)]) await removeEmptyFolders(sidecarDir, made)
     signal?.throwIfAborted()
     throw explainDiskFailure(error, sidecarDir)
   }

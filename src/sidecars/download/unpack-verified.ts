@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError } from '../../shared/errors.ts'
 import { extractArchiveEntry } from '../archive/extract-entry.ts'
 import type { WantedOpencode } from '../cache/cache-layout.ts'
+import { writePinned } from '../verify/write-pinned.ts'
 import { type OnProgress, timedProgress } from './progress.ts'
 import { type Delivery, MAX_ARCHIVE_BYTES, titleOf } from './sources/source.ts'
 
@@ -21,41 +20,24 @@ export async function unpackVerified(
   wanted: WantedOpencode,
   { folder, onProgress, signal }: { folder: string; onProgress: OnProgress; signal: AbortSignal | undefined },
 ): Promise<string> {
-  const { size, sha256, file: name } = wanted.pin
-  const mismatch = (actual: string): OpenworkError => {
-    const expected = `SHA-256 ${sha256} (${size} bytes)`
-    return new OpenworkError(
-      'sidecar_checksum_mismatch',
-      `${titleOf(wanted)} from ${origin} is not the opencode this openwork was made with: expected ${expected}, got ${actual}`,
-      { hint, details: { origin, expected, actual } },
-    )
-  }
+  const { size, file: name } = wanted.pin
   const binary = join(folder, name)
   const report = timedProgress(titleOf(wanted), 'unpacking', onProgress)
-  const hash = createHash('sha256')
-  await using file = await open(binary, 'wx', 0o600)
-  let bytes = 0
   let reported = 0
-  const write = async (chunk: Uint8Array): Promise<void> => {
-    bytes += chunk.length
-    if (bytes > size) throw mismatch(`more than ${size} bytes`)
-    hash.update(chunk)
-    await file.writeFile(chunk)
+  const onBytes = (bytes: number): void => {
     if (bytes - reported < PROGRESS_EVERY_BYTES && bytes < size) return
     reported = bytes
     report({ bytes, totalBytes: size })
   }
   try {
-    // Past the expected size `write` ends it with both sizes named; the archive reader's own limit would say less.
-    if (packed) await extractArchiveEntry(path, { ...packed, maxBytes: MAX_ARCHIVE_BYTES, write, signal })
-    else for await (const chunk of createReadStream(path, signal ? { signal } : {})) await write(chunk)
+    await writePinned(binary, wanted, { origin, hint, onBytes }, async write => {
+      // Past the expected size `write` ends it with both sizes named; the archive reader's own limit would say less.
+      if (packed) await extractArchiveEntry(path, { ...packed, maxBytes: MAX_ARCHIVE_BYTES, write, signal })
+      else for await (const chunk of createReadStream(path, signal ? { signal } : {})) await write(chunk)
+    })
   } catch (error) {
     if (!(error instanceof OpenworkError) || error.code !== 'sidecar_archive_invalid') throw error
     throw new OpenworkError(error.code, `${error.message} (${titleOf(wanted)} from ${origin})`, { hint, cause: error })
   }
-  const actual = hash.digest('hex')
-  if (bytes !== size || actual !== sha256) throw mismatch(`SHA-256 ${actual} (${bytes} bytes)`)
-  await file.sync()
-  await file.chmod(0o755)
   return binary
 }

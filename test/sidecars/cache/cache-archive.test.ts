@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { gzipSync } from 'fflate'
@@ -180,6 +180,8 @@ describe('an import', () => {
   })
 })
 
+const NONE = 'is not an archive of `openwork cache export`'
+
 describe('nothing is kept of an archive', () => {
   const tar = (...files: TarFileInput[]) => Buffer.from(createTar(files))
 
@@ -235,9 +237,20 @@ describe('nothing is kept of an archive', () => {
     await using box = await cacheBox()
     const error = await failure(box.take(await make(box)))
     expect(error.code).toBe(code as typeof error.code)
-    expect(error.hint).toBeString()
-    expect(await box.files()).toEqual([])
+    expect(error.message).toContain('/usb/bundle.tgz')
+    expect(error.hint).toContain('xport it again')
+    expect(await readdir(box.dir).catch(() => [])).toEqual([])
     expect(await exists(join(box.folder, NAME))).toBe(false)
+  })
+
+  test.each<[string, () => Uint8Array | Promise<Uint8Array>, string]>([
+    ['a page of a web server', () => Buffer.from('<html>'.repeat(1000)), `${NONE}: it has a damaged header`],
+    ['an empty file', () => Buffer.alloc(0), `${NONE}: it holds no builds of opencode`],
+    ['half of an archive', async () => (await bundle()).subarray(0, -1300), 'is cut short'],
+    ['half of a gzipped one', async () => Buffer.from(gzipSync(await bundle()).slice(0, -20)), 'is cut short'],
+  ])('when it is %s, and the message says so', async (_, make, problem) => {
+    await using box = await cacheBox()
+    expect((await failure(box.take(await make()))).message).toBe(`/usb/bundle.tgz ${problem}`)
   })
 
   test('with a link, wherever it leads', async () => {

@@ -59,6 +59,7 @@ export async function cacheBox(content = fakeOpencode()) {
         runnable: [NAME],
         sidecarDir: dir,
         verifier: new Verifier(dir),
+        origin: '/usb/bundle.tgz',
         env: { PATH: process.env.PATH },
         signal: undefined,
         onProgress: () => {},

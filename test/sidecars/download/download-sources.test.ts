@@ -245,8 +245,7 @@ describe('a source with other content', () => {
     ])
       expect(error.message).toContain(said)
     expect(error.hint).toContain('--sidecar-base-url')
-    expect(await readdir(box.path('sidecars', 'opencode', VERSION, PACKAGE))).toEqual([])
-    expect(await readdir(box.path('sidecars', 'downloads'))).toEqual([])
+    expect(await readdir(box.path('sidecars'))).toEqual([])
   })
 })
 
