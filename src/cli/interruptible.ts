@@ -6,7 +6,7 @@ import { takeInterruptions } from './signals.ts'
  * @throws OpenworkError `interrupted`, saying what became of it
  */
 export async function interruptible<Result>(
-  outcome: string,
+  outcome: string | (() => string),
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const interruptions = takeInterruptions()
@@ -14,7 +14,7 @@ export async function interruptible<Result>(
     return await Promise.race([work(interruptions.signal), interruptions.forced])
   } catch (error) {
     if (!interruptions.signal.aborted) throw error
-    throw new OpenworkError('interrupted', `Interrupted; ${outcome}`, {
+    throw new OpenworkError('interrupted', `Interrupted; ${typeof outcome === 'string' ? outcome : outcome()}`, {
       exitCode: interruptions.exitCode(),
       cause: error,
     })

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { processGroup } from './process-group.ts'
 
 export type ProgramEnd = {
@@ -22,6 +23,11 @@ export type RunOptions = {
    * Without it, a SIGKILL at once.
    */
   graceMs?: number | undefined
+  /**
+   * For one that must not be cut off when this process ends: a file for what it prints, as our pipes end with us. All of it
+   * is then answered as `stdout`.
+   */
+  outputFile?: string | undefined
 }
 
 const MAX_OUTPUT = 64 * 1024
@@ -30,26 +36,27 @@ const DRAIN_MS = 1_000
 
 /**
  * Runs a short-lived helper program to its end, in a process group of its own so that nothing of it stays behind, also
- * when this process exits meanwhile. (A SIGKILL of this process leaves the program to its own end.)
+ * when this process exits meanwhile, unless it has an `outputFile`. (A SIGKILL of this process leaves the program to its own end.)
  *
  * @throws the system error when it cannot be started (`ENOENT`, `EACCES`, `ENOEXEC`, …), and the signal's reason when
  *   aborted, in both cases with nothing left running
  */
 export function runProgram(argv: readonly [string, ...string[]], options: RunOptions): Promise<ProgramEnd> {
-  const { cwd, env, limitMs, signal, graceMs } = options
+  const { cwd, env, limitMs, signal, graceMs, outputFile } = options
   signal?.throwIfAborted()
   const [program, ...args] = argv
+  const file = outputFile === undefined ? undefined : openSync(outputFile, 'w', 0o600)
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: file === undefined ? ['ignore', 'pipe', 'pipe'] : ['ignore', file, file],
       detached: process.platform !== 'win32',
       windowsHide: true,
     })
     const output = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const)
-      child[name].setEncoding('utf8').on('data', (text: string) => {
+      child[name]?.setEncoding('utf8').on('data', (text: string) => {
         output[name] = (output[name] + text).slice(-MAX_OUTPUT)
       })
     let timedOut = false
@@ -69,7 +76,8 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       end()
     }, limitMs)
     signal?.addEventListener('abort', end)
-    process.on('exit', kill)
+    if (file === undefined) process.on('exit', kill)
+    else closeSync(file)
     const settle = (): void => {
       clearTimeout(limit)
       clearTimeout(grace)
@@ -86,8 +94,9 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       if (process.platform !== 'win32') kill()
       const finish = (): void => {
         clearTimeout(drained)
-        child.stdout.destroy()
-        child.stderr.destroy()
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        if (outputFile !== undefined) output.stdout = readFileSync(outputFile, 'utf8').slice(-MAX_OUTPUT)
         if (signal?.aborted) reject(signal.reason)
         else resolve({ code, signal: endSignal, ...output, timedOut })
       }

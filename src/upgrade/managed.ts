@@ -5,7 +5,7 @@ import { installCommand, PACKAGE, shown } from './managers.ts'
 import { unpackPlatformPackage } from './platform-package.ts'
 import { requireManager, runManager } from './run-manager.ts'
 import { inScratchProject } from './scratch-project.ts'
-import { tryOut } from './trial.ts'
+import { tryOpenwork } from './trial.ts'
 import { requireWritable, type UpgradeOptions } from './upgrade-options.ts'
 import { parseVersion } from './version-order.ts'
 
@@ -55,7 +55,7 @@ export async function installPackage(
   await requireWritable(packagesOf(installation.path), shown(command))
   const { opencode } = await inScratchProject(options.scratchDir, async folder => {
     const path = await explained(version, () => unpackPlatformPackage(version, folder, options))
-    return await tryOut(path, { ...options, version })
+    return await tryOpenwork(path, { ...options, version })
   })
   options.signal.throwIfAborted()
   await switchTo(installation, { version, current }, options)

@@ -60,12 +60,19 @@ export async function bringOpencode(
  */
 export async function runOther(
   argv: readonly [string, ...string[]],
-  options: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string },
+  options: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string; outputFile?: string },
 ): Promise<ProgramEnd> {
-  const { env, signal, limitMs, cwd = tmpdir() } = options
+  const { env, signal, limitMs, cwd = tmpdir(), outputFile } = options
   const passed = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
   try {
-    return await runProgram(argv, { cwd, env: Object.fromEntries(passed), limitMs, signal, graceMs: GRACE_MS })
+    return await runProgram(argv, {
+      cwd,
+      env: Object.fromEntries(passed),
+      limitMs,
+      signal,
+      graceMs: GRACE_MS,
+      outputFile,
+    })
   } catch (error) {
     if (systemCode(error) === undefined) throw error
     throw new OpenworkError('upgrade_failed', `${argv[0]} cannot be run: ${messageOf(error)}`, { cause: error })

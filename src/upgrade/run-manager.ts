@@ -5,6 +5,7 @@ import { findOnPath } from '../shared/find-on-path.ts'
 import { OWN_PROJECT } from '../sidecars/download/npm-client.ts'
 import type { ProgramEnd } from '../supervisor/run-program.ts'
 import type { Managed } from './installation.ts'
+import { shown } from './managers.ts'
 import { runOther, wordsOf } from './other-openwork.ts'
 import { inScratchProject } from './scratch-project.ts'
 import type { UpgradeOptions } from './upgrade-options.ts'
@@ -19,16 +20,20 @@ const VERSION_LIMIT_MS = 30_000
 export async function runManager(
   installation: Managed,
   { version, command }: { version: string; command: readonly [string, ...string[]] },
-  { env, onOutput, scratchDir }: UpgradeOptions,
+  options: UpgradeOptions,
 ): Promise<string | undefined> {
+  const { env, onOutput, scratchDir } = options
   const [, ...args] = command
   const manager = await requireManager(installation, env)
-  const end = await inScratchProject(scratchDir, folder =>
-    run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
-      env: managerEnvironment(env, dirname(manager)),
-      limitMs: INSTALL_LIMIT_MS,
-      cwd: folder,
-    }),
+  const end = await uninterrupted(installation, command, options, () =>
+    inScratchProject(scratchDir, folder =>
+      run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
+        env: managerEnvironment(env, dirname(manager)),
+        limitMs: INSTALL_LIMIT_MS,
+        cwd: folder,
+        outputFile: join(folder, 'output'),
+      }),
+    ),
   )
   onOutput(`${end.stdout}${end.stderr}`)
   if (end.code !== 0) return wordsOf(end)
@@ -37,6 +42,25 @@ export async function runManager(
   const asked = await run(installed, ['--version'], { env, limitMs: VERSION_LIMIT_MS })
   if (asked.code === 0 && asked.stdout.trim() === version) return undefined
   return `${installed} --version answers ${asked.code === 0 ? asked.stdout.trim() : wordsOf(asked)}, expected ${version}`
+}
+
+/** A manager that is cut off leaves less than it found: it is waited for, and goes on without somebody who does not wait. */
+async function uninterrupted<Result>(
+  { manager }: Managed,
+  command: readonly string[],
+  { signal, onStep, onOutcome }: UpgradeOptions,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const onAbort = (): void => onStep(`Waiting for ${manager} to end: what it does cannot be cut off safely`)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
+  onOutcome(`${manager} goes on by itself; if \`openwork --version\` fails afterwards, run \`${shown(command)}\``)
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    onOutcome(undefined)
+  }
 }
 
 /** @throws OpenworkError `upgrade_not_possible` when it is not there any more */
@@ -76,7 +100,7 @@ const namesOf = (name: string): string[] => (process.platform === 'win32' ? [`${
 function run(
   program: string,
   args: readonly string[],
-  options: { env: UpgradeOptions['env']; limitMs: number; cwd?: string },
+  options: { env: UpgradeOptions['env']; limitMs: number; cwd?: string; outputFile?: string },
 ): Promise<ProgramEnd> {
   const isBatch = program.toLowerCase().endsWith('.cmd')
   return runOther(isBatch ? ['cmd.exe', '/d', '/s', '/c', program, ...args] : [program, ...args], options)

@@ -1,5 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { systemCode } from '../shared/errors.ts'
+import { isRunning } from '../shared/is-running.ts'
+
+/** A package manager goes on, in its folder, when the openwork that called it was killed; not for longer than this. */
+const LEFT_AFTER_MS = 15 * 60_000
 
 /**
  * Works in an empty folder of its own below `scratchDir`, which is made for this user alone. Not in the system's folder
@@ -11,11 +16,35 @@ export async function inScratchFolder<Result>(
   work: (folder: string) => Promise<Result>,
 ): Promise<Result> {
   await mkdir(scratchDir, { recursive: true, mode: 0o700 })
-  const folder = await mkdtemp(join(scratchDir, 'scratch-'))
+  await removeLeftScratch(scratchDir)
+  const folder = await mkdtemp(join(scratchDir, `scratch-${process.pid}-`))
   try {
     return await work(folder)
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** Removes the folders of upgrades that were killed. */
+export async function removeLeftScratch(scratchDir: string, nowMs = Date.now()): Promise<void> {
+  for (const name of await namesIn(scratchDir)) {
+    const pid = /^scratch-(\d+)-/.exec(name)?.[1]
+    if (pid === undefined || isRunning(Number(pid))) continue
+    const folder = join(scratchDir, name)
+    const isLeft = await stat(folder).then(
+      ({ mtimeMs }) => nowMs - mtimeMs > LEFT_AFTER_MS,
+      () => false, // another upgrade was quicker
+    )
+    if (isLeft) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
   }
 }
 

@@ -9,7 +9,7 @@ import { executableAsset, platformName, type ReleasePlace, releasePlace } from '
 import { executableFiles } from './executable-files.ts'
 import { findVersion } from './other-openwork.ts'
 import { replaceExecutable, settle } from './replace-executable.ts'
-import { expectVersion, tryOut } from './trial.ts'
+import { expectVersion, tryOpenwork } from './trial.ts'
 import { requireWritable, type UpgradeOptions } from './upgrade-options.ts'
 import { parseVersion } from './version-order.ts'
 
@@ -114,7 +114,7 @@ export async function installRelease(
   )
   try {
     await chmod(next, 0o755)
-    const { opencode } = await tryOut(next, { ...options, version })
+    const { opencode } = await tryOpenwork(next, { ...options, version })
     signal.throwIfAborted()
     await replaceExecutable(path, () => expectVersion(path, version, { env }))
     return { opencode }

@@ -26,7 +26,7 @@ export type TrialOptions = OtherOptions & {
  * @throws OpenworkError `upgrade_failed` in the new program's own words; the reason of an aborted `signal`. Nothing of
  *   the trial is left then but opencode in the cache
  */
-export async function tryOut(path: string, options: TrialOptions): Promise<{ opencode: string | undefined }> {
+export async function tryOpenwork(path: string, options: TrialOptions): Promise<{ opencode: string | undefined }> {
   const { version, onStep, env, scratchDir } = options
   onStep(`Trying openwork ${version}`)
   await expectVersion(path, version, options)

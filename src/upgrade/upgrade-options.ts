@@ -13,6 +13,8 @@ export type UpgradeOptions = {
   /** Made when it is needed, for this user alone: nobody else may put settings above what runs below it. */
   scratchDir: string
   signal: AbortSignal
+  /** Told what an interruption from now on leaves behind; undefined when that is everything as it was. */
+  onOutcome: (outcome: string | undefined) => void
   /** A sentence for each step that may take a while. */
   onStep: (what: string) => void
   onProgress: (progress: TransferProgress) => void

@@ -8,7 +8,7 @@ import { findMachine } from '../../src/sidecars/pins/target.ts'
 import { type NpmRegistry, startNpmRegistry } from '../fixtures/npm-registry.ts'
 import { compileVersion } from '../fixtures/other-version.ts'
 import { seedOpencode } from '../fixtures/seed-opencode.ts'
-import { failureOf, newWorld, OPENWORK, type RunOptions, testUnless } from './harness.ts'
+import { eventually, failureOf, newWorld, OPENWORK, type RunOptions, testUnless } from './harness.ts'
 
 const NEXT = '98.7.6'
 const BROKEN = '99.0.0'
@@ -134,6 +134,33 @@ testUnless(skipped)(
     expect(await version()).toBe(NEXT)
     expect(await Bun.file(ran).exists()).toBe(false)
     expect((await readdir(shared)).sort()).toEqual(['.npmrc', '.opencode', 'package.json'])
+  },
+  LIMIT_MS,
+)
+
+testUnless(skipped)(
+  'npm is not cut off in the middle of its work, however often it is interrupted',
+  async () => {
+    const { world, prefix, options, version } = await installedByNpm()
+    await using _world = world
+    await publish(NEXT, join(folder, 'next'))
+    const [gate, ended] = [join(world.home, 'gate'), join(world.home, 'ended')]
+    const wait = `until [ -e ${gate} ]; do sleep 0.1; done`
+    const npm = `#!/bin/sh\n${wait}\n${Bun.which('npm')} "$@"\necho and it can still speak\ntouch ${ended}\n`
+    await writeFile(join(prefix, 'bin', 'npm'), npm, { mode: 0o755 })
+    const running = world.start(['upgrade'], options)
+    await running.prints(/Running npm install/, 'stderr')
+
+    running.signal('SIGINT')
+    await running.prints(/Waiting for npm to end/, 'stderr')
+    const again = setInterval(() => running.signal('SIGINT'), 100)
+    const end = await running.exited
+    clearInterval(again)
+
+    expect([end.code, end.stderr]).toEqual([130, expect.stringContaining('npm goes on by itself')])
+    await writeFile(gate, '')
+    await eventually('npm has ended', () => Bun.file(ended).exists())
+    expect(await version()).toBe(NEXT)
   },
   LIMIT_MS,
 )

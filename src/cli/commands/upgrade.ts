@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import { findInstallation } from '../../upgrade/find-installation.ts'
+import { removeLeftovers } from '../../upgrade/install-version.ts'
 import type { UpgradeOptions } from '../../upgrade/upgrade-options.ts'
 import { parseVersion } from '../../upgrade/version-order.ts'
 import { ByteProgress } from '../byte-progress.ts'
@@ -56,13 +57,24 @@ export const upgrade = defineCommand({
       throw new OpenworkError('upgrade_not_possible', `This openwork is ${what}: it is not its own to change`, { hint })
     }
     const progress = new ByteProgress(stderr, text => output.note(text))
-    await interruptible(`openwork ${VERSION} is installed as it was`, async signal => {
-      const options = upgradeOptions(values, context, progress, signal)
-      if (rollback) return await rollBack(installation, { dataDir, output }, options)
-      const offer = await findOffer(installation, wanted, options)
-      if (check || !offer.isUpgrade) return tellOffer(installation, offer, output)
-      await install(installation, offer, { dataDir, output }, options)
-    }).finally(() => progress.end())
+    const asItWas = `openwork ${VERSION} is installed as it was`
+    let outcome = asItWas
+    await interruptible(
+      () => outcome,
+      async signal => {
+        const options = upgradeOptions(values, context, progress, signal)
+        options.onOutcome = left => {
+          outcome = left ?? asItWas
+        }
+        if (rollback) return await rollBack(installation, { dataDir, output }, options)
+        const offer = await findOffer(installation, wanted, options)
+        if (check || !offer.isUpgrade) {
+          if (!check) await removeLeftovers(installation, options)
+          return tellOffer(installation, offer, output)
+        }
+        await install(installation, offer, { dataDir, output }, options)
+      },
+    ).finally(() => progress.end())
   },
 })
 
@@ -96,6 +108,7 @@ function upgradeOptions(
     sidecarDir: dir,
     scratchDir: join(values.dataDir, 'upgrade'),
     signal,
+    onOutcome: () => {},
     onStep: what => {
       progress.end()
       output.note(what)
