@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { IssuedToken, TokenInfo, TokenRequest } from '../api/tokens.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { isRunning } from '../shared/is-running.ts'
 import type { Log } from '../shared/log.ts'
 import { sha256Hex } from './digest.ts'
 import { laterOf, Sightings } from './sightings.ts'
@@ -255,12 +256,3 @@ const tokenInfoOf = ({ id, scope, createdAt, label, kind, lastSeenAt, expiresAt 
 /** An owner token of that label, issued on this machine by a process that no longer runs. */
 const isLeftBehind = ({ scope, label, issuer }: TokenRecord, wanted: string): boolean =>
   scope === 'owner' && label === wanted && issuer?.host === hostname() && !isRunning(issuer.pid)
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemCode(error) === 'EPERM' // it runs, as someone else
-  }
-}

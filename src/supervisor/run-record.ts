@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { isRunning } from '../shared/is-running.ts'
 import { isSameProcess, machineId, type StartTime, startTimeOf } from './process-identity.ts'
 
 /** Raised when a field changes its meaning. Records of another version are left alone. */
@@ -164,15 +165,7 @@ export async function listRuns(dir: string): Promise<ListedRun[]> {
 
 /** Whether the process that wrote it still runs; in doubt it does. */
 export const isAlive = async ({ owner }: RunFile): Promise<boolean> =>
-  owner.startTime === null ? exists(owner.pid) : await isSameProcess(owner.pid, owner.startTime)
-
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return systemCode(error) === 'EPERM'
-  }
-}
+  owner.startTime === null ? isRunning(owner.pid) : await isSameProcess(owner.pid, owner.startTime)
 
 /**
  * `gone`: there is no such file. `foreign`: of another machine, container or version, not for us to judge. `corrupt`:

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { systemCode } from '../../shared/errors.ts'
+import { isRunning } from '../../shared/is-running.ts'
 
 /** For ignore rules. */
 export const TEMPORARY_PATTERNS: readonly string[] = ['.openwork-sync-*.new', '.openwork-sync-*.old']
@@ -18,13 +18,4 @@ export function leftoverKind(name: string): TemporaryKind | undefined {
   const [, pid, kind] = NAME.exec(name) ?? []
   if (pid === undefined || isRunning(Number(pid))) return undefined
   return kind === 'new' ? 'new' : 'old'
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemCode(error) === 'EPERM' // it runs, as someone else
-  }
 }
