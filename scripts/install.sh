@@ -19,7 +19,8 @@ Usage: install.sh [--version <version>] [--dir <folder>]
   --version <version>  another release than $RELEASE
   --dir <folder>       where the commands go; default \$OPENWORK_INSTALL_DIR, else ~/.local/bin
 
-OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL names a mirror: the folder that holds the files of the release.
+OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL names a mirror: the folder that holds the files of the release. A user name and
+password for it belong into ~/.netrc.
 EOF
 }
 
@@ -33,6 +34,11 @@ main() {
         if [ "$1" = --dir ]; then dir=$2; else version=${2#v}; fi
         shift 2
         ;;
+      --version=?* | --dir=?*)
+        if [ "${1%%=*}" = --dir ]; then dir=${1#*=}; else version=${1#*=} version=${version#v}; fi
+        shift
+        ;;
+      --version= | --dir=) fail "${1%=} needs a value" ;;
       --help | -h) usage; return ;;
       *) fail "unknown argument $1; --help lists what there is" ;;
     esac
@@ -44,11 +50,14 @@ main() {
     [ -n "${HOME:-}" ] || fail 'HOME is not set: name a folder with --dir'
     dir=$HOME/.local/bin
   fi
+  # As in --dir=~/bin, which no shell expands.
+  case $dir in [~]/*) dir=${HOME:-}/${dir#?/} ;; esac
   asset=openwork-bun-$(platform)
   base=$(base_url)
 
   mkdir -p -- "$dir" 2>/dev/null || fail "cannot make the folder $dir: name another with --dir"
   dir=$(CDPATH='' cd -- "$dir" && pwd)
+  remove_leftovers
   # In the folder itself, so that the last step is a rename: a running openwork goes on with its old file.
   scratch=$(mktemp -d "$dir/.openwork-install.XXXXXX" 2>/dev/null) ||
     fail "cannot write to $dir: name another folder with --dir"
@@ -75,7 +84,7 @@ main() {
   ours="'$dir/openwork'"
   # The name it is started by selects the program. Links, so that a later release replaces all of them at once.
   for name in openwork-server opencode-router openwork-orchestrator; do
-    if [ -e "$dir/$name" ] && [ ! -L "$dir/$name" ]; then
+    if is_foreign "$dir/$name"; then
       say "Left $dir/$name as it is: it is not one of ours"
       continue
     fi
@@ -85,7 +94,23 @@ main() {
   done
   say "Installed openwork $version in $dir"
   hint_path
-  say "To remove it: rm $ours"
+  say "Next, in the folder to host: $(command_for_openwork) start"
+  say "To remove it: rm -f $ours '$dir/openwork.previous'"
+  say 'What it keeps, tokens and downloads, is in ~/.openwork'
+}
+
+# Something other than a link to our executable. A link that leads to a folder would be followed by mv besides.
+is_foreign() {
+  if [ -L "$1" ]; then
+    case $(readlink "$1") in openwork | "$dir/openwork") return 1 ;; esac
+    return 0
+  fi
+  [ -e "$1" ]
+}
+
+# What runs of this script that were killed have left: nothing of it is younger than a day.
+remove_leftovers() {
+  find "$dir/." ! -name . -prune -type d -name '.openwork-install.??????' -mtime +0 -exec rm -rf {} + 2>/dev/null || :
 }
 
 say() { printf '%s\n' "$1"; }
@@ -179,6 +204,7 @@ download() {
   if is_loopback "$1"; then unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY; fi
   code=0
   if has curl; then
+    tool=curl unreachable='5 6 7 28 35'
     protocols='=https'
     if is_loopback "$1"; then protocols='=http,https'; fi
     progress=--silent
@@ -186,14 +212,25 @@ download() {
     curl --fail --netrc-optional --location --max-redirs 5 --show-error "$progress" --proto "$protocols" --proto-redir "$protocols" \
       --connect-timeout 20 --speed-limit 1024 --speed-time 30 --retry 2 --output "$2" "$1" || code=$?
   elif has wget; then
+    tool=wget unreachable=4
     patience=
     # BusyBox has no other words for it, and crashes on -T (seen with 1.35).
     case $(wget --version 2>&1 || :) in *'GNU Wget'*) patience='--timeout=30 --tries=3 --waitretry=1 --max-redirect=5' ;; esac
     # shellcheck disable=SC2086 # several words, or none
     wget -q $patience -O "$2" "$1" || code=$?
   else fail 'there is neither curl nor wget to download with'; fi
+  case " $unreachable " in *" $code "*)
+    host=${1#*://}
+    fail "no working connection to ${host%%/*}: openwork $version could not be downloaded from there ($tool ended with $code for $1). Is this machine online? https_proxy names a proxy, OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL a mirror"
+    ;;
+  esac
   [ "$code" -eq 0 ] ||
-    fail "could not download $1 (see above, exit code $code). Is it reachable? OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL names a mirror"
+    fail "could not download openwork $version: $tool ended with $code for $1. OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL names a mirror"
+}
+
+# `openwork` where that means ours.
+command_for_openwork() {
+  if [ "$(command -v openwork || :)" = "$dir/openwork" ]; then say openwork; else say "$dir/openwork"; fi
 }
 
 hint_path() {

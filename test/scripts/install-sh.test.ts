@@ -1,7 +1,7 @@
 // scripts/install.sh under every shell and downloader that is here, against a mirror on loopback.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { renderInstaller } from '../../build/release/installer.ts'
@@ -24,7 +24,7 @@ const SCRIPT = await readFile(join(import.meta.dir, '..', '..', 'scripts', 'inst
 const LIMIT_MS = 20_000
 const NAMES = ['opencode-router', 'openwork', 'openwork-orchestrator', 'openwork-server']
 /** All that the script calls, but for what downloads. */
-const TOOLS = ['cat', 'chmod', 'ln', 'mkdir', 'mktemp', 'mv', 'rm', 'sh', 'sha256sum', 'shasum', 'uname']
+const TOOLS = 'cat chmod find ln mkdir mktemp mv readlink rm sh sha256sum shasum uname'.split(' ')
 
 const machine = await findMachine()
 const ASSET = machine && machine.os !== 'windows' ? executableAsset(machine) : undefined
@@ -122,7 +122,10 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toContain(`Installed openwork ${VERSION} in ${bin}`)
       expect(stdout).toContain(`${bin} is not in your PATH`)
-      expect(stdout).toContain(`rm '${bin}/openwork'`)
+      expect(stdout).toContain(`Next, in the folder to host: ${bin}/openwork start\n`)
+      expect(stdout).toContain(`To remove it: rm -f '${bin}/openwork' `)
+      expect(stdout).toContain(` '${bin}/openwork.previous'\n`)
+      expect(stdout).toContain('is in ~/.openwork\n')
       expect(await filesIn(bin)).toEqual(NAMES)
       expect(sha256(await readFile(join(bin, 'openwork')))).toBe(sha256(PROGRAM))
       for (const each of NAMES) expect(Bun.spawnSync([join(bin, each)]).stdout.toString()).toBe(`${VERSION}\n`)
@@ -130,8 +133,12 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
 
     test.each([
       ['other bytes', good(program('6.6.6')), /is not the file of the release: its SHA-256 is [0-9a-f]{64}, expected /],
-      ['half of the bytes', truncated(PROGRAM, 100_000), /could not download|is not the file of the release/],
-      ['404', status(404), /could not download .*exit code \d+.*names a mirror/],
+      [
+        'half of the bytes',
+        truncated(PROGRAM, 100_000),
+        /could not be downloaded|could not download|is not the file of the release/,
+      ],
+      ['404', status(404), /could not download .* ended with \d+ for .* names a mirror/],
     ] as const)('installs nothing when the mirror answers %s', async (_, answer, complaint) => {
       await using mirror = await startMirror(release(answer))
       const { bin, ended } = await install(mirror, { setting: settings.get(name) ?? anySetting() })
@@ -141,6 +148,32 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
       expect(stderr).toMatch(complaint)
       expect(stderr).toContain(`${mirror.origin}/release/${ASSET}`)
       expect(await filesIn(bin)).toEqual([])
+    })
+
+    test('says that there is no connection before it says what it was for', async () => {
+      const { setting, closed } = { setting: settings.get(name) ?? anySetting(), closed: await startMirror() }
+      await closed.stop()
+      const { bin, ended } = await install(closed, { setting })
+      const { code, stdout, stderr } = await ended
+
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      const [complaint = ''] = /^openwork install: .*$/m.exec(stderr) ?? []
+      // BusyBox has one exit code for everything.
+      expect(complaint).toStartWith(
+        setting.shell.length > 1
+          ? `openwork install: could not download openwork ${VERSION}: wget ended with 1 for ${closed.origin}/`
+          : `openwork install: no working connection to ${new URL(closed.origin).host}: openwork ${VERSION} could not`,
+      )
+      expect(await filesIn(bin)).toEqual([])
+    })
+
+    test('takes values behind an equals sign, and a home that no shell has filled in', async () => {
+      await using mirror = await startMirror(release(good(PROGRAM)))
+      const setting = settings.get(name) ?? anySetting()
+      const { home, ended } = await install(mirror, { setting, args: ['--dir=~/my bin', `--version=v${VERSION}`] })
+
+      expect(await ended).toMatchObject({ code: 0, stderr: '' })
+      expect(await filesIn(join(home, 'my bin'))).toEqual(NAMES)
     })
 
     test.each([
@@ -233,9 +266,48 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
 
     const { stdout } = await ended
     expect(stdout).toContain(`Left ${bin}/opencode-router as it is`)
-    expect(stdout).toContain(`rm '${bin}/openwork' '${bin}/openwork-server' '${bin}/openwork-orchestrator'\n`)
+    expect(stdout).toContain(
+      `rm -f '${bin}/openwork' '${bin}/openwork-server' '${bin}/openwork-orchestrator' '${bin}/openwork.previous'\n`,
+    )
     expect(await readFile(join(bin, 'opencode-router'), 'utf8')).toBe('not ours')
     expect(await readlink(join(bin, 'openwork-server'))).toBe('openwork')
+  })
+
+  test('leaves links of somebody else, and what they lead to, as they are', async () => {
+    const bin = await mkdtemp(join(folder, 'bin-'))
+    const other = await mkdtemp(join(folder, 'other-'))
+    await symlink(other, join(bin, 'openwork-server'))
+    await symlink('nowhere', join(bin, 'opencode-router'))
+    await symlink('openwork', join(bin, 'openwork-orchestrator')) // ours, of an earlier release
+    await using mirror = await startMirror(release(good(PROGRAM)))
+    const { ended } = await install(mirror, { args: ['--dir', bin] })
+
+    const { code, stdout } = await ended
+    expect(code).toBe(0)
+    for (const [name, target] of Object.entries({ 'openwork-server': other, 'opencode-router': 'nowhere' })) {
+      expect(stdout).toContain(`Left ${bin}/${name} as it is`)
+      expect(await readlink(join(bin, name))).toBe(target)
+    }
+    expect(await filesIn(other)).toEqual([])
+    expect(stdout).toContain(`'${bin}/openwork' '${bin}/openwork-orchestrator'`)
+  })
+
+  test('removes what a run that was killed has left, when it is older than a day', async () => {
+    const bin = await mkdtemp(join(folder, 'bin-'))
+    const leave = async (name: string, daysAgo: number): Promise<void> => {
+      await mkdir(join(bin, name))
+      await writeFile(join(bin, name, 'openwork'), 'half of it')
+      const time = Date.now() / 1000 - daysAgo * 86_400
+      await utimes(join(bin, name), time, time)
+    }
+    await leave('.openwork-install.abc123', 2)
+    await leave('.openwork-install.def456', 0) // of one that goes on, perhaps
+    await leave('.openwork-install', 2) // none of ours
+    await using mirror = await startMirror(release(good(PROGRAM)))
+    const { ended } = await install(mirror, { args: ['--dir', bin] })
+
+    expect((await ended).code).toBe(0)
+    expect(await filesIn(bin)).toEqual(['.openwork-install', '.openwork-install.def456', ...NAMES])
   })
 
   test('follows a redirect, and asks once more after a passing failure', async () => {
@@ -254,7 +326,9 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
     const { path, shell } = anySetting()
     await using mirror = await startMirror(release(good(PROGRAM)))
     const found = await install(mirror, { args: ['--dir', bin], setting: { shell, path: `${bin}:${path}` } })
-    expect((await found.ended).stdout).not.toMatch(/PATH/)
+    const { stdout } = await found.ended
+    expect(stdout).not.toMatch(/PATH/)
+    expect(stdout).toContain('Next, in the folder to host: openwork start\n')
 
     const first = await mkdtemp(join(folder, 'first-'))
     await writeFile(join(first, 'openwork'), '#!/bin/sh\n', { mode: 0o755 })
@@ -300,6 +374,7 @@ describe.skipIf(noShell !== undefined)(`the installer${noShell ? `: ${noShell}` 
     ],
     ['an unknown argument', ['--force'], {}, 'unknown argument --force'],
     ['a flag without its value', ['--dir'], {}, '--dir needs a value'],
+    ['a flag with an empty value', ['--dir='], {}, '--dir needs a value'],
     ['a version that is none', ['--version', '../1'], {}, '../1 is not a version'],
     ['a folder that cannot be', ['--dir', '/dev/null/bin'], {}, 'cannot make the folder /dev/null/bin'],
   ])('refuses %s', async (_, args, env, complaint) => {
