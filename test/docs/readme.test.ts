@@ -48,6 +48,16 @@ test('every link between the pages of this repository leads somewhere', async ()
   expect(broken).toEqual([])
 })
 
+test('the README asks for the versions of Node.js that the packages ask for', async () => {
+  const wanted = async (path: string): Promise<string> =>
+    (await Bun.file(join(ROOT, path)).json()).engines.node.replace('>=', '')
+
+  expect(README).toContain(
+    `| npm, pnpm, yarn or bun, with Node.js ${await wanted('npm/openwork-orchestrator/package.json')} or newer |`,
+  )
+  expect(README).toContain(`From a checkout, with Node.js ${await wanted('package.json')} or newer`)
+})
+
 /** As GitHub makes them of headings. */
 const anchorsOf = (page: string): Set<string> =>
   new Set(
