@@ -5,11 +5,15 @@ import { StatusLine, type Terminal } from './status-line.ts'
 
 const TELL_EVERY_MS = 3_000
 
-/** How far a command is with many bytes: a bar in a terminal, a note every three seconds elsewhere. */
+/**
+ * How far a command is with many bytes: a bar in a terminal; elsewhere a note for each stage of a download, and every
+ * three seconds.
+ */
 export class ByteProgress {
   readonly #line: StatusLine | undefined
   readonly #note: (text: string) => void
   #toldMs = performance.now()
+  #stage = ''
 
   /** @param note for a terminal's place */
   constructor(terminal: Terminal, note: (text: string) => void) {
@@ -19,12 +23,19 @@ export class ByteProgress {
 
   /** Without a total there is no bar. */
   step(what: string, bytes?: number, totalBytes?: number): void {
-    const work = { head: what, name: what, bytes, totalBytes, elapsedMs: 0 }
+    const work = { head: what, bytes, totalBytes, elapsedMs: 0 }
     this.#show(columns => renderWork(work, columns, false), what, work)
   }
 
   download(progress: Progress): void {
-    this.#show(columns => renderProgress(progress, columns, false), `${progress.stage} ${progress.what}`, progress)
+    const nothingYet = { ...progress, bytes: undefined, totalBytes: undefined, elapsedMs: 0 }
+    const head = renderProgress(nothingYet, Number.POSITIVE_INFINITY, false)
+    if (this.#line === undefined && head !== this.#stage) {
+      this.#stage = head
+      this.#toldMs = performance.now()
+      this.#note(head)
+    }
+    this.#show(columns => renderProgress(progress, columns, false), head, progress)
   }
 
   /** Takes the bar away. */

@@ -372,6 +372,10 @@ test('`cache fetch` gets the build from a mirror, once, and says which one it is
     size: pin.size,
   }
 
+  const { stderr } = await machine.cache('fetch', '--sidecar-base-url', `file://${mirror}`)
+  expect(stderr.split('\n').map(line => line.split(' ')[0])).toEqual(['Downloading', 'Unpacking', 'Trying', ''])
+  await rm(machine.sidecars, { recursive: true })
+
   const first = await fetch()
 
   expect(first).toMatchObject({ exitCode: 0, ok: true, opencode: { ...opencode, fetched: true } })
