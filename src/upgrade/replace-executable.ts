@@ -24,13 +24,13 @@ export async function replaceExecutable(path: string, verify: () => Promise<void
     try {
       await rename(next, path)
       await verify()
+      await rename(kept, previous)
     } catch (error) {
       if (process.platform === 'win32') await rm(path, { force: true })
       await rename(kept, path)
       await rm(kept, { force: true }) // two names of one file: rename leaves both
       throw error
     }
-    await rename(kept, previous)
     await relink(path, ours)
   } catch (error) {
     if (error instanceof OpenworkError || systemCode(error) === undefined) throw error

@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -134,4 +135,14 @@ test('names on Windows keep their ending', () => {
     previous: 'C:\\bin\\openwork.previous.exe',
     next: 'C:\\bin\\openwork.next.exe',
   })
+})
+
+test('a folder in the place of the kept one leaves everything as it was', async () => {
+  await using it = box()
+  mkdirSync(it.previous)
+
+  expect(await failure(replaceExecutable(it.path, fine))).toMatchObject({ code: 'upgrade_failed' })
+
+  expect(it.read('openwork')).toBe('old')
+  expect(it.names()).toEqual(['openwork', 'openwork.previous'])
 })
