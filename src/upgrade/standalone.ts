@@ -19,6 +19,7 @@ const MAX_BYTES = 512 * 1024 ** 2
 const NEWEST = 'https://github.com/different-ai/openwork/releases/latest/download'
 /** Somebody waits for the answer, and can ask again. */
 const ASKING = { attempts: 3, headersMs: 10_000 }
+const UPGRADE = { holds: 'an upgrade', elsewhere: 'move openwork to a folder on another disk' }
 const HINT = 'Name a mirror with --sidecar-base-url (OPENWORK_SIDECAR_BASE_URL), or a version with --to.'
 
 /** An executable of a release for this machine. */
@@ -109,7 +110,7 @@ export async function installRelease(
   onStep(`Downloading openwork ${version}`)
   const what = `${release.asset}@${version}`
   await downloadFile(
-    { what, urls: release.urls, path: next, sha256, size, maxBytes: size ?? MAX_BYTES, hint: HINT },
+    { what, urls: release.urls, path: next, sha256, size, maxBytes: size ?? MAX_BYTES, hint: HINT, use: UPGRADE },
     { env, signal, onProgress },
   )
   try {

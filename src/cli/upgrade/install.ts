@@ -1,14 +1,8 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type LocalHost, listLocalHosts } from '../../orchestrator/local-hosts.ts'
-import { withFileLock } from '../../shared/file-lock.ts'
 import { VERSION } from '../../shared/version.ts'
+import { installVersion, rollBackVersion } from '../../upgrade/install-version.ts'
 import type { Upgradable } from '../../upgrade/installation.ts'
-import { installPackage, switchTo } from '../../upgrade/managed.ts'
-import { findVersion } from '../../upgrade/other-openwork.ts'
-import { rememberedVersion, rememberVersion } from '../../upgrade/remembered-version.ts'
-import { installRelease, rollBackExecutable } from '../../upgrade/standalone.ts'
-import { requireWritable, type UpgradeOptions } from '../../upgrade/upgrade-options.ts'
+import type { UpgradeOptions } from '../../upgrade/upgrade-options.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import type { Output } from '../kit/output.ts'
 import type { Offer } from './offer.ts'
@@ -22,17 +16,7 @@ export async function install(
   { dataDir, output }: Around,
   options: UpgradeOptions,
 ): Promise<void> {
-  const opencode = await exclusively(installation, dataDir, options, async options => {
-    const installed = await findVersion(installation.path, options)
-    if (installed === version) return undefined // another upgrade was quicker
-    if (installation.kind === 'managed') {
-      const done = await installPackage(installation, { version, current: VERSION }, options)
-      await rememberVersion(dataDir, VERSION)
-      return done.opencode
-    }
-    if (release === undefined) throw new Error('a release is needed')
-    return (await installRelease(installation.path, release, options)).opencode
-  })
+  const { opencode } = await installVersion(installation, { version, release }, { ...options, dataDir })
   const outdated = await hostsOfOtherVersion(await listLocalHosts(dataDir), version)
   tellInstalled(installation, { version, opencode, outdated }, output)
 }
@@ -42,29 +26,9 @@ export async function rollBack(
   { dataDir, output }: Around,
   options: UpgradeOptions,
 ): Promise<void> {
-  const version = await exclusively(installation, dataDir, options, async options => {
-    if (installation.kind === 'standalone') return await rollBackExecutable(installation.path, options)
-    const version = await rememberedVersion(dataDir)
-    await switchTo(installation, { version, current: VERSION }, options)
-    await rememberVersion(dataDir, VERSION)
-    return version
-  })
+  const version = await rollBackVersion(installation, { ...options, dataDir })
   const outdated = await hostsOfOtherVersion(await listLocalHosts(dataDir), version)
   tellInstalled(installation, { version, opencode: undefined, outdated }, output)
-}
-
-/** One upgrade at a time. */
-async function exclusively<Result>(
-  { kind, path }: Upgradable,
-  dataDir: string,
-  options: UpgradeOptions,
-  work: (options: UpgradeOptions) => Promise<Result>,
-): Promise<Result> {
-  if (kind === 'standalone') await requireWritable(path, 'openwork upgrade')
-  else await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const locked = kind === 'standalone' ? `${path}.upgrade` : join(dataDir, 'upgrade')
-  const onWait = (): void => options.onStep('Waiting for another upgrade to end')
-  return await withFileLock(locked, { onWait, signal: options.signal }, signal => work({ ...options, signal }))
 }
 
 function tellInstalled(
