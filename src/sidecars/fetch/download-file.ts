@@ -6,7 +6,7 @@ import { withFileLock } from '../../shared/file-lock.ts'
 import { sha256OfFile } from '../../shared/hash-file.ts'
 import { isNoPlainFile } from '../../shared/plain-file.ts'
 import { allFailed, type FailedUrl } from './all-failed.ts'
-import { explainDiskFailure, isDiskFull, requireFreeSpace } from './disk.ts'
+import { type DiskUse, explainDiskFailure, isDiskFull, requireFreeSpace } from './disk.ts'
 import { TRANSFER_LIMITS, type TransferLimits } from './limits.ts'
 import { PartFile } from './part-file.ts'
 import { persist } from './persist.ts'
@@ -34,6 +34,8 @@ export type DownloadRequest = {
   maxBytes: number
   /** The next step when it cannot be had; names the flag that changes the source. */
   hint: string
+  /** What its folder is for. Default: sidecars. */
+  use?: DiskUse | undefined
 }
 
 export type DownloadOptions = {
@@ -81,7 +83,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
     )
   } catch (error) {
     options.signal?.throwIfAborted()
-    throw explainDiskFailure(error, folder)
+    throw explainDiskFailure(error, folder, request.use)
   }
 }
 
@@ -105,7 +107,7 @@ async function fetchFile(request: DownloadRequest, options: DownloadOptions): Pr
   try {
     if (request.size !== undefined) {
       const bytes = request.size - part.bytes
-      await requireFreeSpace(dirname(request.path), { what: request.what, bytes })
+      await requireFreeSpace(dirname(request.path), { what: request.what, bytes, use: request.use })
     }
     using meter = new ProgressMeter(onProgress)
     let mostBytes = part.bytes

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { requireFreeSpace } from './disk.ts'
+import { type DiskUse, requireFreeSpace } from './disk.ts'
 import { type OpenOptions, openUrl } from './open-url.ts'
 import type { PartFile } from './part-file.ts'
 import { TransferFailure } from './transfer-failure.ts'
@@ -11,6 +11,7 @@ export type Expected = {
   sha256?: string | undefined
   size?: number | undefined
   maxBytes: number
+  use?: DiskUse | undefined
 }
 
 type TransferOptions = Omit<OpenOptions, 'headers'> & {
@@ -59,7 +60,7 @@ async function receive(
   const totalBytes = isRest ? range?.totalBytes : parseLength(headers)
   requireSize(totalBytes, wanted)
   const toComeBytes = (totalBytes ?? wanted.size ?? 0) - (isRest ? part.bytes : 0)
-  await requireFreeSpace(dirname(wanted.path), { what: wanted.what, bytes: toComeBytes })
+  await requireFreeSpace(dirname(wanted.path), { what: wanted.what, bytes: toComeBytes, use: wanted.use })
   if (!isRest) await part.begin(url, headers, totalBytes)
   const endBytes = wanted.size ?? totalBytes
   const tell = (): void => onBytes({ bytes: part.bytes, totalBytes: endBytes })

@@ -63,3 +63,13 @@ test('a file in the place of the folder is named', async () => {
   expect(error.message).toContain(`${dirname(box.path)} cannot hold sidecars`)
   expect(error.hint).toContain('--sidecar-dir')
 })
+
+test('what else than sidecars a folder is for is said', async () => {
+  await using mirror = await startMirror({ '/file': good(CONTENT) })
+  await using box = await downloadBox()
+  await writeFile(dirname(box.path), 'a file')
+  const use = { holds: 'an upgrade', elsewhere: 'move openwork' }
+  const error = await failure(box.download([mirror.url('/file')], { use }))
+  expect(error.message).toContain(`${dirname(box.path)} cannot hold an upgrade`)
+  expect(error.hint).toBe('Make it a folder that you may write, or move openwork.')
+})
