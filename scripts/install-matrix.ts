@@ -29,7 +29,7 @@ if (failures.length > 0) process.exitCode = 1
 async function work(): Promise<void> {
   for (const { row, way, column } of waiting) {
     try {
-      const outcome = await install(row.manager, { place: row.place, ...way }, source)
+      const outcome = await install(row.manager, { place: row.place, ...way }, source, { again: true })
       outcomes.get(row)?.splice(column, 1, outcome)
       console.log(`${nameOf(row)}, ${JSON.stringify(way)}: ${outcome}`)
     } catch (error) {

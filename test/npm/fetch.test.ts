@@ -60,7 +60,7 @@ describe('a launcher without its platform package', () => {
     expect(await folder.launch(['x'], { env })).toMatchObject({ code: 0, stdout: 'program x\n' })
   })
 
-  test.each<[string, Answer, string]>([
+  test.concurrent.each<[string, Answer, string]>([
     ['does not have it', status(404), 'HTTP 404'],
     ['sends other bytes', good(new Uint8Array(BYTES.length)), 'sent other bytes than were released: SHA-256 '],
     ['has too few', good(BYTES.slice(1)), `has ${BYTES.length - 1} bytes, expected ${BYTES.length}`],
@@ -111,7 +111,7 @@ exit 1\n`,
     expect(await readFile(join(folder.root, 'asked'), 'utf8')).toMatch(/ --fetch-retries=1 .*--fetch-timeout=\d+/)
   })
 
-  test('asks the registry of the user’s npm when the mirror fails', async () => {
+  test.concurrent('asks the registry of the user’s npm when the mirror fails', async () => {
     await using mirror = await mirrorOf(status(410))
     await using registry = await startNpmRegistry()
     await using folder = await newPackageFolder()
@@ -124,7 +124,7 @@ exit 1\n`,
     expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
   })
 
-  test('runs nothing from a registry whose package holds another executable', async () => {
+  test.concurrent('runs nothing from a registry whose package holds another executable', async () => {
     await using registry = await startNpmRegistry()
     await using folder = await newPackageFolder()
     await writeFile(join(folder.platform, 'bin', 'openwork'), PROGRAM.replace('program', 'malware'))
@@ -136,7 +136,7 @@ exit 1\n`,
     expect(stderr).toMatch(/npm pack openwork-orchestrator-\S+: sent other bytes than were released/)
   })
 
-  test('shows no password of a mirror or proxy', async () => {
+  test.concurrent('shows no password of a mirror or proxy', async () => {
     await using mirror = await mirrorOf(status(401))
     await using folder = await newPackageFolder()
 

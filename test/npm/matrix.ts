@@ -55,10 +55,15 @@ export const WAYS: readonly Pick<Setup, 'scripts' | 'optional'>[] = [
 ]
 
 /**
- * Installs, runs the command twice, installs once more, runs it, uninstalls. Throws with the manager's own words when
- * anything of that fails, or the command is not ours, or is left.
+ * Installs, runs the command twice, installs `again` where that is wanted, and runs it, uninstalls. Throws with the
+ * manager's own words when anything of that fails, or the command is not ours, or is left.
  */
-export async function install(manager: Manager, setup: Setup, source: Source): Promise<Outcome> {
+export async function install(
+  manager: Manager,
+  setup: Setup,
+  source: Source,
+  { again }: { again: boolean },
+): Promise<Outcome> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'openwork-install-')))
   try {
     const site = await newSite(root, setup, manager, source.registry.url)
@@ -73,10 +78,13 @@ export async function install(manager: Manager, setup: Setup, source: Source): P
     await succeeds(run.manager(manager.install(setup, site)))
     const byScript = fetched()
     for (let times = 0; times < 2; times += 1) await saysVersion(version())
-    const outcome = await outcomeOf(typeof command === 'string' ? command : undefined, byScript, fetched())
+    const how = await howItStarts(command, source.bytes)
+    const outcome = outcomeOf(how, byScript, fetched())
 
-    await succeeds(run.manager(manager.install(setup, site)))
-    await saysVersion(version())
+    if (again) {
+      await succeeds(run.manager(manager.install(setup, site)))
+      await saysVersion(version())
+    }
     await succeeds(run.manager(manager.uninstall(setup, site)))
     if (typeof command === 'string' ? existsSync(command) : (await version()).code === 0)
       throw new Error('the command is still there after its package was uninstalled')
@@ -129,19 +137,23 @@ async function saysVersion(running: Promise<Finished>): Promise<void> {
     throw new Error(`\`openwork --version\` ended with ${code} and said ${JSON.stringify(stdout)}\n${stderr}`)
 }
 
-/** Without a command of its own, it is run by the manager, which runs Node. */
-async function outcomeOf(command: string | undefined, byScript: number, inAll: number): Promise<Outcome> {
+function outcomeOf(how: 'native' | 'launcher', byScript: number, inAll: number): Outcome {
   if (inAll > 1) throw new Error(`fetched ${inAll} times`)
-  const how = command && (await isElf(command)) ? 'native' : 'launcher'
   if (inAll === 0) return how
   return byScript === 0 ? 'launcher, fetched at first run' : `${how}, fetched`
 }
 
-async function isElf(path: string): Promise<boolean> {
-  const file = await open(path)
+/** Without a command of its own, it is run by the manager, which runs Node. */
+export async function howItStarts(
+  command: ReturnType<Manager['command']>,
+  executable: Uint8Array,
+): Promise<'native' | 'launcher'> {
+  if (typeof command !== 'string') return 'launcher'
+  const start = executable.subarray(0, 1024)
+  const file = await open(command)
   try {
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    return buffer.toString('latin1') === '\x7fELF'
+    const { buffer } = await file.read(Buffer.alloc(start.length), 0, start.length, 0)
+    return buffer.equals(start) ? 'native' : 'launcher'
   } finally {
     await file.close()
   }

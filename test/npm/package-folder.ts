@@ -31,6 +31,8 @@ export type PackageFolder = {
   meta: string
   /** The folder of the platform package, outside of node_modules. */
   platform: string
+  /** What it was made from. */
+  executable: string
   env: Record<string, string>
   /** Where fetched executables go, in order. */
   fetched: { inPackage: string; inHome: string }
@@ -67,6 +69,7 @@ export async function newPackageFolder(program: string = PROGRAM): Promise<Packa
     home,
     meta,
     platform,
+    executable,
     env,
     fetched: {
       inPackage: join(meta, 'dist', 'bin', 'openwork'),

@@ -48,7 +48,7 @@ async function startHalf(folder: PackageFolder, mirror: Mirror) {
   return child
 }
 
-describe('a first run whose mirror is not at its best', () => {
+describe.concurrent('a first run whose mirror is not at its best', () => {
   test.each<[string, Answer, (string | undefined)[]]>([
     ['is overloaded at first', inTurn(status(503), status(429), good(BYTES)), [undefined, undefined, undefined]],
     ['breaks off', inTurn(truncated(BYTES, HALF), good(BYTES)), [undefined, `bytes=${HALF}-`]],
@@ -147,7 +147,7 @@ describe('a first run whose mirror is not at its best', () => {
   })
 })
 
-describe('a download of the launcher', () => {
+describe.concurrent('a download of the launcher', () => {
   /** What `fromUrl` says with these limits. */
   async function ask(mirror: Mirror, folder: PackageFolder, limits: object): Promise<string> {
     const url = join(folder.meta, 'lib', 'url.cjs')

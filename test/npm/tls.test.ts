@@ -9,7 +9,7 @@ const HOST = 'mirror.test'
 
 const missing = whyNoCertificates()
 
-describe.skipIf(missing !== undefined)(`a first run over https${missing ? ` (${missing})` : ''}`, () => {
+describe.concurrent.skipIf(missing !== undefined)(`a first run over https${missing ? ` (${missing})` : ''}`, () => {
   let certificates: Certificates
   let mirror: Mirror
 

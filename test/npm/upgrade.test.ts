@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { VERSION } from '../../src/shared/version.ts'
 import { type NpmRegistry, startNpmRegistry } from '../fixtures/npm-registry.ts'
 import { MANAGERS, type Manager, type Site } from './managers.ts'
-import { newSite, runner } from './matrix.ts'
+import { howItStarts, newSite, runner } from './matrix.ts'
+import { outcomesIn, readTable } from './matrix-table.ts'
 import { newPackageFolder, PROGRAM } from './package-folder.ts'
 import { whyNoTools } from './tools.ts'
 
@@ -19,8 +20,10 @@ const missing = await whyNoTools()
 describe.skipIf(missing !== undefined)(`an installed command${missing ? ` (${missing})` : ''}`, () => {
   let registry: NpmRegistry
   let root: string
+  let table: string
 
   beforeAll(async () => {
+    table = await readTable()
     registry = await startNpmRegistry()
     root = await mkdtemp(join(tmpdir(), 'openwork-upgrade-'))
     await using folder = await newPackageFolder()
@@ -62,7 +65,7 @@ describe.skipIf(missing !== undefined)(`an installed command${missing ? ` (${mis
     for (const place of manager.places) {
       const name = `${manager.name}, ${place}`
       test(
-        `goes to another version and back, and away: ${name}`,
+        `starts as npm/README.md says, goes to another version and back, and away: ${name}`,
         async () => {
           const { site } = await siteOf(manager, place)
           const setup = { place, ...SETUP }
@@ -82,6 +85,8 @@ describe.skipIf(missing !== undefined)(`an installed command${missing ? ` (${mis
           }
 
           expect(await installed(VERSION)).toBe(`${VERSION}\n`)
+          const how: string = await howItStarts(command, new TextEncoder().encode(PROGRAM))
+          expect(how).toBe(outcomesIn(table, { manager, place })[0] ?? 'nothing')
           expect(await installed(NEXT)).toBe(`${NEXT}\n`)
           expect(await installed(VERSION)).toBe(`${VERSION}\n`)
           expect(await run.manager(manager.uninstall(setup, site))).toMatchObject({ code: 0 })
