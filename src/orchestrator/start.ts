@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
@@ -32,9 +33,16 @@ export type Started = {
 /** Starts whose free ports were taken by others in between are planned anew so often. */
 const PORT_ATTEMPTS = 3
 
+/** For a download to take its things away when it is interrupted. What hangs, on a lost network disk say, is left. */
+const TIDY_MS = 1_000
+
 /** From options to a running, verified host. What was started is down again when this throws. */
 export async function start(options: StartOptions, deps: StartDeps): Promise<Started> {
-  const prepared = await aborted(deps.signal, prepare(options, deps))
+  const preparing = prepare(options, deps)
+  const prepared = await aborted(deps.signal, preparing).catch(async error => {
+    await Promise.race([preparing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })])
+    throw error
+  })
   const host = await startPlanned(options, prepared, deps)
   const { opencode, server, facts, target } = prepared
   return { host, opencode, server, target, credentialsFile: facts.layout.credentials }
