@@ -18,22 +18,26 @@ const LICENSE_FILE = /^(?:licen[cs]e|copying)\b/i
 /**
  * The packages that these modules belong to, by name.
  *
- * @param modules paths below `root`, with `/`
+ * @param modules paths from `root`, with `/`; they lead out of it where `node_modules` is a link
  */
 export async function bundledPackages(root: string, modules: readonly string[]): Promise<BundledPackage[]> {
-  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
-  const folders = new Set(modules.map(packageFolder).filter(folder => folder !== undefined))
-  return Promise.all([...folders].sort().map(folder => describe(root, folder, lock.packages[folder]?.integrity)))
+  const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
+  const isLocked = (folder: string): boolean => Object.hasOwn(packages, folder)
+  const folders = new Set(modules.flatMap(path => packageFolder(path, isLocked) ?? []))
+  return Promise.all([...folders].sort().map(folder => describe(root, folder, packages[folder]?.integrity)))
 }
 
-/** `node_modules/@scope/name` for a module inside of it. */
-const packageFolder = (path: string): string | undefined =>
-  /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]
+/** `node_modules/@scope/name` for a module inside of it: the longest such end of its path that the lockfile knows. */
+function packageFolder(path: string, isLocked: (folder: string) => boolean): string | undefined {
+  const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]
+  const ends = [...(folder?.matchAll(/(?<=^|\/)node_modules\//g) ?? [])].map(({ index }) => folder?.slice(index) ?? '')
+  return ends.find(isLocked) ?? folder
+}
 
 async function describe(root: string, folder: string, integrity: unknown): Promise<BundledPackage> {
+  if (typeof integrity !== 'string') throw new Error(`package-lock.json has no hash of ${folder}`)
   const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
   const file = (await readdir(join(root, folder))).find(each => LICENSE_FILE.test(each))
-  if (typeof integrity !== 'string') throw new Error(`package-lock.json has no hash of ${folder}`)
   if (typeof license !== 'string' || !file) throw new Error(`${folder} is compiled in, but tells no licence`)
   return { name, version, license, licenseText: await readFile(join(root, folder, file), 'utf8'), integrity }
 }
