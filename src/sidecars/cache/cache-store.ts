@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { titleOf } from '../download/sources/source.ts'
-import { tryOut } from '../verify/try-out.ts'
+import { tryOpencode } from '../verify/try-opencode.ts'
 import type { Verifier } from '../verify/verify.ts'
 import { type Origin, writePinned } from '../verify/write-pinned.ts'
 import { cachedPath, type WantedOpencode } from './cache-layout.ts'
@@ -50,7 +50,7 @@ export async function storeOpencode(
           await write(chunk)
         }
       })
-      if (runsHere) await tryOut(binary, wanted, { env, homeIn: folder, signal })
+      if (runsHere) await tryOpencode(binary, wanted, { env, homeIn: folder, signal })
       outcome = 'stored'
       return binary
     },

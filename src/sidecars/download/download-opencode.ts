@@ -4,7 +4,7 @@ import { type FailureCode, OpenworkError, systemCode } from '../../shared/errors
 import { cachedPath, downloadsFolder, type WantedOpencode } from '../cache/cache-layout.ts'
 import { installOnce } from '../cache/install-once.ts'
 import type { ReleasePlace } from '../release/release.ts'
-import { tryOut } from '../verify/try-out.ts'
+import { tryOpencode } from '../verify/try-opencode.ts'
 import type { Verifier } from '../verify/verify.ts'
 import { timedProgress } from './progress.ts'
 import { fromManifest } from './sources/from-manifest.ts'
@@ -93,7 +93,7 @@ async function makeVerified(
         if (options.runsHere) {
           timedProgress(titleOf(wanted), 'checking', options.onProgress)()
           const { env, signal, probeLimitMs } = options
-          await tryOut(binary, wanted, { env, homeIn: temp, limitMs: probeLimitMs, signal })
+          await tryOpencode(binary, wanted, { env, homeIn: temp, limitMs: probeLimitMs, signal })
         }
         debug(`${source.name} delivered`, { from: delivery.origin })
         return { binary, origin: delivery.origin, failures }

@@ -104,7 +104,8 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
       const binary = join(folder, `openwork${suffix}`)
       const source = { env, signal: locked, onProgress, limits: limits?.transfer, debug }
       url = await fetchInto(binary, { what, release, sidecarDir, file }, source)
-      if (request.runsHere) await tryOut(binary, { what, version, folder }, { ...request, signal: locked, onProgress })
+      if (request.runsHere)
+        await tryExecutable(binary, { what, version, folder }, { ...request, signal: locked, onProgress })
       return binary
     },
   })
@@ -191,7 +192,7 @@ async function fetchInto(
 }
 
 /** That it runs here and is what the manifest calls it: found out now, not when the service starts. */
-async function tryOut(
+async function tryExecutable(
   binary: string,
   { what, version, folder }: { what: string; version: string; folder: string },
   { env, signal, limits, release, onProgress }: OwnExecutableRequest & { onProgress: OnProgress },

@@ -9,7 +9,7 @@ import { type ProbeOptions, probeVersion } from './probe-version.ts'
  *
  * @throws OpenworkError `opencode_version_mismatch`, `opencode_not_executable`
  */
-export async function tryOut(binary: string, wanted: WantedOpencode, options: ProbeOptions): Promise<void> {
+export async function tryOpencode(binary: string, wanted: WantedOpencode, options: ProbeOptions): Promise<void> {
   const { version, problem } = await probeVersion(binary, options)
   if (version === wanted.version) return
   if (version)
