@@ -15,14 +15,18 @@ export const progressBar = (line: StatusLine, color: boolean): DownloadProgress 
 
 const LOG_EVERY_MS = 3_000
 
-/** For everything that is no terminal: a log line when another stage begins, and every few seconds within one. */
+/** For everything that is no terminal: a log line when a stage begins, and how far it is every few seconds. */
 export function progressLog(log: Log): DownloadProgress {
   let last = { stage: '', what: '', atMs: 0 }
   return {
     step: ({ stage, what, elapsedMs, bytes, totalBytes, bytesPerSecond, from }) => {
-      const isSame = stage === last.stage && what === last.what && elapsedMs >= last.atMs
-      if (isSame && elapsedMs - last.atMs < LOG_EVERY_MS) return
+      const isSame = stage === last.stage && what === last.what
+      // Another source begins its own count of the time.
+      if (isSame && elapsedMs >= last.atMs && elapsedMs - last.atMs < LOG_EVERY_MS) return
+      const hasBegunAgain = isSame && elapsedMs < last.atMs
       last = { stage, what, atMs: elapsedMs }
+      if (hasBegunAgain) return
+      if (!isSame) return log.info(`${stage} ${what}`)
       log.info(`${stage} ${what}`, {
         percent: bytes !== undefined && totalBytes ? Math.floor((100 * bytes) / totalBytes) : undefined,
         rate: bytesPerSecond ? `${byteCount(bytesPerSecond)}/s` : undefined,

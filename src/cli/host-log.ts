@@ -2,6 +2,7 @@ import { BoundedWriter } from '../shared/bounded-writer.ts'
 import { Log, type LogFormat } from '../shared/log.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { VERSION } from '../shared/version.ts'
+import type { Progress } from '../sidecars/download/progress.ts'
 import { type DownloadProgress, progressBar, progressLog } from './download-progress.ts'
 import type { Context } from './kit/context.ts'
 import type { Interruptions } from './signals.ts'
@@ -14,6 +15,8 @@ export type HostLog = {
   log: Log
   /** Where the log goes: a bar in a terminal, log lines elsewhere. */
   progress: DownloadProgress
+  /** What was being downloaded when the interruption came. */
+  interruptedTransfer(): Progress | undefined
   flush(): Promise<void>
 }
 
@@ -49,6 +52,21 @@ export function openHostLog(
     redactor: context.redactor,
     write: line => writer.line(status?.above(line) ?? line),
   })
-  const progress = status ? progressBar(status, color) : progressLog(log)
-  return { log, progress, flush: () => writer.flush(1_000) }
+  const shown = status ? progressBar(status, color) : progressLog(log)
+  let transfer: Progress | undefined
+  return {
+    log,
+    progress: {
+      step: step => {
+        transfer = step.stage === 'downloading' ? step : undefined
+        shown.step(step)
+      },
+      end: () => {
+        if (!interruptions.signal.aborted) transfer = undefined
+        shown.end()
+      },
+    },
+    interruptedTransfer: () => transfer,
+    flush: () => writer.flush(1_000),
+  }
 }

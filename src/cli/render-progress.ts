@@ -3,52 +3,57 @@ import type { Progress } from '../sidecars/download/progress.ts'
 import { byteCount } from './byte-count.ts'
 
 const DOING: Record<Progress['stage'], string> = {
-  waiting: 'Waiting for another openwork to fetch',
+  waiting: 'Waiting for',
+  locating: 'Locating',
   downloading: 'Downloading',
   unpacking: 'Unpacking',
   checking: 'Trying out',
 }
 
-const LEAST_BAR = 8
-const MOST_BAR = 24
+/** What is being done, in words: `Downloading opencode`. The version and the build are for the log. */
+const headOf = ({ stage, what }: Progress): string =>
+  `${DOING[stage]} ${what.replace(/-(?:linux|darwin|windows)-.*$/, '')}`
+
+/** Where there is less room than for the longest bar beside the words, a short one or none. */
+const BARS = [
+  { fromColumns: 96, length: 24 },
+  { fromColumns: 56, length: 10 },
+] as const
 
 /**
- * One line of at most `columns` characters. Where there is little room the time left, the rate and the amount are left
- * out, in this order, and then the name is cut short.
+ * One line of at most `columns` characters. Where there is little room the bar gets shorter and goes, then the last of
+ * what is told: the server, the rate, the time left, the amount.
  */
 export function renderProgress(progress: Progress, columns: number, color: boolean): string {
-  const head = `${DOING[progress.stage]} ${progress.what}`
-  // A bar says itself that something is being downloaded.
-  return renderWork(
-    { ...progress, head, name: progress.stage === 'downloading' ? progress.what : head },
-    columns,
-    color,
-  )
+  return renderWork({ ...progress, head: headOf(progress) }, columns, color)
 }
 
-type Work = Omit<Progress, 'stage' | 'what' | 'from'> & {
+type Work = Pick<Progress, 'bytes' | 'totalBytes' | 'bytesPerSecond' | 'elapsedMs' | 'from'> & {
+  /** Absent for work that is no transfer. */
+  readonly stage?: Progress['stage']
   /** What is done, in words. */
   readonly head: string
-  /** The same behind a bar. */
-  readonly name: string
 }
 
 /** The line of `renderProgress` for any other work on bytes. */
 export function renderWork(work: Work, columns: number, color: boolean): string {
-  const { head, name, bytes, totalBytes, bytesPerSecond = 0, elapsedMs } = work
+  const { head, stage, bytes, totalBytes, bytesPerSecond = 0, elapsedMs, from } = work
+  const source = from ? [`from ${from}`] : []
   if (bytes === undefined || totalBytes === undefined || totalBytes === 0) {
+    const amount = bytes ? [byteCount(bytes)] : []
     const seconds = elapsedMs >= 1_000 ? [`${Math.round(elapsedMs / 1_000)} s`] : []
-    return fit(head, [...(bytes ? [byteCount(bytes)] : []), ...seconds], columns)
+    const why = stage === 'waiting' ? ['another openwork fetches it'] : []
+    return fit(head, [...amount, ...seconds, ...source, ...why], columns)
   }
   const share = Math.min(1, bytes / totalBytes)
-  const amount = `${byteCount(bytes)} of ${byteCount(totalBytes)}`
   const isMoving = bytesPerSecond > 0 && bytes < totalBytes
-  const speed = [`${byteCount(bytesPerSecond)}/s`, `${duration((totalBytes - bytes) / bytesPerSecond)} left`]
-  const length = Math.min(MOST_BAR, Math.max(LEAST_BAR, Math.floor(columns / 4)))
-  const percent = `  ${String(Math.floor(100 * share)).padStart(3)} %  `
-  const room = columns - length - percent.length
-  if (room < LEAST_BAR) return fit(head, [percent.trim()], columns)
-  return `${bar(share, length, color)}${percent}${fit(name, isMoving ? [amount, ...speed] : [amount], room)}`
+  const speed = [`${duration((totalBytes - bytes) / bytesPerSecond)} left`, `${byteCount(bytesPerSecond)}/s`]
+  const percent = `${String(Math.floor(100 * share)).padStart(3)} %`
+  const amount = `${byteCount(bytes)} of ${byteCount(totalBytes)}`
+  const details = [percent, amount, ...(isMoving ? speed : []), ...source]
+  const length = BARS.find(({ fromColumns }) => columns >= fromColumns)?.length
+  if (length === undefined) return fit(head, details, columns)
+  return `${bar(share, length, color)}  ${fit(head, details, columns - length - 2)}`
 }
 
 /** At the left and of one length, so that it stays in place while the numbers behind it grow. */

@@ -4,6 +4,11 @@ export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?:
 
 const ERASE = '\r\x1b[K'
 const USUAL_COLUMNS = 80
+/**
+ * A full line would leave the cursor on the next one in some terminals; and they echo `^C`, which must not push it there
+ * either, or erasing would not reach what was drawn.
+ */
+const FREE_COLUMNS = 3
 
 /**
  * The last line of a terminal, drawn over and over, below log lines that go by. It writes and nothing else: the keyboard
@@ -46,8 +51,7 @@ export class StatusLine {
     setImmediate(() => {
       this.#isScheduled = false
       if (this.#render === undefined) return
-      // One column less: a full line would leave the cursor on the next one in some terminals.
-      const text = this.#render((this.#terminal.columns || USUAL_COLUMNS) - 1)
+      const text = this.#render((this.#terminal.columns || USUAL_COLUMNS) - FREE_COLUMNS)
       this.#terminal.write(`${ERASE}${text}`)
       this.#isDrawn = true
     })

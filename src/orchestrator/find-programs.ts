@@ -10,20 +10,16 @@ import type { PrepareDeps } from './prepare-deps.ts'
 
 /** The opencode that these options ask for; fetched when it is not there yet. */
 export async function findBinary({ opencode, sidecars }: StartOptions, deps: PrepareDeps): Promise<FoundOpencode> {
-  let isFetched = false
   const found = await showing(deps, onProgress =>
     ensureOpencode({
       ...places({ sidecars }, deps),
       source: opencode.source,
       explicitBin: opencode.bin,
       flags: opencode.flags,
-      onProgress: step => {
-        isFetched ||= step.stage === 'downloading'
-        onProgress(step)
-      },
+      onProgress,
     }),
   )
-  if (isFetched && found.source === 'downloaded')
+  if (found.from !== undefined)
     deps.log.info(`opencode ${found.expectedVersion} fetched and verified`, { path: found.path, from: found.from })
   return told('opencode', found, deps)
 }

@@ -26,7 +26,7 @@ test('a terminal gets one line that is drawn over and taken away', async () => {
   expect(notes).toEqual([])
   const lines = written.split('\r\x1b[K').slice(1)
   expect(lines).toHaveLength(11)
-  expect(lines[4]).toContain(' 50 %  Importing a build  5.0 MB of 10 MB')
+  expect(lines[4]).toContain('Importing a build   50 %  5.0 MB of 10 MB')
   for (const line of lines) expect(line.length).toBeLessThan(60)
   expect(written).toEndWith('\r\x1b[K')
 })

@@ -9,15 +9,20 @@ const transfer: Progress = {
   bytes: 37_200_000,
   totalBytes: 60_000_000,
   bytesPerSecond: 12_400_000,
+  from: 'mirror.example',
 }
 
 describe('a download in a terminal', () => {
   test.each([
-    [100, '━━━━━━━━━━━━━━━─────────   62 %  opencode-linux-x64@1.18.33  37 MB of 60 MB  12 MB/s  2 s left'],
-    [79, '━━━━━━━━━━━━───────   62 %  opencode-linux-x64@1.18.33  37 MB of 60 MB  12 MB/s'],
-    [60, '━━━━━━━━━──────   62 %  opencode-linux-x64@1.18.33'],
-    [39, '━━━━━━───   62 %  opencode-linux-x64@1…'],
-    [18, 'Downloading openc…'],
+    [
+      117,
+      '━━━━━━━━━━━━━━━─────────  Downloading opencode   62 %  37 MB of 60 MB  2 s left  12 MB/s  from mirror.example',
+    ],
+    [77, '━━━━━━────  Downloading opencode   62 %  37 MB of 60 MB  2 s left  12 MB/s'],
+    [57, '━━━━━━────  Downloading opencode   62 %  37 MB of 60 MB'],
+    [55, 'Downloading opencode   62 %  37 MB of 60 MB  2 s left'],
+    [37, 'Downloading opencode   62 %'],
+    [15, 'Downloading op…'],
   ])('of %i columns is one line', (columns, line) => {
     expect(renderProgress(transfer, columns, false)).toBe(line)
   })
@@ -30,7 +35,7 @@ describe('a download in a terminal', () => {
 
   test('whose size is not known shows what has come', () => {
     expect(renderProgress({ ...transfer, totalBytes: undefined }, 79, false)).toBe(
-      'Downloading opencode-linux-x64@1.18.33  37 MB  3 s',
+      'Downloading opencode  37 MB  3 s  from mirror.example',
     )
   })
 
@@ -38,7 +43,17 @@ describe('a download in a terminal', () => {
     const line = renderProgress(transfer, 79, true)
     expect(line).toStartWith('\x1b[32m━')
     expect(line).toEndWith(
-      '━\x1b[39m\x1b[2m───────\x1b[22m   62 %  opencode-linux-x64@1.18.33  37 MB of 60 MB  12 MB/s',
+      '━\x1b[39m\x1b[2m────\x1b[22m  Downloading opencode   62 %  37 MB of 60 MB  2 s left  12 MB/s',
     )
+  })
+
+  test('by npm tells that it goes on', () => {
+    const npm = { stage: 'downloading', what: transfer.what, elapsedMs: 4_000, from: 'npm' } as const
+    expect(renderProgress(npm, 37, false)).toBe('Downloading opencode  4 s  from npm')
+  })
+
+  test('by another openwork is waited for', () => {
+    const waiting = { stage: 'waiting', what: transfer.what, elapsedMs: 4_000 } as const
+    expect(renderProgress(waiting, 77, false)).toBe('Waiting for opencode  4 s  another openwork fetches it')
   })
 })

@@ -51,8 +51,8 @@ test('nothing is drawn any more once it is cleared in the same turn', async () =
   expect(await lines()).toEqual([''])
 })
 
-test('what is shown knows how much room there is, less the column that would wrap', async () => {
+test('what is shown knows how much room there is, less what ^C takes to be echoed', async () => {
   const { status, lines } = terminal(12)
   status.show(columns => String(columns))
-  expect(await lines()).toEqual(['11'])
+  expect(await lines()).toEqual(['9'])
 })

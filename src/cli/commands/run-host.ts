@@ -7,6 +7,7 @@ import { start } from '../../orchestrator/start.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { VERSION } from '../../shared/version.ts'
+import type { Progress } from '../../sidecars/download/progress.ts'
 import { openHostLog } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
@@ -18,7 +19,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
   const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context)
   const interruptions = takeInterruptions()
-  const { log, progress, flush } = openHostLog({ ...values, ...options }, context, interruptions)
+  const { log, progress, interruptedTransfer, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {
     log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
     const starting = start(options, {
@@ -35,7 +36,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
     const started = await Promise.race([starting, interruptions.forced])
     return await useHost(values, { ...started, options }, { context, log, flush, interruptions })
   } catch (error) {
-    const failure = interruptions.signal.aborted ? interrupted(interruptions, error) : error
+    const failure = interruptions.signal.aborted ? interrupted(interruptions, error, interruptedTransfer()) : error
     // stderr has it too; but a collector of records reads only these.
     if (options.logFormat === 'json' && failure instanceof OpenworkError)
       log.error(`run failed: ${failure.message}`, { code: failure.code })
@@ -47,11 +48,13 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   }
 }
 
-const interrupted = (interruptions: Interruptions, cause: unknown): OpenworkError =>
-  new OpenworkError('interrupted', 'Interrupted; everything that was started is down again', {
-    exitCode: interruptions.exitCode(),
-    cause,
-  })
+function interrupted(interruptions: Interruptions, cause: unknown, transfer: Progress | undefined): OpenworkError {
+  // npm keeps nothing of a file that has not arrived.
+  const isKept = transfer !== undefined && transfer.from !== 'npm'
+  const kept = isKept ? '; what had arrived of the download is gone on with by the next start' : ''
+  const outcome = transfer ? `nothing was started${kept}` : 'everything that was started is down again'
+  return new OpenworkError('interrupted', `Interrupted; ${outcome}`, { exitCode: interruptions.exitCode(), cause })
+}
 
 type Surroundings = { context: Context; log: Log; flush: () => Promise<void>; interruptions: Interruptions }
 

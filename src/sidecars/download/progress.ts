@@ -1,6 +1,6 @@
 /** What a download is doing. Comes at least every three seconds while it lasts. */
 export type Progress = {
-  readonly stage: 'waiting' | 'downloading' | 'unpacking' | 'checking'
+  readonly stage: 'waiting' | 'locating' | 'downloading' | 'unpacking' | 'checking'
   /** `opencode-linux-x64@1.18.33` */
   readonly what: string
   /** Since this stage began. */
@@ -16,7 +16,7 @@ export type OnProgress = (progress: Progress) => void
 
 export type Report = (more?: Pick<Progress, 'bytes' | 'totalBytes' | 'bytesPerSecond' | 'from'>) => void
 
-const PROGRESS_EVERY_MS = 3_000
+const PROGRESS_EVERY_MS = 1_000
 
 /** Tells how far a stage is that begins now. */
 export function timedProgress(what: string, stage: Progress['stage'], onProgress: OnProgress): Report {

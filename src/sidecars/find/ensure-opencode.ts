@@ -1,6 +1,5 @@
 import { type Account, type FailureCode, OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
-import { cachedPath, type WantedOpencode } from '../cache/cache-layout.ts'
 import type { DownloadedOpencode } from '../download/download-opencode.ts'
 import type { OnProgress } from '../download/progress.ts'
 import type { Debug } from '../fetch/download-file.ts'
@@ -13,6 +12,7 @@ import { type ReleasePlace, releasePlace } from '../release/release.ts'
 import { Verifier } from '../verify/verify.ts'
 import { findBundled, type Rejected } from './find-bundled.ts'
 import { findExternal } from './find-external.ts'
+import { buildsFor, findCached } from './opencode-builds.ts'
 import { refuseContradictions, type SourceFlags, type SourceWish } from './sidecar-source.ts'
 
 /** How the wishes for it are called. */
@@ -195,16 +195,10 @@ async function cachedOrFetched(
 ): Promise<DownloadedOpencode> {
   const { sidecarDir, env, onProgress = () => {}, signal, limits, debug, info } = request
   const release = request.release ?? releasePlace(VERSION)
-  const builds = target.packages.flatMap((name): WantedOpencode[] => {
-    const pin = pins.packages[name]
-    return pin ? [{ name, version: pins.version, pin }] : []
-  })
-  for (const build of builds) {
-    const path = cachedPath(sidecarDir, build)
-    const verdict = await verifier.verify(path, [build.pin], signal)
-    if (verdict.kind === 'good') return { path, from: undefined, warnings: [] }
-    if (verdict.kind === 'different') warnings.push(`${path} ${verdict.problem}: not used`)
-  }
+  const builds = buildsFor(target, pins)
+  const { found, warnings: unfit } = await findCached(builds, { sidecarDir, verifier, signal })
+  warnings.push(...unfit)
+  if (found) return { path: found.path, from: undefined, warnings: [] }
   const [best, ...others] = builds
   if (best === undefined) throw new Error(`target ${target.name} has no build`)
   // Not loaded by a start that finds opencode without it: locks, schemas and archives cost milliseconds.
@@ -213,7 +207,14 @@ async function cachedOrFetched(
     import('../download/sources/from-manifest.ts'),
     import('../download/sources/from-releases.ts'),
   ])
-  const wanted = await chooseListed([best, ...others], { release, env, signal, limits: limits?.transfer, debug })
+  const wanted = await chooseListed([best, ...others], {
+    release,
+    env,
+    signal,
+    limits: limits?.transfer,
+    onProgress,
+    debug,
+  })
   return await downloadOpencode(wanted, {
     sidecarDir,
     env,

@@ -42,7 +42,9 @@ describe('an opencode that is nowhere near', () => {
     expect((await stat(dirname(found.path))).mode & 0o777).toBe(0o700)
     expect(await sidecarFiles(box)).toEqual(expect.arrayContaining([found.path, box.path('sidecars', 'verified.json')]))
     expect(await sidecarFiles(box)).toHaveLength(2)
-    expect([...new Set(stages)]).toEqual(['downloading', 'unpacking', 'checking'].map(stage => `${stage} ${VERSION}`))
+    expect([...new Set(stages)]).toEqual(
+      ['locating', 'downloading', 'unpacking', 'checking'].map(stage => `${stage} ${VERSION}`),
+    )
     expect(found.from).toStartWith('npm pack opencode-')
     const cached = { ...found, from: undefined }
     expect(await box.find()).toEqual(cached)
@@ -253,7 +255,7 @@ test('starts at the same time download once', async () => {
   // The two that do not download say that they wait.
   const stages = starts.map(start => start.stderr.pipeThrough(new TextDecoderStream()).getReader())
   const first = await Promise.all(stages.map(reader => reader.read().then(({ value }) => value?.split('\n')[0])))
-  expect(first.sort()).toEqual(['downloading', 'waiting', 'waiting'])
+  expect(first.sort()).toEqual(['locating', 'waiting', 'waiting'])
 
   await box.write('gate', '')
 

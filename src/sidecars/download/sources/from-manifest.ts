@@ -3,6 +3,7 @@ import { downloadPath, type WantedOpencode } from '../../cache/cache-layout.ts'
 import { shownUrl } from '../../fetch/shown-url.ts'
 import { listedFile, otherVersion, readManifest, urlsOf } from '../../release/read-manifest.ts'
 import { mirrorHint } from '../../release/release.ts'
+import { timedProgress, whileReporting } from '../progress.ts'
 import { downloadReporting } from './download-reporting.ts'
 import { MAX_ARCHIVE_BYTES, type Source, type SourceOptions, titleOf } from './source.ts'
 
@@ -27,14 +28,19 @@ export const fromManifest: Source = {
   },
 }
 
-type ReadOptions = Pick<SourceOptions, 'release' | 'env' | 'signal' | 'limits' | 'debug'>
+type ReadOptions = Pick<SourceOptions, 'release' | 'env' | 'signal' | 'limits' | 'onProgress' | 'debug'>
 
 async function readListed(
   wanted: WantedOpencode,
-  { release, env, signal, debug, ...options }: ReadOptions,
+  { release, env, signal, onProgress, debug, ...options }: ReadOptions,
 ): Promise<ReturnType<typeof listedFile>> {
   const limits = release.named.length > 0 ? options.limits : { attempts: UNNAMED_ATTEMPTS, ...options.limits }
-  const manifest = await readManifest(release, { env, signal, limits, debug })
+  const report = timedProgress(titleOf(wanted), 'locating', onProgress)
+  const from = URL.parse(release.manifestUrl)?.host
+  const manifest = await whileReporting(
+    () => report({ from }),
+    () => readManifest(release, { env, signal, limits, debug }),
+  )
   const target = wanted.name.replace(/^opencode-/, '')
   return listedFile(manifest, release, { names: ['opencode'], target })
 }
