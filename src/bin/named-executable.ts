@@ -9,8 +9,10 @@ import { existsSync, realpathSync } from 'node:fs'
 export function becomeNamed(path: string): void {
   if (!existsSync(path)) fail(`OPENWORK_ORCHESTRATOR_BIN_PATH names ${path}, which does not exist`)
   if (realpathSync(path) === realpathSync(process.execPath)) return
+  // A launcher there would follow it once more.
+  const { OPENWORK_ORCHESTRATOR_BIN_PATH: _, ...env } = process.env
   try {
-    process.execve?.(path, [path, ...process.argv.slice(2)], process.env)
+    process.execve?.(path, [path, ...process.argv.slice(2)], env)
   } catch (error) {
     fail(`${path} does not start: ${error instanceof Error ? error.message : error}`)
   }

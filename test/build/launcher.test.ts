@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { VERSION } from '../../src/shared/version.ts'
 import { good, inTurn, startMirror, truncated } from '../fixtures/mirror.ts'
 import { startNpmRegistry } from '../fixtures/npm-registry.ts'
 import { startTunnelProxy } from '../fixtures/tunnel-proxy.ts'
@@ -168,6 +169,38 @@ describe('the npm launcher', () => {
     await writeFile(named, says('named'), { mode: 0o755 })
     const { stdout } = await folder.launch(['x'], { env: { OPENWORK_ORCHESTRATOR_BIN_PATH: named } })
     expect(stdout).toBe('named x\n')
+  })
+
+  test('runs nothing that lies in the current folder, nor a package of another version', async () => {
+    await using folder = await newPackageFolder()
+    const cwd = join(folder.root, 'workspace')
+    const planted = join(cwd, '.openwork', 'openwork-orchestrator', 'bin', VERSION, 'openwork')
+    await mkdir(dirname(planted), { recursive: true })
+    await writeFile(planted, PROGRAM.replaceAll('program', 'planted'), { mode: 0o755 })
+    const other = join(folder.home, '.node_modules', PLATFORM_PACKAGE)
+    await cp(folder.platform, other, { recursive: true })
+    await writeFile(join(other, 'package.json'), JSON.stringify({ name: PLATFORM_PACKAGE, version: '0.0.1' }))
+
+    for (const HOME of ['', folder.home]) {
+      const { code, stdout } = await folder.launch(['x'], { cwd, env: { HOME } })
+      expect([code, stdout]).toEqual([1, ''])
+    }
+  })
+
+  test('refuses to look for itself, and does not pass on which executable it was told to run', async () => {
+    await using folder = await newPackageFolder()
+    const itself = join(folder.meta, 'bin', 'openwork.cjs')
+    const chain = await folder.launch(['x'], { env: { OPENWORK_ORCHESTRATOR_BIN_PATH: itself } })
+    expect(chain).toMatchObject({ code: 1, stdout: '' })
+    expect(chain.stderr).toContain('which is the launcher that looks for it')
+
+    const named = join(folder.root, 'named')
+    await writeFile(named, '#!/bin/sh\nenv | grep -c ^OPENWORK_ORCHESTRATOR_BIN_PATH\n', { mode: 0o755 })
+    const { stdout } = await folder.launch([], {
+      cwd: folder.root,
+      env: { OPENWORK_ORCHESTRATOR_BIN_PATH: './named' },
+    })
+    expect(stdout).toBe('0\n')
   })
 
   test.skipIf(!PLATFORM_PACKAGE.startsWith('openwork-orchestrator-linux-'))(

@@ -36,7 +36,11 @@ export type PackageFolder = {
   env: Record<string, string>
   /** Where fetched executables go, in order. */
   fetched: { inPackage: string; inHome: string }
-  launch(args: readonly string[], options?: { node?: string; env?: Record<string, string> }): Promise<Finished>
+  /** In `root`, unless told otherwise. */
+  launch(
+    args: readonly string[],
+    options?: { node?: string; cwd?: string; env?: Record<string, string> },
+  ): Promise<Finished>
   postinstall(env?: Record<string, string>): Promise<Finished>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -75,8 +79,8 @@ export async function newPackageFolder(program: string = PROGRAM): Promise<Packa
       inPackage: join(meta, 'dist', 'bin', 'openwork'),
       inHome: join(home, '.openwork', 'openwork-orchestrator', 'bin', VERSION, 'openwork'),
     },
-    launch: (args, { node = NODE, env: added = {} } = {}) =>
-      runToEnd([node, launcher, ...args], { cwd: root, env: { ...env, ...added } }),
+    launch: (args, { node = NODE, cwd = root, env: added = {} } = {}) =>
+      runToEnd([node, launcher, ...args], { cwd, env: { ...env, ...added } }),
     postinstall: (added = {}) =>
       runToEnd([NODE, join(meta, 'postinstall.cjs')], { cwd: meta, env: { ...env, ...added } }),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),

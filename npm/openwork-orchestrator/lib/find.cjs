@@ -1,9 +1,11 @@
 'use strict'
 
-const { existsSync, statSync } = require('node:fs')
-const { homedir } = require('node:os')
-const { dirname, join, resolve } = require('node:path')
+const { existsSync, realpathSync, statSync } = require('node:fs')
+const { homedir, userInfo } = require('node:os')
+const { dirname, isAbsolute, join, resolve } = require('node:path')
 const { Complaint } = require('./complaint.cjs')
+
+const { version: VERSION } = require('../package.json')
 
 const META = 'openwork-orchestrator'
 const ROOT = join(__dirname, '..')
@@ -18,11 +20,24 @@ const NAME = `${OS[process.platform] ?? process.platform}-${process.arch}`
 function findExecutable() {
   const named = process.env.OPENWORK_ORCHESTRATOR_BIN_PATH
   if (!named) return findInstalled()
-  if (existsSync(named)) return named
+  const path = resolve(named)
+  const problem = whyNotNamed(path)
+  if (problem === undefined) {
+    delete process.env.OPENWORK_ORCHESTRATOR_BIN_PATH // or another launcher there would follow it once more
+    return path
+  }
   throw new Complaint(
-    `OPENWORK_ORCHESTRATOR_BIN_PATH names ${named}, which does not exist`,
+    `OPENWORK_ORCHESTRATOR_BIN_PATH names ${named}, ${problem}`,
     'Correct it, or unset it to run the executable that belongs to this package.',
   )
+}
+
+function whyNotNamed(path) {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found) return 'which does not exist'
+  if (!found.isFile()) return 'which is not a file'
+  const isLauncher = realpathSync(path) === join(realpathSync(ROOT), 'bin', 'openwork.cjs')
+  return isLauncher ? 'which is the launcher that looks for it' : undefined
 }
 
 function findInstalled() {
@@ -43,10 +58,14 @@ function inPackages() {
   return found.length > 1 && isMusl() ? found.reverse() : found
 }
 
-/** Node's own resolution: it follows npm, pnpm's links and Yarn's PnP alike, in local and global places. */
+/**
+ * Node's own resolution: it follows npm, pnpm's links and Yarn's PnP alike, in local and global places. It also looks in
+ * places that have nothing to do with this installation, so another version is none.
+ */
 function inPackage(name) {
   try {
-    return join(dirname(require.resolve(`${name}/package.json`)), 'bin', FILE)
+    const manifest = require.resolve(`${name}/package.json`)
+    return require(manifest).version === VERSION ? join(dirname(manifest), 'bin', FILE) : undefined
   } catch (error) {
     // The second is what PnP says of an optional dependency that was left out.
     if (error.code === 'MODULE_NOT_FOUND' || error.code === 'UNDECLARED_DEPENDENCY') return undefined
@@ -58,15 +77,30 @@ const isZipped = path => /\.zip[\\/]/.test(path)
 
 /** Where a fetched executable goes: into this package, or to openwork's data when the package cannot be written. */
 function fetchFolders() {
-  const { version } = require('../package.json')
-  return [join(ROOT, 'dist', 'bin'), join(dataFolder(), 'bin', version)]
+  const data = dataFolder()
+  return [join(ROOT, 'dist', 'bin'), ...(data === undefined ? [] : [join(data, 'bin', VERSION)])]
 }
 
-/** As the executable has it. */
+/** As the executable has it; undefined for somebody without a home folder. */
 function dataFolder() {
   const named = process.env.OPENWORK_DATA_DIR?.trim()
-  if (!named) return join(homedir(), '.openwork', META)
-  return resolve(named.replace(/^~(?=$|[\\/])/, homedir()))
+  if (named && !/^~(?=$|[\\/])/.test(named)) return resolve(named)
+  const home = homeFolder()
+  if (home === undefined) return undefined
+  return named ? join(home, named.slice(1)) : join(home, '.openwork', META)
+}
+
+/** Never a relative one, which an empty HOME is: it would be a folder of the workspace. */
+function homeFolder() {
+  for (const find of [homedir, () => userInfo().homedir]) {
+    try {
+      const home = find()
+      if (isAbsolute(home)) return home
+    } catch {
+      // neither HOME nor an entry for this user
+    }
+  }
+  return undefined
 }
 
 /**

@@ -61,7 +61,7 @@ async function acquire(lock, isDone) {
     const touched = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs
     if (touched !== seen) [seen, unchangedSince] = [touched, Date.now()]
     if (Date.now() - Math.min(unchangedSince, touched ?? unchangedSince) > STALE_MS) {
-      fs.rmSync(lock, { force: true })
+      fs.rmSync(lock, { recursive: true, force: true })
       continue
     }
     await new Promise(resolve => setTimeout(resolve, POLL_MS))
