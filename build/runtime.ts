@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { gunzipSync } from 'fflate'
 import { parseTar } from 'nanotar'
+import { systemCode } from '../src/shared/errors.ts'
 import { npmPack } from './npm.ts'
+import { hashFile } from './release/checksums.ts'
 import { TARGETS, type Target } from './targets.ts'
 
 const LOCKFILE = resolve(import.meta.dir, '..', 'package-lock.json')
@@ -16,14 +18,16 @@ const LOCKFILE = resolve(import.meta.dir, '..', 'package-lock.json')
 export async function fetchRuntime(target: Target, folder: string): Promise<string> {
   const file = target.startsWith('bun-windows-') ? 'bun.exe' : 'bun'
   const runtime = join(folder, `${target}-${Bun.version}`, file)
-  if (await isFile(runtime)) return runtime
+  const locked = await lockedIntegrity(target)
+  const record = `${runtime}.json`
+  if (await isIntact(runtime, record, locked)) return runtime
   await mkdir(folder, { recursive: true })
   const scratch = await mkdtemp(join(folder, '.fetch-'))
   try {
     const spec = `${TARGETS[target].runtime}@${Bun.version}`
     const tarball = await readFile(join(scratch, await npmPack(spec, scratch)))
-    const [expected, actual] = [await lockedIntegrity(target), integrity(tarball)]
-    if (actual !== expected) throw new Error(`${spec} is ${actual}, but package-lock.json says ${expected}`)
+    const actual = integrity(tarball)
+    if (actual !== locked) throw new Error(`${spec} is ${actual}, but package-lock.json says ${locked}`)
     const name = `package/bin/${file}`
     const binary = parseTar(gunzipSync(tarball)).find(entry => entry.name === name)?.data
     if (!binary) throw new Error(`${spec} holds no ${name}`)
@@ -31,6 +35,8 @@ export async function fetchRuntime(target: Target, folder: string): Promise<stri
     await writeFile(complete, binary, { mode: 0o755 })
     await mkdir(dirname(runtime), { recursive: true })
     await rename(complete, runtime)
+    await writeFile(complete, JSON.stringify({ package: actual, ...(await hashFile(runtime)) }))
+    await rename(complete, record)
     return runtime
   } finally {
     await rm(scratch, { recursive: true, force: true })
@@ -46,8 +52,13 @@ async function lockedIntegrity(target: Target): Promise<string> {
 
 const integrity = (bytes: Uint8Array): string => `sha512-${createHash('sha512').update(bytes).digest('base64')}`
 
-const isFile = async (path: string): Promise<boolean> =>
-  stat(path).then(
-    found => found.isFile(),
-    () => false,
-  )
+/** Whether what was kept is of the package that the lockfile names, and as it was then: a disk may be full, or a file cut off. */
+async function isIntact(runtime: string, record: string, locked: string): Promise<boolean> {
+  try {
+    const kept = JSON.parse(await readFile(record, 'utf8'))
+    return kept.package === locked && kept.sha256 === (await hashFile(runtime)).sha256
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
