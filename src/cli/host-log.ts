@@ -15,7 +15,7 @@ export type HostLog = {
   log: Log
   /** Where the log goes: a bar in a terminal, log lines elsewhere. */
   progress: DownloadProgress
-  /** What was being downloaded when the interruption came. */
+  /** What was being fetched when the interruption came. */
   interruptedTransfer(): Progress | undefined
   flush(): Promise<void>
 }
@@ -58,7 +58,7 @@ export function openHostLog(
     log,
     progress: {
       step: step => {
-        transfer = step.stage === 'downloading' ? step : undefined
+        transfer = step
         shown.step(step)
       },
       end: () => {

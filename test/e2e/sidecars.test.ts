@@ -109,7 +109,7 @@ const serve = ({ world, program }: Away, args: readonly string[] = []) => world.
 describe('a first start', () => {
   test('fetches opencode from a mirror, and the next one needs no network', async () => {
     await using it = await away()
-    const first = await serve(it)
+    const first = await serve(it, ['--verbose'])
     expect(first.document.diagnostics.binaries.opencode).toEqual({
       path: it.cached,
       source: 'downloaded',
@@ -117,7 +117,14 @@ describe('a first start', () => {
       actualVersion: OPENCODE_VERSION,
     })
     expect(first.document.diagnostics.sidecar.target).toBe(platformName(machine))
-    expect(first.text('stderr')).toContain(`downloading ${PACKAGE}@${OPENCODE_VERSION}`)
+    for (const said of [
+      'DEBUG looking for openwork-server source=auto',
+      `DEBUG looking for opencode ${OPENCODE_VERSION}`,
+      `DEBUG asking for ${PACKAGE}@${OPENCODE_VERSION} url=${it.mirror.url(ARCHIVE)} attempt=1`,
+      `downloading ${PACKAGE}@${OPENCODE_VERSION}`,
+      `from=${it.mirror.url(ARCHIVE)}`,
+    ])
+      expect(first.text('stderr')).toContain(said)
     await first.stop()
     expect(it.mirror.requests.map(({ path }) => path)).toEqual([MANIFEST, ARCHIVE])
 

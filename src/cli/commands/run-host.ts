@@ -50,7 +50,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
 
 function interrupted(interruptions: Interruptions, cause: unknown, transfer: Progress | undefined): OpenworkError {
   // npm keeps nothing of a file that has not arrived.
-  const isKept = transfer !== undefined && transfer.from !== 'npm'
+  const isKept = transfer?.stage === 'downloading' && transfer.from !== 'npm'
   const kept = isKept ? '; what had arrived of the download is gone on with by the next start' : ''
   const outcome = transfer ? `nothing was started${kept}` : 'everything that was started is down again'
   return new OpenworkError('interrupted', `Interrupted; ${outcome}`, { exitCode: interruptions.exitCode(), cause })

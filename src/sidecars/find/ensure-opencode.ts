@@ -16,7 +16,7 @@ import { buildsFor, findCached } from './opencode-builds.ts'
 import { refuseContradictions, type SourceFlags, type SourceWish } from './sidecar-source.ts'
 
 /** How the wishes for it are called. */
-export const OPENCODE_FLAGS: SourceFlags = { bin: '--opencode-bin', source: '--opencode-source' }
+const OPENCODE_FLAGS: SourceFlags = { bin: '--opencode-bin', source: '--opencode-source' }
 
 export type OpencodeRequest = SourceWish & {
   /**
@@ -196,7 +196,7 @@ async function cachedOrFetched(
   const { sidecarDir, env, onProgress = () => {}, signal, limits, debug, info } = request
   const release = request.release ?? releasePlace(VERSION)
   const builds = buildsFor(target, pins)
-  const { found, warnings: unfit } = await findCached(builds, { sidecarDir, verifier, signal })
+  const { found, warnings: unfit } = await findCached(builds, { pins, sidecarDir, verifier, signal })
   warnings.push(...unfit)
   if (found) return { path: found.path, from: undefined, warnings: [] }
   const [best, ...others] = builds

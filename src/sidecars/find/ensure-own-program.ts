@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { OpenworkError } from '../../shared/errors.ts'
 import { isExecutableFile } from '../../shared/find-on-path.ts'
 import { VERSION } from '../../shared/version.ts'
+import { shownUrl } from '../fetch/shown-url.ts'
 import { findMachine } from '../pins/target.ts'
 import { Verifier } from '../verify/verify.ts'
 import { findBundledFolders, findUnusable } from './bundled-folders.ts'
@@ -35,7 +36,7 @@ export type FoundOwnProgram = {
 }
 
 /** How the wishes for each of our programs are called. */
-export const OWN_PROGRAM_FLAGS: Readonly<Record<OwnProgram, SourceFlags>> = {
+const OWN_PROGRAM_FLAGS: Readonly<Record<OwnProgram, SourceFlags>> = {
   'openwork-server': { bin: '--openwork-server-bin', source: '--sidecar-source' },
   'opencode-router': { bin: '--opencode-router-bin', source: '--sidecar-source' },
 }
@@ -50,6 +51,16 @@ export const OWN_PROGRAM_FLAGS: Readonly<Record<OwnProgram, SourceFlags>> = {
 export async function ensureOwnProgram(request: OwnProgramRequest): Promise<FoundOwnProgram> {
   const { program, source, explicitBin, flags = OWN_PROGRAM_FLAGS[program] } = request
   refuseContradictions(request, flags)
+  const { baseUrl, manifestUrl } = request.release
+  request.debug?.(`looking for ${program}`, {
+    source,
+    allowExternal: request.allowExternal,
+    ...(source === 'downloaded' && {
+      sidecarDir: request.sidecarDir,
+      baseUrl: shownUrl(baseUrl),
+      manifestUrl: shownUrl(manifestUrl),
+    }),
+  })
   if (explicitBin !== undefined || source === 'external') return await findExternal(request)
   if (source === 'downloaded') return await findDownloaded(request)
   return await findBuiltIn(request)
