@@ -2,7 +2,7 @@ import type { RuntimeService } from '../api/runtime.ts'
 import { VERSION } from '../shared/version.ts'
 import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
 import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
-import { releasePlace } from '../sidecars/release/release.ts'
+import { anew, releasePlace } from '../sidecars/release/release.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import { ExecutableOnDisk } from './executable-on-disk.ts'
 import { findBinary, findServer } from './find-programs.ts'
@@ -38,7 +38,7 @@ export function successorOptions(
     env: { ...deps.env, ...mirrorEnvironment(sidecars) },
     sidecarDir: sidecars.dir,
     isOpencodeExternal: opencode.source === 'external' || opencode.bin !== undefined,
-    ensureOpencode: signal => findBinary({ opencode, sidecars, ...options }, { ...deps, signal }),
+    ensureOpencode: signal => findBinary({ opencode, sidecars: anew(sidecars), ...options }, { ...deps, signal }),
     ensureServer: (version, signal) => {
       const place = releasePlace(version, namedPlace(sidecars))
       return findServer({ opencode, sidecars: { ...sidecars, ...place }, ...options }, { ...deps, signal })

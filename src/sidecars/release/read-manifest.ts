@@ -32,9 +32,6 @@ export async function readManifest(place: ReleasePlace, options: ManifestOptions
   }
 }
 
-/** The same place, of which nothing has been read yet. */
-export const anew = <Place extends ReleasePlace>(place: Place): Place => ({ ...place })
-
 async function fetchManifest(place: ReleasePlace, options: ManifestOptions): Promise<SidecarManifest> {
   const { manifestUrl: url } = place
   const text = await fetchText(url, {

@@ -32,6 +32,9 @@ export function releasePlace(
   }
 }
 
+/** The same place, of which nothing has been read yet: its manifest is read once for each such object. */
+export const anew = <Place extends ReleasePlace>(place: Place): Place => ({ ...place })
+
 const FLAGS = { baseUrl: '--sidecar-base-url', manifestUrl: '--sidecar-manifest' } as const
 const VARIABLES = { baseUrl: 'OPENWORK_SIDECAR_BASE_URL', manifestUrl: 'OPENWORK_SIDECAR_MANIFEST_URL' } as const
 

@@ -7,8 +7,13 @@ import { listedEntryPath } from '../../../src/sidecars/cache/cache-layout.ts'
 import { ensureOwnExecutable, type OwnExecutableRequest } from '../../../src/sidecars/find/ensure-own-executable.ts'
 import { ensureOwnProgram, type OwnProgramRequest } from '../../../src/sidecars/find/ensure-own-program.ts'
 import { findMachine } from '../../../src/sidecars/pins/target.ts'
-import { anew } from '../../../src/sidecars/release/read-manifest.ts'
-import { executableAsset, MANIFEST_FILE, type Platform, platformName } from '../../../src/sidecars/release/release.ts'
+import {
+  anew,
+  executableAsset,
+  MANIFEST_FILE,
+  type Platform,
+  platformName,
+} from '../../../src/sidecars/release/release.ts'
 import { good, status } from '../../fixtures/mirror.ts'
 import { failure, sha256, sidecarBox } from '../kit.ts'
 
