@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { ExportedBuild } from '../../sidecars/cache/cache-export.ts'
+import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
@@ -22,8 +23,8 @@ export const cacheExport = defineCommand({
   path: 'cache export',
   summary: 'Write the pinned builds into one archive, for machines without a network',
   description:
-    'A tar, gzipped when the name ends in .gz or .tgz. Without --target it holds every pinned build in the cache, and the ' +
-    'one that came with openwork. Builds named with --target that are not there are downloaded first. Every build is ' +
+    'A tar, gzipped when the name ends in .gz or .tgz. Without --target it holds every pinned build in the cache, and what ' +
+    'came with openwork. Builds named with --target that are not there are downloaded first. Every build is ' +
     'verified on its way out, and again by `openwork cache import`. Standard output is `-`.',
   examples: [
     { command: 'openwork cache export bundle.tgz', does: 'what is here' },
@@ -54,36 +55,48 @@ export const cacheExport = defineCommand({
       path === undefined ? 'the archive is cut short' : 'no archive was written',
       async signal => {
         const builds = await chooseBuilds(target, { place, context, progress, signal })
+        const files = distinct(builds)
         const { exportArchive } = await import('../../sidecars/cache/cache-export.ts')
-        bytes.total = builds.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
+        bytes.total = files.reduce((sum, { wanted }) => sum + wanted.pin.size, 0)
         const onBytes = (more: number): void => {
           bytes.done += more
           progress.step(`Writing ${file === '-' ? 'the archive' : file}`, bytes.done, bytes.total)
         }
-        const archive = Readable.from(exportArchive(builds, { version: VERSION, onBytes }), { objectMode: false })
+        const archive = Readable.from(exportArchive(files, { version: VERSION, onBytes }), { objectMode: false })
         if (path === undefined) await writeOut(stdout, archive, signal)
         else await writeWhole(path, archive, signal)
-        return builds
+        return target ? builds : files
       },
     ).finally(() => progress.end())
-    const text = builds
-      .map(({ wanted }) => `${wanted.name} ${wanted.version} (${byteCount(wanted.pin.size)})`)
-      .join('\n')
+    const text = [...Map.groupBy(builds, ({ wanted }) => wanted.pin.sha256).values()].map(lineOf).join('\n')
     if (path === undefined) return output.note(text)
     const { size } = await lstat(path)
     const { indexed } = await import('../../sidecars/cache/cache-archive.ts')
-    const items = builds.map(({ wanted }) => indexed(wanted))
+    const items = distinct(builds).map(({ wanted }) => {
+      const { size: bytes, ...file } = indexed(wanted)
+      return { ...file, bytes }
+    })
     output.result({ ok: true, path, bytes: size, items }, `${text}\nin ${path} (${byteCount(size)})`)
   },
 })
+
+/** Builds of the same content are one file: whoever imports it can use it for each of them. */
+const distinct = (builds: readonly ExportedBuild[]): ExportedBuild[] =>
+  builds.filter(({ wanted: { pin } }, at) => at === builds.findIndex(({ wanted }) => wanted.pin.sha256 === pin.sha256))
+
+const lineOf = ([first, ...same]: readonly ExportedBuild[]): string => {
+  if (first === undefined) return ''
+  const { name, version, pin } = first.wanted
+  const also = same.length > 0 ? `, the same as ${same.map(({ wanted }) => wanted.name).join(', ')}` : ''
+  return `${name} ${version} (${byteCount(pin.size)}${also})`
+}
 
 async function chooseBuilds(
   targets: readonly string[] | undefined,
   { place, context, progress, signal }: Omit<Fetching, 'verifier'>,
 ): Promise<ExportedBuild[]> {
-  const [{ buildsNamed, findBuild, findCached, runnableHere }, { wantedBuild }, { Verifier }] = await Promise.all([
+  const [{ buildsNamed, findNamed, runnableHere }, { Verifier }] = await Promise.all([
     import('../../sidecars/cache/cache-builds.ts'),
-    import('../../sidecars/cache/cache-archive.ts'),
     import('../../sidecars/verify/verify.ts'),
   ])
   const { pins } = MADE
@@ -91,22 +104,16 @@ async function chooseBuilds(
   const verifier = new Verifier(sidecarDir)
   const places = { pins, sidecarDir, executablePath: executablePath(), verifier, env: context.env, signal }
   const found: ExportedBuild[] = []
-  if (targets) {
-    for (const wanted of buildsNamed(pins, targets)) {
-      progress.step(`Checking ${wanted.name}`)
-      const path = (await findBuild([wanted], places))?.path
-      found.push({ wanted, path: path ?? (await fetchBuild(wanted, { place, verifier, context, progress, signal })) })
-    }
-    return found
-  }
-  for (const wanted of buildsNamed(pins, ['all'])) {
+  // Of those that are the same the one for this machine is named.
+  const first = targets ? [] : await runnableHere(pins)
+  const named = buildsNamed(pins, targets ?? ['all'])
+  const rank = ({ name }: WantedOpencode): number => (first.includes(name) ? first.indexOf(name) : named.length)
+  for (const wanted of named.toSorted((a, b) => rank(a) - rank(b))) {
     progress.step(`Checking ${wanted.name}`)
-    const cached = await findCached(wanted, places)
-    if (cached) found.push(cached)
+    const near = await findNamed(wanted, places)
+    if (near) found.push(near)
+    else if (targets) found.push(await fetchBuild([wanted], { place, verifier, context, progress, signal }))
   }
-  const runnable = (await runnableHere(pins)).flatMap(name => wantedBuild(pins, name) ?? [])
-  const own = await findBuild(runnable, places)
-  if (own && !found.some(({ wanted }) => wanted.name === own.wanted.name)) found.unshift(own)
   if (found.length > 0) return found
   throw new OpenworkError('opencode_not_found', `There is no verified opencode ${pins.version} in ${sidecarDir}`, {
     hint: 'Get it with `openwork cache fetch`, or name the builds to download with --target.',

@@ -1,4 +1,5 @@
 import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
+import type { OnProgress } from '../../sidecars/download/progress.ts'
 import type { Verifier } from '../../sidecars/verify/verify.ts'
 import type { ByteProgress } from '../byte-progress.ts'
 import type { Context } from '../kit/context.ts'
@@ -13,29 +14,37 @@ export type Fetching = {
   signal: AbortSignal
 }
 
-/** Downloads a build into the cache, unless another process does so first. Resolves to its path. */
+/**
+ * Downloads a build into the cache, unless another process does so first. Of several, all of which would do, the first
+ * that a start would choose.
+ */
 export async function fetchBuild(
-  wanted: WantedOpencode,
+  [best, ...others]: readonly WantedOpencode[],
   { place, verifier, context, progress, signal }: Fetching,
-): Promise<string> {
-  const [{ downloadOpencode }, { OPENCODE_RELEASES }, { runnableHere }] = await Promise.all([
+): Promise<{ wanted: WantedOpencode; path: string }> {
+  if (best === undefined) throw new Error('there is no build to fetch')
+  const [{ downloadOpencode }, { chooseListed }, { OPENCODE_RELEASES }, { runnableHere }] = await Promise.all([
     import('../../sidecars/download/download-opencode.ts'),
+    import('../../sidecars/download/sources/from-manifest.ts'),
     import('../../sidecars/download/sources/from-releases.ts'),
     import('../../sidecars/cache/cache-builds.ts'),
   ])
+  const { env } = context
+  const onProgress: OnProgress = step => progress.download(step)
+  const wanted = await chooseListed([best, ...others], { release: place, env, signal, limits: undefined, onProgress })
   const { path, warnings } = await downloadOpencode(wanted, {
     sidecarDir: place.dir,
-    env: context.env,
+    env,
     verifier,
     release: place,
     opencodeReleases: OPENCODE_RELEASES,
     runsHere: (await runnableHere(MADE.pins)).includes(wanted.name),
-    onProgress: step => progress.download(step),
+    onProgress,
     signal,
     npmLimitMs: undefined,
     probeLimitMs: undefined,
     limits: undefined,
   })
   for (const warning of warnings) context.output.note(warning)
-  return path
+  return { wanted, path }
 }

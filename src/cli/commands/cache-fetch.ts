@@ -1,5 +1,6 @@
 import { VERSION } from '../../shared/version.ts'
-import type { FoundBuild } from '../../sidecars/cache/cache-builds.ts'
+import type { NearBuild } from '../../sidecars/cache/cache-builds.ts'
+import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
@@ -22,25 +23,29 @@ export const cacheFetch = defineCommand({
   async run({ target, ...values }, context) {
     const { output, stderr, env } = context
     const place = parseSidecarPlace(values)
-    const [{ buildsForMachine, buildsNamed, findBuild, findCached }, { Verifier }] = await Promise.all([
+    const [{ buildsNamed, findForMachine }, { findCached }, { Verifier }] = await Promise.all([
       import('../../sidecars/cache/cache-builds.ts'),
+      import('../../sidecars/find/opencode-builds.ts'),
       import('../../sidecars/verify/verify.ts'),
     ])
     const { pins } = MADE
     const verifier = new Verifier(place.dir)
-    const forMachine = target ? [] : await buildsForMachine(pins, env)
-    const named = target ? buildsNamed(pins, target) : forMachine.slice(0, 1)
+    const named = target && buildsNamed(pins, target)
     const progress = new ByteProgress(stderr, text => output.note(text))
     const fetched = await interruptible('what had arrived is gone on with by the next fetch', async signal => {
       const places = { pins, sidecarDir: place.dir, executablePath: executablePath(), verifier, env, signal }
       const done: Fetched[] = []
-      for (const wanted of named) {
-        const found = target ? await findCached(wanted, places) : await findBuild(forMachine, places)
-        if (found) done.push({ ...found, fetched: false })
-        else {
-          const path = await fetchBuild(wanted, { place, verifier, context, progress, signal })
-          done.push({ wanted, path, source: 'downloaded', fetched: true })
-        }
+      const fetch = async (builds: readonly WantedOpencode[]): Promise<Fetched> => {
+        const { wanted, path } = await fetchBuild(builds, { place, verifier, context, progress, signal })
+        return { wanted, path, source: 'downloaded', fetched: true }
+      }
+      for (const wanted of named ?? []) {
+        const { found } = await findCached([wanted], places)
+        done.push(found ? { ...found, source: 'downloaded', fetched: false } : await fetch([wanted]))
+      }
+      if (!named) {
+        const { found, builds } = await findForMachine(places)
+        done.push(found ? { ...found, fetched: false } : await fetch(builds))
       }
       return done
     }).finally(() => progress.end())
@@ -51,7 +56,7 @@ export const cacheFetch = defineCommand({
   },
 })
 
-type Fetched = FoundBuild & { fetched: boolean }
+type Fetched = NearBuild & { fetched: boolean }
 
 const itemOf = ({ wanted: { name, version, pin }, path, source, fetched }: Fetched) => ({
   name: 'opencode',
@@ -61,7 +66,7 @@ const itemOf = ({ wanted: { name, version, pin }, path, source, fetched }: Fetch
   source,
   fetched,
   sha256: pin.sha256,
-  size: pin.size,
+  bytes: pin.size,
 })
 
 function textOf({ wanted: { name, version, pin }, path, source, fetched }: Fetched): string {

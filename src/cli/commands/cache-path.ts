@@ -21,15 +21,14 @@ export const cachePath = defineCommand({
       throw new OpenworkError('invalid_value', `The cache has paths of opencode, not of ${JSON.stringify(program)}`, {
         hint: 'Use `openwork cache path opencode`, or leave the name out for the folder.',
       })
-    const [{ buildsForMachine, findBuild }, { Verifier }] = await Promise.all([
+    const [{ findForMachine }, { Verifier }] = await Promise.all([
       import('../../sidecars/cache/cache-builds.ts'),
       import('../../sidecars/verify/verify.ts'),
     ])
     const { pins } = MADE
-    const builds = await buildsForMachine(pins, env)
     const verifier = new Verifier(dir)
     const places = { pins, sidecarDir: dir, executablePath: executablePath(), verifier, env, signal: undefined }
-    const found = await findBuild(builds, places)
+    const { found } = await findForMachine(places)
     if (!found)
       throw new OpenworkError('opencode_not_found', `There is no verified opencode ${pins.version} in ${dir}`, {
         hint: 'Get it with `openwork cache fetch`, or from another machine with `openwork cache import <file>`.',

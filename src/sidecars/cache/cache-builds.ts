@@ -1,17 +1,11 @@
 import { OpenworkError } from '../../shared/errors.ts'
 import { findBundled } from '../find/find-bundled.ts'
+import { buildsFor, type FoundBuild, findCached } from '../find/opencode-builds.ts'
 import type { OpencodePins } from '../pins/opencode-pins.ts'
-import { findMachine, planTarget, type Target } from '../pins/target.ts'
+import { findMachine, planTarget } from '../pins/target.ts'
 import type { Verifier } from '../verify/verify.ts'
 import { targetOfPackage, wantedBuild } from './cache-archive.ts'
-import { cachedPath, type WantedOpencode } from './cache-layout.ts'
-
-/** A build that is there and was verified. */
-export type FoundBuild = {
-  readonly wanted: WantedOpencode
-  readonly path: string
-  readonly source: 'bundled' | 'downloaded'
-}
+import type { WantedOpencode } from './cache-layout.ts'
 
 type Places = {
   pins: OpencodePins
@@ -19,22 +13,9 @@ type Places = {
   /** The running program: see `OpencodeRequest`. */
   executablePath: string
   verifier: Verifier
-  /** An application that embeds us says in it where more bundled folders are. */
+  /** `OPENWORK_OPENCODE_ASSET`, and where an application that embeds us has more bundled folders. */
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal | undefined
-}
-
-/**
- * The builds that run on this machine, the best first.
- *
- * @throws OpenworkError `invalid_value` for an `OPENWORK_OPENCODE_ASSET` that is none, `platform_not_supported`
- */
-export async function buildsForMachine(
-  pins: OpencodePins,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<WantedOpencode[]> {
-  const { packages } = planTarget(await findMachine(), pins, env)
-  return packages.flatMap(name => wantedBuild(pins, name) ?? [])
 }
 
 /** Whether a build can be run here: foreign ones are verified like all others, but cannot be tried out. */
@@ -67,26 +48,36 @@ export function buildsNamed(pins: OpencodePins, names: readonly string[]): Wante
   return known.filter(name => chosen.has(name)).flatMap(name => wantedBuild(pins, name) ?? [])
 }
 
-/** The first of these builds that came with this openwork or, if none did, is in the cache: what a start would take. */
-export async function findBuild(builds: readonly WantedOpencode[], places: Places): Promise<FoundBuild | undefined> {
+export type NearBuild = FoundBuild & { readonly source: 'bundled' | 'downloaded' }
+
+/**
+ * What a start on this machine would run without a download, looked for where and in the order that it does: what came
+ * with this openwork, then the cache.
+ * What it would else fetch is the first of `builds`.
+ *
+ * @throws OpenworkError `invalid_value` for an `OPENWORK_OPENCODE_ASSET` that is none, `platform_not_supported`
+ */
+export async function findForMachine(
+  places: Places,
+): Promise<{ found: NearBuild | undefined; builds: readonly WantedOpencode[] }> {
   const { pins, executablePath, verifier, env, signal } = places
-  for (const wanted of builds) {
-    const target: Target = { name: targetOfPackage(wanted.name), packages: [wanted.name] }
-    const { path } = await findBundled(executablePath, { target, pins, verifier, env, signal })
-    if (path !== undefined) return { wanted, path, source: 'bundled' }
-  }
-  for (const wanted of builds) {
-    const found = await findCached(wanted, places)
-    if (found) return found
-  }
-  return undefined
+  const target = planTarget(await findMachine(), pins, env)
+  const builds = buildsFor(target, pins)
+  const { path } = await findBundled(executablePath, { target, pins, verifier, env, signal })
+  if (path !== undefined)
+    for (const wanted of builds)
+      if ((await verifier.verify(path, [wanted.pin], signal)).kind === 'good')
+        return { found: { wanted, path, source: 'bundled' }, builds }
+  const { found } = await findCached(builds, places)
+  return { found: found && { ...found, source: 'downloaded' }, builds }
 }
 
-export async function findCached(
-  wanted: WantedOpencode,
-  { sidecarDir, verifier, signal }: Pick<Places, 'sidecarDir' | 'verifier' | 'signal'>,
-): Promise<FoundBuild | undefined> {
-  const path = cachedPath(sidecarDir, wanted)
-  const { kind } = await verifier.verify(path, [wanted.pin], signal)
-  return kind === 'good' ? { wanted, path, source: 'downloaded' } : undefined
+/** A build that came with this openwork, or else is in the cache, whether it runs here or not. */
+export async function findNamed(wanted: WantedOpencode, places: Places): Promise<NearBuild | undefined> {
+  const { pins, executablePath, verifier, env, signal } = places
+  const target = { name: targetOfPackage(wanted.name), packages: [wanted.name] }
+  const { path } = await findBundled(executablePath, { target, pins, verifier, env, signal })
+  if (path !== undefined) return { wanted, path, source: 'bundled' }
+  const { found } = await findCached([wanted], places)
+  return found && { ...found, source: 'downloaded' }
 }

@@ -6,6 +6,7 @@ import type { OpencodePin, OpencodePins } from '../pins/opencode-pins.ts'
 import type { Target } from '../pins/target.ts'
 import type { Verdict, Verifier } from '../verify/verify.ts'
 import { findBundledFolders } from './bundled-folders.ts'
+import { buildsFor } from './opencode-builds.ts'
 
 /** A file that was looked at and not taken. */
 export type Rejected = {
@@ -63,10 +64,7 @@ export async function findBundled(
 }
 
 function candidates(folders: readonly string[], target: Target, pins: OpencodePins): Candidate[] {
-  const builds = target.packages.flatMap(name => {
-    const pin = pins.packages[name]
-    return pin ? [{ name, pin }] : []
-  })
+  const builds = buildsFor(target, pins)
   const allPins = builds.map(({ pin }) => pin)
   const files = [...new Set(allPins.map(pin => pin.file))]
   const beside = folders.flatMap(place => files.map(file => ({ path: join(place, file), pins: allPins, isOurs: true })))
