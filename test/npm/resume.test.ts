@@ -98,6 +98,27 @@ describe.concurrent('a first run whose mirror is not at its best', () => {
     expect(await leftIn(folder.fetched.inPackage)).toEqual(['openwork'])
   })
 
+  test('is waited for by another one, which says so', async () => {
+    const gate = Promise.withResolvers<void>()
+    await using mirror = await mirrorOf(stalled(BYTES, HALF, gate.promise))
+    await using folder = await newPackageFolder()
+    const first = await startHalf(folder, mirror)
+    const second = Bun.spawn([NODE, join(folder.meta, 'bin', 'openwork.cjs'), 'y'], {
+      env: { ...folder.env, ...from(mirror) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const said = await second.stderr.values().next()
+    expect(new TextDecoder().decode(said.value)).toBe(
+      'Another openwork fetches its executable: waiting for that one …\n',
+    )
+
+    gate.resolve()
+
+    expect(await first.exited).toBe(0)
+    expect(await second.stdout.text()).toBe('program y\n')
+    expect(mirror.requests).toHaveLength(1)
+  })
+
   test.each(['SIGINT', 'SIGTERM'] as const)('is gone on with after %s', async signal => {
     await using mirror = await mirrorOf(stalled(BYTES, HALF))
     await using folder = await newPackageFolder()
@@ -113,6 +134,27 @@ describe.concurrent('a first run whose mirror is not at its best', () => {
     expect(await folder.launch(['x'], { env: from(mirror) })).toMatchObject(OK)
     expect(ranges(mirror)).toEqual([undefined, `bytes=${HALF}-`])
   })
+
+  test.skipIf(Bun.which('script') === null)(
+    'says so on a line of its own after ^C in a terminal (needs the program `script`)',
+    async () => {
+      await using mirror = await mirrorOf(stalled(BYTES, HALF))
+      await using folder = await newPackageFolder()
+      const command = `exec '${NODE}' '${join(folder.meta, 'bin', 'openwork.cjs')}' x`
+      const terminal = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+        env: { ...folder.env, ...from(mirror) },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      })
+      await arrived(folder.fetched.inPackage, HALF)
+
+      terminal.stdin.write('\x03')
+      terminal.stdin.flush()
+
+      const shown = await terminal.stdout.text()
+      terminal.stdin.end()
+      expect(shown).toMatch(/, \d+ s(?:\^C)?\r\nopenwork: 0 of 0 MB are kept, the next run goes on with them\.\r\n$/)
+    },
+  )
 
   test.each([
     ['', BYTES, [undefined, `bytes=${HALF}-`]],

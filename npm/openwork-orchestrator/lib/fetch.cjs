@@ -9,7 +9,7 @@ const { FILE, ROOT, fetchFolders, inPackages, isFetched, isZipped, platformName,
 const { exclusively } = require('./lock.cjs')
 const { fromNpm } = require('./npm.cjs')
 const { Part } = require('./part.cjs')
-const { startProgress, write } = require('./progress.cjs')
+const { startProgress, tell } = require('./progress.cjs')
 const { removeOtherVersions } = require('./prune.cjs')
 const { persist } = require('./retry.cjs')
 const { fromUrl, withoutCredentials } = require('./url.cjs')
@@ -45,7 +45,7 @@ async function fetchExecutable() {
       if (bytes <= sizeOf(kept)) return
       fs.renameSync(left, kept)
       const [some, all] = [bytes, wanted.size].map(each => (each / 1e6).toFixed(0))
-      if (scratch === ours) write(`openwork: ${some} of ${all} MB are kept, the next run goes on with them.\n`)
+      if (scratch === ours) tell(`openwork: ${some} of ${all} MB are kept, the next run goes on with them.\n`)
     },
   })
   if (!isOurs(folder)) tryTo(() => removeOtherVersions(folder))

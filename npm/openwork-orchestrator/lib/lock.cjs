@@ -3,7 +3,7 @@
 const fs = require('node:fs')
 const { constants } = require('node:os')
 const { basename, dirname, join } = require('node:path')
-const { write } = require('./progress.cjs')
+const { tell } = require('./progress.cjs')
 
 const POLL_MS = 200
 /** Whoever holds a lock touches it this often; one that is not touched for much longer was left by a killed process. */
@@ -56,7 +56,7 @@ async function acquire(lock, isDone) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
     }
-    if (tries === 1) write('Another openwork fetches its executable: waiting for that one …\n')
+    if (tries === 1) tell('Another openwork fetches its executable: waiting for that one …\n')
     // It may be another machine's clock that it was touched by: one that is ahead of ours never gets old.
     const touched = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs
     if (touched !== seen) [seen, unchangedSince] = [touched, Date.now()]

@@ -75,7 +75,7 @@ const NOT_FOR_PEOPLE =
 /** npm's reason on one line, without passwords: what it says first to people, and else its code. */
 function lastWords(said) {
   const lines = said.split('\n').map(line => line.replace(/^npm (error|ERR!)\s?/, '').trim())
-  const forPeople = lines.map(line => line.replace(/^(network|notarget|\w*Error:) /, '')).find(isForPeople)
+  const forPeople = lines.map(line => line.replace(/^(network(?= request)|notarget|\w*Error:) /, '')).find(isForPeople)
   const code = lines.find(line => line.startsWith('code '))?.slice('code '.length)
   return (forPeople ?? code ?? '').replace(/\/\/[^/@\s]+@/g, '//***@')
 }

@@ -22,9 +22,10 @@ function startProgress({ what, from, totalBytes }) {
   let sum = ''
   const show = () => {
     shownAt = Date.now()
+    isLineOpen = true
     write(`${CLEAR}${what} from ${from}${sum}, ${Math.floor((shownAt - startedAt) / 1_000)} s`)
   }
-  const leave = () => write('\n')
+  const leave = () => tell('')
   process.once('exit', leave) // ^C, and the prompt gets a line of its own
   show()
   const ticking = setInterval(show, 1_000)
@@ -37,8 +38,19 @@ function startProgress({ what, from, totalBytes }) {
       clearInterval(ticking)
       process.removeListener('exit', leave)
       write(CLEAR)
+      isLineOpen = false
     },
   }
+}
+
+/** Whether the line stands there, and what is written next would go behind it. */
+let isLineOpen = false
+
+/** A line of its own on stderr, which ends the one that was kept up to date. */
+function tell(text) {
+  if (isLineOpen) write('\n')
+  isLineOpen = false
+  write(text)
 }
 
 /** To stderr. Not by process.stderr: it would make the pipe non-blocking, also for the program that gets it next. */
@@ -50,4 +62,4 @@ function write(text) {
   }
 }
 
-module.exports = { startProgress, write }
+module.exports = { startProgress, tell }
