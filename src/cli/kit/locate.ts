@@ -39,11 +39,16 @@ export class CommandTree {
     return [...found]
   }
 
-  /** The words that may follow these; hidden commands are found but not told of. */
+  /**
+   * The words that may follow these. Not told of, though found, are hidden commands, and other names of commands that
+   * are told of already.
+   */
   wordsAfter(path: readonly string[], which: 'all' | 'visible'): string[] {
     const begin = path.join(' ')
+    const isTold = (called: string, { path, hidden }: CommandEntry): boolean =>
+      !hidden && (called === path || !isUnder(path, begin))
     const words = [...this.#byPath]
-      .filter(([called, entry]) => isUnder(called, begin) && (which === 'all' || !entry.hidden))
+      .filter(([called, entry]) => isUnder(called, begin) && (which === 'all' || isTold(called, entry)))
       .map(([called]) => called.split(' ')[path.length])
     return [...new Set(words.filter(word => word !== undefined))]
   }

@@ -3,6 +3,8 @@ import { nearest } from './nearest.ts'
 import { withoutValue } from './table.ts'
 
 const MAX_SHOWN = 80
+/** More names than this are not listed. */
+const MAX_NAMED = 10
 
 /** What somebody typed, safe to show: quoted, on one line, not endless. */
 export const shown = (given: string): string =>
@@ -60,12 +62,14 @@ export const unknownCommand = (
 }
 
 export const missingSubcommand = (group: string, choices: readonly string[]): OpenworkError =>
-  new OpenworkError('missing_argument', `\`${group}\` needs one more word`, { hint: `Expected ${some(choices)}.` })
+  new OpenworkError('missing_argument', `\`${group}\` needs one more word`, {
+    hint: `Expected ${some(choices)}. See \`${group} --help\`.`,
+  })
 
 export const missingValue = (name: string, example: string): OpenworkError =>
   new OpenworkError('missing_value', `--${name} needs a value: --${name} <${example}>`)
 
 const some = (items: readonly string[]): string => {
-  const first = items.slice(0, 6).map(item => `\`${item}\``)
-  return items.length > 6 ? `${first.join(', ')} and others` : first.join(', ').replace(/, ([^,]*)$/, ' or $1')
+  const first = items.slice(0, MAX_NAMED).map(item => `\`${item}\``)
+  return items.length > MAX_NAMED ? `${first.join(', ')} and others` : first.join(', ').replace(/, ([^,]*)$/, ' or $1')
 }

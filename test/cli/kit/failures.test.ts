@@ -74,6 +74,20 @@ describe('a slip of the fingers is answered in one line, with what was probably 
     })
 })
 
+test('a group of commands alone is answered with each of them once, by its own name', async () => {
+  const does = (path: string, aliases: string[] = []) =>
+    defineCommand({ path, aliases, summary: 'Does it', flags: {}, run: async () => {} })
+  const names = ['verify', 'gc', 'fetch', 'export', 'import', 'path']
+  const cache = [does('cache ls', ['cache list']), ...names.map(name => does(`cache ${name}`))]
+
+  const { stderr } = await run(['cache'], { program: { ...sample, commands: [...sample.commands, ...cache] } })
+
+  expect(stderr).toBe(
+    'sample: `sample cache` needs one more word. Expected `ls`, `verify`, `gc`, `fetch`, `export`, `import` or `path`. ' +
+      'See `sample cache --help`.\n',
+  )
+})
+
 test('hidden flags and commands are not suggested, but work', async () => {
   expect((await run(['start', '--internal-dev-mod'])).stderr).not.toContain('internal-dev-mode')
   expect((await run(['secret-handshak'])).stderr).not.toContain('secret-handshake')
