@@ -97,7 +97,8 @@ export async function ensureOpencode(request: OpencodeRequest): Promise<FoundOpe
       if (!(error instanceof OpenworkError)) throw error
       debug(`no ${name} opencode`, { problem: error.message })
       failures.push({ name, error })
-      if (name === 'downloaded') warnings.push(error.message) // matters when something else is found after all
+      // Matters when something else is found after all.
+      if (name === 'downloaded') warnings.push(`${error.message}; one that is installed here is used instead`)
     }
   }
   throw summary(failures, pins.version)
