@@ -1,5 +1,5 @@
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
-import { isCompiled, ownProgramArgv, type Self } from '../services/own-program.ts'
+import { executableOf, ownProgramArgv } from '../services/own-program.ts'
 import type { OnProgress } from '../sidecars/download/progress.ts'
 import { ensureOpencode, type FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
 import { ensureOwnProgram, type FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
@@ -45,8 +45,6 @@ export async function targetName(): Promise<string> {
   const machine = await findMachine()
   return machine ? platformName(machine) : `${process.platform}-${process.arch}`
 }
-
-const executableOf = ({ main, execPath }: Self): string => (isCompiled(main) ? execPath : main)
 
 const places = ({ sidecars }: Pick<StartOptions, 'sidecars'>, { env, cwd, self, log, signal }: PrepareDeps) => ({
   allowExternal: sidecars.allowExternal,

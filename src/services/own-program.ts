@@ -10,6 +10,10 @@ export type Self = { execPath: string; execArgv: readonly string[]; main: string
 /** Whether this is the compiled executable; its files live in Bun's virtual file system. */
 export const isCompiled = (main: string): boolean => main.includes('$bunfs') || main.includes('~BUN')
 
+/** The file that is this program: what came with it lies beside it. */
+export const executableOf = ({ main, execPath }: Pick<Self, 'main' | 'execPath'>): string =>
+  isCompiled(main) ? execPath : main
+
 /**
  * Which program a start name and arguments select, and the arguments left for it. The name wins: a hard link called
  * `openwork-server` is that program whatever its arguments are, and when it is named there once more that is dropped.

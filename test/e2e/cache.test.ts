@@ -87,7 +87,7 @@ const filesIn = (folder: string): string[] =>
     : []
 
 describe('a machine without a network', () => {
-  test('starts with what was exported on another one, and the cache shows it', async () => {
+  test('a machine without a network starts with what was exported on another one, and the cache shows it', async () => {
     await using machine = await newMachine()
     const { world, cache, json } = machine
     expect(await json('path', 'opencode')).toMatchObject({ exitCode: 4, code: 'opencode_not_found' })
@@ -122,7 +122,7 @@ describe('a machine without a network', () => {
     })
   }, 60_000)
 
-  test('takes a build from a pipe', async () => {
+  test('an import takes a build from a pipe', async () => {
     await using machine = await newMachine()
     const { world } = machine
     const pipe = `"$1" cache export - --data-dir "$3" | "$2" cache import - --json`
@@ -135,7 +135,7 @@ describe('a machine without a network', () => {
     expect(machine.files()).toEqual([BUILD])
   }, 60_000)
 
-  test('whose pipe breaks does not make the other one report a bug', async () => {
+  test('an export whose reader goes away does not report a bug', async () => {
     await using world = await newWorld()
     const { stdout, stderr } = await world.run([OPENWORK], {
       program: ['sh', '-c', '"$1" cache export - | head -c 100 | wc -c', 'sh'],
@@ -144,7 +144,7 @@ describe('a machine without a network', () => {
     expect(stderr).toStartWith('openwork: Whoever reads the archive left before its end\n')
   })
 
-  test('is told of a build that changed by hand, and can have it removed', async () => {
+  test('a user is told of a build that changed by hand, and can have it removed', async () => {
     await using machine = await newMachine()
     await machine.cache('import', shared.bundle)
     const path = join(machine.sidecars, BUILD)
@@ -160,7 +160,7 @@ describe('a machine without a network', () => {
     expect(machine.files()).toEqual([])
   }, 60_000)
 
-  test('has its cache where a link leads, and keeps the link', async () => {
+  test('a cache may be where a link leads, and keeps the link', async () => {
     await using machine = await newMachine()
     const elsewhere = join(machine.world.temp, 'elsewhere')
     await mkdir(elsewhere)
@@ -225,7 +225,7 @@ async function beginning(): Promise<Uint8Array> {
 }
 
 describe('an import that does not come to its end', () => {
-  test('because of Ctrl+C keeps nothing of the build, and says so', async () => {
+  test('an import ended by Ctrl+C keeps nothing of the build, and says so', async () => {
     await using machine = await newMachine()
     const child = Bun.spawn([shared.installed, 'cache', 'import', '-'], {
       env: machine.world.env,
@@ -244,7 +244,7 @@ describe('an import that does not come to its end', () => {
     expect(machine.files()).toEqual([])
   })
 
-  test('because it was killed is done by the next one', async () => {
+  test('an import that was killed is done by the next one', async () => {
     await using machine = await newMachine()
     const child = Bun.spawn([shared.installed, 'cache', 'import', '-'], { env: machine.world.env, stdin: 'pipe' })
     child.stdin.write(await beginning())
@@ -260,7 +260,7 @@ describe('an import that does not come to its end', () => {
     expect(machine.files()).toEqual([BUILD])
   }, 60_000)
 
-  testUnless(noSmallDisk)('because the disk is full, or an export, leaves nothing there', async () => {
+  testUnless(noSmallDisk)('an import or an export to a full disk leaves nothing there', async () => {
     await using machine = await newMachine()
     await using disk = mountSmallDisk(join(machine.world.home, 'disk'))
 
@@ -334,7 +334,7 @@ describe('builds of other versions', () => {
     return Object.fromEntries(items.filter(({ removed }) => !removed).map(({ version, reason }) => [version, reason]))
   }
 
-  test('that a host uses are kept until it is down, whatever it runs at this moment', async () => {
+  test('builds that a host uses are kept until it is down, whatever it runs at this moment', async () => {
     // A script: the system only knows of its interpreter, so it is the host itself that must say.
     await using world = await newMoodyWorld('')
     const used = await oldBuild(world.dataDir, '0.0.1', join(world.home, 'fake-opencode'))
@@ -347,7 +347,7 @@ describe('builds of other versions', () => {
     expect(filesIn(join(world.dataDir, 'sidecars', 'opencode'))).toEqual([])
   })
 
-  test('are all kept while a host runs that cannot be asked, for its tokens are not known', async () => {
+  test('old builds are all kept while a host runs that cannot be asked, for its tokens are not known', async () => {
     await using world = await newMoodyWorld('')
     await oldBuild(world.dataDir, '0.0.2', '/bin/sh')
     const host = await world.serve([], {
@@ -359,7 +359,7 @@ describe('builds of other versions', () => {
   })
 
   test.skipIf(process.platform !== 'linux')(
-    'that any program of this machine runs are kept (Linux: it needs /proc)',
+    'builds that any program of this machine runs are kept (Linux: it needs /proc)',
     async () => {
       await using world = await newWorld()
       const used = await oldBuild(world.dataDir, '0.0.1', '/bin/sleep')
@@ -426,7 +426,7 @@ describe('refused', () => {
     expect(failure.exitCode).toBeGreaterThan(1)
   })
 
-  test('is a sidecar folder that cannot be made, with what to do', async () => {
+  test('a sidecar folder that cannot be made is named, with what to do', async () => {
     await using world = await newWorld()
     const nowhere = join(world.temp, 'link')
     await symlink(join(world.temp, 'not', 'there'), nowhere)
@@ -444,7 +444,7 @@ describe('refused', () => {
     expect((await world.run(['cache', 'path', 'opencode', '--sidecar-dir', nowhere])).stderr).toBe('')
   }, 30_000)
 
-  test('is to export over a file, unless --force says so', async () => {
+  test('no file is exported over, unless --force says so', async () => {
     await using world = await newWorld()
     const file = join(world.temp, 'mine.tar')
     await writeFile(file, 'mine')

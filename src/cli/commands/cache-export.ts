@@ -25,7 +25,7 @@ export const cacheExport = defineCommand({
   description:
     'A tar, gzipped when the name ends in .gz or .tgz. Without --target it holds every pinned build in the cache, and what ' +
     'came with openwork. Builds named with --target that are not there are downloaded first. Every build is ' +
-    'verified on its way out, and again by `openwork cache import`. Standard output is `-`.',
+    'verified on its way out, and again by `openwork cache import`. Only opencode is exported. Standard output is `-`.',
   examples: [
     { command: 'openwork cache export bundle.tgz', does: 'what is here' },
     { command: 'openwork cache export bundle.tar --target all', does: 'every build that this version knows' },

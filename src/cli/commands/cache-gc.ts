@@ -7,7 +7,8 @@ import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { renderTable } from '../text-table.ts'
 import { itemDocument } from './cache-ls.ts'
-import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
+import { cacheFlags, MADE } from './cache-place.ts'
+import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheGc = defineCommand({
   path: 'cache gc',

@@ -6,13 +6,14 @@ import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { localPath } from '../local-path.ts'
-import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
+import { cacheFlags, MADE } from './cache-place.ts'
+import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheImport = defineCommand({
   path: 'cache import',
   summary: 'Put the builds of an archive into the cache, without a network',
   description:
-    'Reads what `openwork cache export` wrote, gzipped or not. What the archive says of itself counts for nothing: a ' +
+    'Reads what `openwork cache export` wrote, gzipped or not: builds of opencode and nothing else. What the archive says of itself counts for nothing: a ' +
     'build must be, byte for byte, what this openwork was made with. Builds for another version are skipped; exits 4 ' +
     'when there are no others. Standard input is `-`.',
   examples: [{ command: 'openwork cache import bundle.tgz', does: 'then start without a network' }],

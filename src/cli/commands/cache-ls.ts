@@ -4,7 +4,8 @@ import { ago } from '../ago.ts'
 import { byteCount } from '../byte-count.ts'
 import { defineCommand } from '../kit/define.ts'
 import { renderTable } from '../text-table.ts'
-import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
+import { cacheFlags, MADE } from './cache-place.ts'
+import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheLs = defineCommand({
   path: 'cache ls',

@@ -1,6 +1,7 @@
 import { OpenworkError } from '../../shared/errors.ts'
 import { defineCommand } from '../kit/define.ts'
-import { cacheDirOf, cacheFlags, executablePath, MADE } from './cache-place.ts'
+import { cacheFlags, executablePath, MADE } from './cache-place.ts'
+import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cachePath = defineCommand({
   path: 'cache path',

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { isCompiled } from '../../services/own-program.ts'
+import { executableOf } from '../../services/own-program.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Made } from '../../sidecars/cache/cache-items.ts'
 import { OPENCODE_PINS } from '../../sidecars/pins/opencode-pins.generated.ts'
@@ -16,10 +15,7 @@ export const targetFlag = list({
   defaultText: 'this machine',
 })
 
-export const cacheDirOf = ({ dataDir, sidecarDir }: { dataDir: string; sidecarDir: string | undefined }): string =>
-  sidecarDir ?? join(dataDir, 'sidecars')
-
 export const MADE: Made = { version: VERSION, pins: OPENCODE_PINS }
 
 /** What counts as bundled lies beside it. */
-export const executablePath = (): string => (isCompiled(Bun.main) ? process.execPath : Bun.main)
+export const executablePath = (): string => executableOf({ main: Bun.main, execPath: process.execPath })

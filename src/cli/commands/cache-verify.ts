@@ -3,7 +3,8 @@ import { ByteProgress } from '../byte-progress.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
-import { cacheDirOf, cacheFlags, MADE } from './cache-place.ts'
+import { cacheFlags, MADE } from './cache-place.ts'
+import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheVerify = defineCommand({
   path: 'cache verify',

@@ -49,10 +49,13 @@ export const sidecarPlaceFlags = {
 /** Where the cache is, and what fills it. */
 export type SidecarPlace = ReleasePlace & { dir: string }
 
+export const cacheDirOf = ({ dataDir, sidecarDir }: { dataDir: string; sidecarDir: string | undefined }): string =>
+  sidecarDir ?? join(dataDir, 'sidecars')
+
 export function parseSidecarPlace(values: ValuesOf<typeof sidecarPlaceFlags> & { dataDir: string }): SidecarPlace {
-  const { sidecarDir, sidecarBaseUrl: baseUrl, sidecarManifest: manifestUrl } = values
+  const { sidecarBaseUrl: baseUrl, sidecarManifest: manifestUrl } = values
   return {
-    dir: sidecarDir ?? join(values.dataDir, 'sidecars'),
+    dir: cacheDirOf(values),
     ...releasePlace(VERSION, { baseUrl, manifestUrl }),
   }
 }

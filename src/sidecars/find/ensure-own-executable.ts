@@ -1,7 +1,7 @@
 import { chmod, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
-import { downloadPath, ownExecutablePath } from '../cache/cache-layout.ts'
+import { downloadPath, ownExecutablePath, VERSION_NAME } from '../cache/cache-layout.ts'
 import { installOnce } from '../cache/install-once.ts'
 import { linkExecutable } from '../download/link-executable.ts'
 import { type OnProgress, timedProgress } from '../download/progress.ts'
@@ -76,7 +76,7 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
   }
   const { version, file } = listed
   // It becomes a folder's name.
-  if (!/^\d+\.\d+\.\d+[\w.+-]*$/.test(version)) throw otherVersion(release, program, version, 'one like 1.2.3')
+  if (!VERSION_NAME.test(version)) throw otherVersion(release, program, version, 'one like 1.2.3')
   const what = `openwork-${target}@${version}`
   const executable = ownExecutablePath(sidecarDir, version, platform)
   const suffix = suffixOf(platform)

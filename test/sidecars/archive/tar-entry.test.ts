@@ -56,24 +56,24 @@ describe('a file comes out whole', () => {
     expect(await extract(plain, length)).toEqual(CONTENT)
   })
 
-  test('when its name stands in an extended header of pax', async () => {
+  test('a file comes out whose name stands in an extended header of pax', async () => {
     const record = ` path=${ENTRY}\n`
     const header = entry('pax', { type: 'x', data: bytes(`${record.length + 2}${record}`) })
     expect(await extract(archive(header, entry('short', { data: CONTENT })))).toEqual(CONTENT)
   })
 
-  test('when its name stands in a long-name header of GNU tar', async () => {
+  test('a file comes out whose name stands in a long-name header of GNU tar', async () => {
     const header = entry('././@LongLink', { type: 'L', data: bytes(`${ENTRY}\0`) })
     expect(await extract(archive(header, entry('short', { data: CONTENT })))).toEqual(CONTENT)
   })
 
-  test('after a global header with a comment and the folders it lies in', async () => {
+  test('a file comes out after a global header with a comment and the folders it lies in', async () => {
     const comment = entry('pax_global_header', { type: 'g', data: bytes('18 comment=abcdef\n') })
     const folders = [entry('package/', { type: '5' }), entry('package/bin/', { type: '5' })]
     expect(await extract(archive(comment, ...folders, wanted))).toEqual(CONTENT)
   })
 
-  test('when it is empty', async () => {
+  test('an empty file comes out empty', async () => {
     expect(await extract(archive(entry(ENTRY)))).toEqual(new Uint8Array())
   })
 })
@@ -110,7 +110,7 @@ describe('an archive is refused', () => {
     expect(error.message).toContain(problem)
   })
 
-  test('that goes on without end', async () => {
+  test('an archive that goes on without end is refused', async () => {
     async function* endless() {
       yield archive(wanted)
       for (;;) yield new Uint8Array(1024 * 1024)

@@ -55,11 +55,11 @@ describe('a file comes out whole', () => {
     expect(await extract(zip)).toEqual(CONTENT)
   })
 
-  test('when it is empty', async () => {
+  test('an empty file comes out empty', async () => {
     expect(await extract(makeZip([{ path: PATH }]))).toEqual(new Uint8Array())
   })
 
-  test('when only its name is known', async () => {
+  test('a file comes out of whatever folder it is in when only its name is known', async () => {
     const zip = makeZip([{ path: 'opencode/' }, { path: 'bin/not-opencode' }, WANTED, { path: 'other/opencode' }])
     expect(await extract(zip, { named: 'opencode' })).toEqual(CONTENT)
   })
@@ -101,7 +101,7 @@ describe('an archive is refused', () => {
     expect(error.message).toContain(problem)
   })
 
-  test('with content that cannot be unpacked', async () => {
+  test('an archive with content that cannot be unpacked is refused', async () => {
     await expect(extract(damaged)).rejects.toThrow()
   })
 })

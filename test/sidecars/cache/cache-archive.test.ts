@@ -14,7 +14,7 @@ const OTHER = 'opencode-darwin-arm64'
 const PATH = `openwork-cache/opencode/${VERSION}/${NAME}/opencode`
 
 describe('an export', () => {
-  test('is a tar that lists what is in it, with hashes', async () => {
+  test('an export is a tar that lists what is in it, with hashes', async () => {
     await using box = await cacheBox()
     await box.putBuild()
     await box.putBuild(OTHER)
@@ -36,7 +36,7 @@ describe('an export', () => {
     )
   })
 
-  test('is listed by tar', async () => {
+  test('an export is listed by tar', async () => {
     await using box = await cacheBox()
     await box.putBuild()
     const archive = join(box.folder, 'bundle.tar')
@@ -48,7 +48,7 @@ describe('an export', () => {
     expect(stdout.toString()).toMatch(/openwork-cache\/index\.json\n-rwxr-xr-x .*openwork-cache\/opencode\/7\.8\.9\//)
   })
 
-  test('of the same builds is the same bytes', async () => {
+  test('an export of the same builds is the same bytes', async () => {
     await using box = await cacheBox()
     await box.putBuild()
     const first = await exported(box)
@@ -56,7 +56,7 @@ describe('an export', () => {
     expect(sha256(await exported(box))).toBe(sha256(first))
   })
 
-  test('of a build that changed since it was verified fails, and names both hashes', async () => {
+  test('an export of a build that changed since it was verified fails, and names both hashes', async () => {
     await using box = await cacheBox()
     const changed = box.content.replace('echo', 'eval')
     await writeFile(await box.putBuild(), changed)
@@ -97,7 +97,7 @@ describe('an import', () => {
     expect(await box.files()).toHaveLength(2)
   })
 
-  test('leaves a build that is there as it is, and replaces a damaged one', async () => {
+  test('an import leaves a build that is there as it is, and replaces a damaged one', async () => {
     await using box = await cacheBox()
     await box.putBuild(OTHER)
     await writeFile(await box.putBuild(), 'damaged')
@@ -110,7 +110,7 @@ describe('an import', () => {
     expect(await readFile(box.cached(), 'utf8')).toBe(box.content)
   })
 
-  test('skips what is for another version, and what no hash is known of', async () => {
+  test('an import skips what is for another version, and what no hash is known of', async () => {
     await using box = await cacheBox()
     await using source = await cacheBox()
     await source.putBuild()
@@ -131,7 +131,7 @@ describe('an import', () => {
     expect(await box.files()).toEqual([box.cached().slice(box.dir.length + 1)])
   })
 
-  test('in two processes at once makes one build', async () => {
+  test('an import in two processes at once makes one build', async () => {
     await using box = await cacheBox()
     const archive = await bundle()
     const program = join(import.meta.dirname, '..', '..', 'fixtures', 'import-archive.ts')
@@ -150,7 +150,7 @@ describe('an import', () => {
     expect(await box.files()).toEqual([box.cached().slice(box.dir.length + 1)])
   })
 
-  test('that waited while the folders were cleaned away makes them again', async () => {
+  test('an import that waited while the folders were cleaned away makes them again', async () => {
     await using box = await cacheBox()
     const waiting = Promise.withResolvers<void>()
     let builds: Promise<unknown> = Promise.resolve()
@@ -164,7 +164,7 @@ describe('an import', () => {
     expect(await builds).toMatchObject([{ outcome: 'imported' }])
   })
 
-  test('tries out what runs here, and only that', async () => {
+  test('an import tries out what runs here, and only that', async () => {
     const marker = (box: Box, name: string): string => join(box.folder, `${name}-was-run`)
     await using box = await cacheBox()
     const content = fakeOpencode(VERSION, `touch '${marker(box, '$(basename "$(dirname "$0")")')}'; exit 9`)
@@ -253,7 +253,7 @@ describe('nothing is kept of an archive', () => {
     expect((await failure(box.take(await make()))).message).toBe(`/usb/bundle.tgz ${problem}`)
   })
 
-  test('with a link, wherever it leads', async () => {
+  test('an archive with a link is refused, wherever that leads', async () => {
     await using box = await cacheBox()
     const folder = join(box.folder, 'made')
     await mkdir(dirname(join(folder, PATH)), { recursive: true })
@@ -270,7 +270,7 @@ describe('nothing is kept of an archive', () => {
 describe('an import that is interrupted', () => {
   const abort = (): AbortController => new AbortController()
 
-  test('while it waits for more of a build leaves nothing of it', async () => {
+  test('an import that is interrupted while it waits for more of a build leaves nothing of it', async () => {
     await using box = await cacheBox()
     const source = new PassThrough()
     const stopped = abort()
@@ -289,7 +289,7 @@ describe('an import that is interrupted', () => {
     expect(await box.files()).toEqual([])
   })
 
-  test('before anything has come ends as well', async () => {
+  test('an import that is interrupted before anything has come ends as well', async () => {
     await using box = await cacheBox()
     const stopped = abort()
     const outcome = box.take(new PassThrough(), { signal: stopped.signal }).catch((error: unknown) => error)
@@ -297,7 +297,7 @@ describe('an import that is interrupted', () => {
     expect(await outcome).toBe(stopped.signal.reason)
   })
 
-  test('while another process has the lock ends without it', async () => {
+  test('an import that is interrupted while another process has the lock ends without it', async () => {
     await using box = await cacheBox()
     const stopped = abort()
     await mkdir(dirname(box.cached()), { recursive: true })

@@ -123,7 +123,7 @@ test('what lies beside a cache does not go with it', async () => {
 })
 
 describe('removing', () => {
-  test('takes the folders away that are empty then, and nothing else', async () => {
+  test('removing an item takes the folders away that are empty then, and nothing else', async () => {
     await using box = await fullBox()
     const [newest] = await box.list()
     if (newest === undefined) throw new Error('there is nothing')
@@ -135,7 +135,7 @@ describe('removing', () => {
     expect(await exists(box.path('opencode', '7.8.8'))).toBe(true)
   })
 
-  test('of what another process has begun to write is left alone', async () => {
+  test('an item that another process has begun to write is left alone', async () => {
     await using box = await cacheBox()
     await box.put(`opencode/${VERSION}/opencode-linux-x64/.tmp-abc/opencode`, 'half')
     const [item] = await box.list()
@@ -150,7 +150,7 @@ describe('removing', () => {
     expect(await box.files()).toEqual([])
   })
 
-  test('of the lock that a kill left leaves no lock behind', async () => {
+  test('removing the lock that a kill left leaves no lock behind', async () => {
     await using box = await cacheBox()
     const lock = box.path('opencode', VERSION, 'opencode-linux-x64.lock')
     await mkdir(lock, { recursive: true })
@@ -164,7 +164,7 @@ describe('removing', () => {
     expect(await exists(box.path('opencode'))).toBe(false)
   })
 
-  test('of a link in the place of a build takes the link, and leaves what it leads to', async () => {
+  test('removing a link in the place of a build leaves what it leads to', async () => {
     await using box = await cacheBox()
     const outside = join(box.folder, 'outside')
     await mkdir(outside)
