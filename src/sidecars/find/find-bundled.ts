@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import { isExecutableFile } from '../../shared/find-on-path.ts'
+import { readPlainFile } from '../../shared/plain-file.ts'
 import type { OpencodePin, OpencodePins } from '../pins/opencode-pins.ts'
 import type { Target } from '../pins/target.ts'
 import type { Verdict, Verifier } from '../verify/verify.ts'
@@ -37,6 +38,7 @@ type Candidate = { path: string; pins: readonly OpencodePin[]; isOurs: boolean }
 
 /** opencode-ai holds a text of some 450 bytes in the place of its binary until its install script has run. */
 const MAX_STUB_BYTES = 64 * 1024
+const MAX_PACKAGE_BYTES = 1024 * 1024
 
 /**
  * The opencode that came with this program: in one of its folders (see `findBundledFolders`), else the development
@@ -109,7 +111,9 @@ async function whyNot(path: string, verdict: Verdict, expectedVersion: string): 
 /** For a file in a package of another version: a clearer reason than its hash. */
 async function otherVersion(path: string, expected: string): Promise<string | undefined> {
   try {
-    const { version } = JSON.parse(await readFile(join(dirname(path), '..', 'package.json'), 'utf8'))
+    const { version } = JSON.parse(
+      await readPlainFile(join(dirname(path), '..', 'package.json'), { maxBytes: MAX_PACKAGE_BYTES }),
+    )
     return typeof version === 'string' && version !== expected
       ? `is opencode ${version}, expected ${expected}`
       : undefined
