@@ -6,7 +6,7 @@ import { VERSION } from '../../src/shared/version.ts'
 import { type Answer, endless, good, type Mirror, redirect, startMirror, status } from '../fixtures/mirror.ts'
 import { startNpmRegistry } from '../fixtures/npm-registry.ts'
 import { leftIn, makeOlder } from './left-in.ts'
-import { ASSET, NODE, newPackageFolder, PLATFORM, PLATFORM_PACKAGE, PROGRAM } from './package-folder.ts'
+import { ASSET, NODE, newPackageFolder, PLATFORM, PLATFORM_PACKAGE, PROGRAM, WITHOUT_NPM } from './package-folder.ts'
 import { runToEnd } from './run-to-end.ts'
 
 const BYTES = new TextEncoder().encode(PROGRAM)
@@ -72,12 +72,12 @@ describe('a launcher without its platform package', () => {
     await using mirror = await mirrorOf(answer)
     await using folder = await newPackageFolder()
 
-    const { code, stdout, stderr } = await folder.launch(['x'], { env: from(mirror) })
+    const { code, stdout, stderr } = await folder.launch(['x'], { env: { ...from(mirror), ...WITHOUT_NPM } })
 
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain(`openwork: the executable for this machine (${PLATFORM}) is not installed`)
     expect(stderr).toContain(`${mirror.url(ASSET)}: ${reason}`)
-    expect(stderr).toContain('npm pack')
+    expect(stderr).toContain(`npm pack ${PLATFORM_PACKAGE}@${VERSION}: there is no npm on PATH`)
     expect(stderr).toContain('with its optional dependencies (npm: --include=optional)')
     expect(stderr).toContain('OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL')
     expect(stderr).not.toContain('    at ') // a stack
@@ -141,7 +141,8 @@ exit 1\n`,
     await using folder = await newPackageFolder()
 
     const withPassword = mirror.origin.replace('://', '://me:secret-word@')
-    const { stderr } = await folder.launch(['x'], { env: { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: withPassword } })
+    const env = { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: withPassword, ...WITHOUT_NPM }
+    const { stderr } = await folder.launch(['x'], { env })
 
     expect(stderr).toContain('HTTP 401')
     expect(stderr).not.toContain('secret-word')

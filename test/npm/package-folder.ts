@@ -8,6 +8,9 @@ import { findMachine } from '../../src/sidecars/pins/target.ts'
 import { executableAsset, platformName } from '../../src/sidecars/release/release.ts'
 import { type Finished, runToEnd } from './run-to-end.ts'
 
+/** Settings of somebody who has no npm; it takes a second to fail, where nothing depends on how. */
+export const WITHOUT_NPM = { PATH: '/nowhere' }
+
 const found = await findMachine()
 if (!found) throw new Error('no package for this machine')
 const machine = found

@@ -16,7 +16,7 @@ import {
   wrongContentRange,
 } from '../fixtures/mirror.ts'
 import { leftIn, makeOlder } from './left-in.ts'
-import { ASSET, NODE, newPackageFolder, type PackageFolder, PLATFORM, PROGRAM } from './package-folder.ts'
+import { ASSET, NODE, newPackageFolder, type PackageFolder, PLATFORM, PROGRAM, WITHOUT_NPM } from './package-folder.ts'
 import { runToEnd } from './run-to-end.ts'
 
 const BYTES = new TextEncoder().encode(PROGRAM)
@@ -85,7 +85,7 @@ describe.concurrent('a first run whose mirror is not at its best', () => {
     await using mirror = await mirrorOf(inTurn(truncated(BYTES, HALF), status(500)))
     await using folder = await newPackageFolder()
 
-    const { code, stderr } = await folder.launch(['x'], { env: from(mirror) })
+    const { code, stderr } = await folder.launch(['x'], { env: { ...from(mirror), ...WITHOUT_NPM } })
 
     expect(code).toBe(1)
     expect(stderr).toContain(`${mirror.url(ASSET)}: HTTP 500`)

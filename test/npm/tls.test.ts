@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Certificates, makeCertificates, whyNoCertificates } from '../fixtures/certificates.ts'
 import { good, type Mirror, redirect, startMirror } from '../fixtures/mirror.ts'
 import { startTunnelProxy } from '../fixtures/tunnel-proxy.ts'
-import { ASSET, newPackageFolder, PROGRAM } from './package-folder.ts'
+import { ASSET, newPackageFolder, PROGRAM, WITHOUT_NPM } from './package-folder.ts'
 
 const BYTES = new TextEncoder().encode(PROGRAM)
 const HOST = 'mirror.test'
@@ -46,7 +46,9 @@ describe.concurrent.skipIf(missing !== undefined)(`a first run over https${missi
     await using proxy = await startTunnelProxy({}, { credentials: 'me:right' })
 
     const HTTPS_PROXY = proxy.url.replace('://', '://me:wrong-word@')
-    const { code, stderr } = await folder.launch(['x'], { env: { ...settings(`https://${HOST}`), HTTPS_PROXY } })
+    const { code, stderr } = await folder.launch(['x'], {
+      env: { ...settings(`https://${HOST}`), HTTPS_PROXY, ...WITHOUT_NPM },
+    })
 
     expect(code).toBe(1)
     expect(stderr).toContain(`the proxy ${new URL(proxy.url).host} answered HTTP 407`)
@@ -67,7 +69,7 @@ describe.concurrent.skipIf(missing !== undefined)(`a first run over https${missi
     await using folder = await newPackageFolder()
     await using proxy = await startTunnelProxy({ [`${HOST}:443`]: port() })
 
-    const env = { ...settings(`https://${HOST}`), HTTPS_PROXY: proxy.url, NO_PROXY: excluded }
+    const env = { ...settings(`https://${HOST}`), HTTPS_PROXY: proxy.url, NO_PROXY: excluded, ...WITHOUT_NPM }
     const { stderr } = await folder.launch(['x'], { env })
 
     expect(stderr).toMatch(/getaddrinfo (ENOTFOUND|EAI_AGAIN) mirror\.test/) // only the proxy knows that name
@@ -77,7 +79,7 @@ describe.concurrent.skipIf(missing !== undefined)(`a first run over https${missi
   test('takes nothing from a server that nobody vouches for', async () => {
     await using folder = await newPackageFolder()
 
-    const env = { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: mirror.origin }
+    const env = { OPENWORK_ORCHESTRATOR_DOWNLOAD_BASE_URL: mirror.origin, ...WITHOUT_NPM }
     const { code, stderr } = await folder.launch(['x'], { env })
 
     expect(code).toBe(1)
@@ -90,7 +92,9 @@ describe.concurrent.skipIf(missing !== undefined)(`a first run over https${missi
     await using plain = await startMirror({ [ASSET]: good(BYTES) })
     mirror.set(`/elsewhere${ASSET}`, redirect(plain.url(ASSET)))
 
-    const { code, stderr } = await folder.launch(['x'], { env: settings(`${mirror.origin}/elsewhere`) })
+    const { code, stderr } = await folder.launch(['x'], {
+      env: { ...settings(`${mirror.origin}/elsewhere`), ...WITHOUT_NPM },
+    })
 
     expect(code).toBe(1)
     expect(stderr).toContain(`redirects from https to ${plain.url(ASSET)}`)

@@ -46,7 +46,7 @@ function runNpm(args, cwd) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OTHER_PROJECT.test(key)))
   const running = env.npm_execpath
   const [program, first] = running && basename(running) === 'npm-cli.js' ? [process.execPath, [running]] : ['npm', []]
-  const options = { cwd, env, timeout: LIMIT_MS, stdio: ['ignore', 'ignore', 'pipe'] }
+  const options = { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] }
   // npm.cmd: Node runs such files in a shell only, and there wants one string. Nothing in it needs quotes.
   const inShell = process.platform === 'win32' && program === 'npm'
   const child = inShell
@@ -54,14 +54,23 @@ function runNpm(args, cwd) {
     : spawn(program, [...first, ...args], options)
   const stop = () => child.kill()
   process.once('exit', stop)
+  // Not the `timeout` of spawn: it keeps Node running when there is no such program.
+  const timer = setTimeout(stop, LIMIT_MS)
+  const settle = () => {
+    clearTimeout(timer)
+    process.removeListener('exit', stop)
+  }
   let said = ''
   child.stderr.setEncoding('utf8').on('data', text => {
     said = (said + text).slice(-4_000)
   })
   return new Promise((resolve, reject) => {
-    child.on('error', error => reject(error.code === 'ENOENT' ? new Error('there is no npm on PATH') : error))
+    child.on('error', error => {
+      settle()
+      reject(error.code === 'ENOENT' ? new Error('there is no npm on PATH') : error)
+    })
     child.on('close', (code, killedBy) => {
-      process.removeListener('exit', stop)
+      settle()
       if (code === 0) resolve()
       else reject(new Error(lastWords(said) || (killedBy ? `ended by ${killedBy}` : `exit code ${code}`)))
     })
