@@ -46,9 +46,10 @@ test('what is wrong with the request is said in the host’s words, with its sta
     await using control = startUpstream(() => Response.json(refusal, { status }))
     await using server = await controlledBy(control.url)
 
-    const response = await server.post('/runtime/upgrade', asHost, {})
-
-    expect([response.status, await response.json()]).toEqual([status, { code, message, details: refusal }])
+    for (const mount of ['', `/w/${server.workspaceId}`]) {
+      const response = await server.post(`${mount}/runtime/upgrade`, asHost, {})
+      expect([response.status, await response.json()]).toEqual([status, { code, message, details: refusal }])
+    }
   }
 })
 
