@@ -85,8 +85,12 @@ describe.each(NODES)('the npm launcher under %s', node => {
     expect(missing.stderr).toStartWith(`openwork: OPENWORK_ORCHESTRATOR_BIN_PATH names ${none}, which does not exist\n`)
 
     const text = join(folder.root, 'text')
-    for (const mode of [0o644, 0o755]) {
-      await writeFile(text, 'not a program', { mode })
+    for (const [mode, content] of [
+      [0o644, 'not a program'],
+      [0o755, 'not a program'],
+      [0o755, ''],
+    ] as const) {
+      await writeFile(text, content, { mode })
       const notExecutable = await folder.launch([], { node, env: { OPENWORK_ORCHESTRATOR_BIN_PATH: text } })
       expect(notExecutable).toMatchObject({ code: 1, stdout: '' })
       expect(notExecutable.stderr).toStartWith(`openwork: ${text} does not start: `)

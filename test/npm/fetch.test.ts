@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { VERSION } from '../../src/shared/version.ts'
@@ -209,7 +209,8 @@ exit 1\n`,
       await using mirror = await mirrorOf(good(BYTES))
       await using folder = await newPackageFolder()
       Bun.spawnSync(['chmod', '-R', 'a+rX,a-w', folder.root])
-      await chmod(folder.home, 0o777)
+      await chmod(folder.home, 0o700)
+      if (isRoot) await chown(folder.home, 65_534, 65_534)
       const nobody = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
 
       const argv = [...nobody, NODE, join(folder.meta, 'bin', 'openwork.cjs'), 'x']
@@ -218,6 +219,24 @@ exit 1\n`,
 
       expect(run).toMatchObject({ code: 0, stdout: 'program x\n' })
       expect(await leftIn(folder.fetched.inHome)).toEqual(['openwork'])
+    },
+  )
+
+  test.skipIf(!isRoot)(
+    'runs nothing from a data folder that is somebody else’s, and puts nothing there (only root can make one)',
+    async () => {
+      await using mirror = await mirrorOf(good(BYTES))
+      await using folder = await newPackageFolder()
+      await writeFile(join(folder.meta, 'dist'), '')
+      const planted = folder.fetched.inHome
+      await mkdir(dirname(planted), { recursive: true })
+      await writeFile(planted, PROGRAM.replaceAll('program', 'planted'), { mode: 0o755 })
+      await chown(dirname(planted), 65_534, 65_534)
+
+      const { code, stdout, stderr } = await folder.launch(['x'], { env: from(mirror) })
+
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toContain(`${dirname(planted)}: ${dirname(planted)} belongs to another user (65534)`)
     },
   )
 

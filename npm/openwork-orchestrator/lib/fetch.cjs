@@ -8,6 +8,7 @@ const { SourceFailure } = require('./failure.cjs')
 const { FILE, ROOT, fetchFolders, inPackages, isFetched, isZipped, platformName, wantedFile } = require('./find.cjs')
 const { exclusively } = require('./lock.cjs')
 const { fromNpm } = require('./npm.cjs')
+const { whoElseMayWrite } = require('./own-place.cjs')
 const { Part } = require('./part.cjs')
 const { startProgress, tell } = require('./progress.cjs')
 const { removeOtherVersions } = require('./prune.cjs')
@@ -174,7 +175,9 @@ function findWritable({ size }) {
       // The user's folder also comes to hold openwork's data, which is nobody else's; the package is everybody's.
       fs.mkdirSync(folder, { recursive: true, ...(isOurs(folder) ? {} : { mode: 0o700 }) })
       fs.rmSync(fs.mkdtempSync(join(folder, '.try-')), { recursive: true })
-      return folder
+      const problem = isOurs(folder) ? undefined : whoElseMayWrite(folder)
+      if (problem === undefined) return folder
+      refusals.push(`${folder}: ${problem}`)
     } catch (error) {
       refusals.push(`${folder}: ${error.code}`)
     }

@@ -4,6 +4,7 @@ const { existsSync, realpathSync, statSync } = require('node:fs')
 const { homedir, userInfo } = require('node:os')
 const { dirname, isAbsolute, join, resolve } = require('node:path')
 const { Complaint } = require('./complaint.cjs')
+const { whoElseMayWrite } = require('./own-place.cjs')
 
 const { version: VERSION } = require('../package.json')
 
@@ -105,10 +106,12 @@ function homeFolder() {
 
 /**
  * It was hashed before it got this name. Hashing 100 MB on every start would cost more than the start, and protect from
- * nobody: who can write to these folders can replace this script. The size notices a disk that was full or failed.
+ * nobody: who can write to this package can replace this script, and a home folder counts when nobody else can write
+ * there. The size notices a disk that was full or failed.
  */
 function isFetched(path) {
-  return existsSync(path) && statSync(path).size === wantedFile()?.size
+  if (!existsSync(path) || statSync(path).size !== wantedFile()?.size) return false
+  return path.startsWith(ROOT) || whoElseMayWrite(path) === undefined
 }
 
 /**

@@ -6,8 +6,28 @@ const { Complaint, complain } = require('./complaint.cjs')
 /** Becomes the program where Node can do that, so that nothing of us is left running; else stands between it and the caller. */
 function runExecutable(path, args) {
   if (process.execve && isProgram(path)) process.execve(path, [path, ...args], process.env)
+  // The C library hands to a shell what the system does not take, an empty file for one.
+  else if (process.platform !== 'win32' && mayRun(path) && !isProgram(path)) complain(notStarting(path, 'no program'))
   else runAsChild(path, args)
 }
+
+function mayRun(path) {
+  try {
+    accessSync(path, modes.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const notStarting = (path, reason) =>
+  new Complaint(
+    `${path} does not start: ${reason}`,
+    'Install openwork-orchestrator again, or name another executable with OPENWORK_ORCHESTRATOR_BIN_PATH.',
+  )
+
+/** How a program begins, in hex: Mach-O of one and of several CPUs, or ELF; or with #!. */
+const PROGRAM = process.platform === 'darwin' ? /^(cffaedfe|cafebabe|2321)/ : /^(7f454c46|2321)/
 
 /**
  * Whether the system would take it: a refused execve does not throw, it ends Node with a stack dump (Node 22.15 to 24).
@@ -20,7 +40,7 @@ function isProgram(path) {
     const start = Buffer.alloc(4)
     readSync(file, start, 0, 4, 0)
     closeSync(file)
-    return /^(7f454c46|cffaedfe|cafebabe|2321)/.test(start.toString('hex')) // ELF, Mach-O of one and of several CPUs, #!
+    return PROGRAM.test(start.toString('hex'))
   } catch {
     return false
   }
@@ -42,12 +62,7 @@ function runAsChild(path, args) {
   }
   child = spawn(path, args, { stdio: 'inherit' })
   child.on('error', error => {
-    complain(
-      new Complaint(
-        `${path} does not start: ${error.message}`,
-        'Install openwork-orchestrator again, or name another executable with OPENWORK_ORCHESTRATOR_BIN_PATH.',
-      ),
-    )
+    complain(notStarting(path, error.message))
   })
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + require('node:os').constants.signals[signal]
