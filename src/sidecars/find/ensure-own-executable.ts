@@ -1,6 +1,7 @@
-import { chmod, rename, stat } from 'node:fs/promises'
+import { chmod, lstat, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { sha256OfFile } from '../../shared/hash-file.ts'
 import { downloadPath, ownExecutablePath, VERSION_NAME } from '../cache/cache-layout.ts'
 import { installOnce } from '../cache/install-once.ts'
 import { linkExecutable } from '../download/link-executable.ts'
@@ -13,6 +14,7 @@ import { findListedEntry, keepListedEntry, type ListedEntry } from '../release/l
 import type { SidecarFile } from '../release/manifest.ts'
 import { listedFile, otherVersion, readManifest, urlsOf } from '../release/read-manifest.ts'
 import { mirrorHint, type Platform, platformName, type ReleasePlace } from '../release/release.ts'
+import { whoElseMayWrite } from '../verify/own-folders.ts'
 import { probeVersion } from '../verify/probe-version.ts'
 import { Verifier } from '../verify/verify.ts'
 
@@ -102,7 +104,7 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
     isDone: locked => isGood(executable, file, verifier, locked),
     make: async (folder, locked) => {
       const binary = join(folder, `openwork${suffix}`)
-      const source = { env, signal: locked, onProgress, limits: limits?.transfer, debug }
+      const source = { sidecarDir, env, signal: locked, onProgress, limits: limits?.transfer, debug }
       url = await fetchInto(binary, { what, release, sidecarDir, file }, source)
       if (request.runsHere)
         await tryExecutable(binary, { what, version, folder }, { ...request, signal: locked, onProgress })
@@ -112,10 +114,13 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
   await linkPrograms(executable, suffix)
   await keepListedEntry(executable, await entryOf(executable, { version, file, url, manifestUrl }))
   if (await isGood(path, file, verifier, signal)) return found
-  throw new OpenworkError('sidecar_checksum_mismatch', `${path} changed while it was put in place`, {
+  throw changed(path, release)
+}
+
+const changed = (path: string, release: ReleasePlace): OpenworkError =>
+  new OpenworkError('sidecar_checksum_mismatch', `${path} changed while it was put in place`, {
     hint: hintFor(release),
   })
-}
 
 /** Links last: another name changes the file's times, and it would have to be hashed once more. */
 async function linkPrograms(executable: string, suffix: string): Promise<void> {
@@ -187,6 +192,10 @@ async function fetchInto(
   const urls = urlsOf(file, release)
   const url = await downloadReporting({ what, urls, path, sha256, size, maxBytes: size ?? MAX_BYTES, hint }, options)
   await rename(path, binary)
+  // What was verified had another name then. Here nobody else can take its place.
+  const moved = await lstat(binary)
+  const isOurs = moved.isFile() && moved.nlink === 1 && whoElseMayWrite(moved) === undefined
+  if (!isOurs || (await sha256OfFile(binary, options.signal)) !== sha256) throw changed(path, release)
   await chmod(binary, 0o755)
   return url
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { chmod, readFile, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { VERSION } from '../../../src/shared/version.ts'
 import { listedEntryPath } from '../../../src/sidecars/cache/cache-layout.ts'
@@ -282,6 +282,34 @@ describe('our executable from the release files', () => {
     expect(error.code).toBe(code)
     expect(error.hint).toContain('--sidecar-')
     expect(existsSync(box.path('sidecars', VERSION, platformName(HERE), 'openwork'))).toBe(false)
+  })
+
+  test('is not fetched into a folder of downloads that others could change', async () => {
+    await using box = await sidecarBox()
+    release(box, `#!/bin/sh\ntouch '${box.path('was-run')}'\necho ${VERSION}\n`)
+    const downloads = box.path('sidecars', 'downloads')
+    await mkdir(downloads, { recursive: true })
+    await chmod(downloads, 0o777)
+    const error = await failure(fetch(box))
+    expect(error.code).toBe('sidecar_dir_unusable')
+    expect(error.message).toStartWith(`${downloads} cannot hold sidecars: it may be written by every user`)
+    expect(box.mirror.requestsOf(`/${executableAsset(HERE)}`)).toHaveLength(0)
+    expect(existsSync(box.path('was-run'))).toBe(false)
+  })
+
+  test('is not run by a link to it from the folder of downloads', async () => {
+    await using box = await sidecarBox()
+    const content = `#!/bin/sh\ntouch '${box.path('was-run')}'\necho ${VERSION}\n`
+    release(box, content)
+    const downloads = box.path('sidecars', 'downloads')
+    await mkdir(downloads, { recursive: true, mode: 0o700 })
+    const elsewhere = await box.write('elsewhere', content)
+    await symlink(elsewhere, join(downloads, `openwork-${platformName(HERE)}-${VERSION}`))
+    const error = await failure(fetch(box))
+    expect(error.code).toBe('sidecar_checksum_mismatch')
+    expect(error.message).toContain('changed while it was put in place')
+    expect(existsSync(box.path('was-run'))).toBe(false)
+    expect((await stat(elsewhere)).mode & 0o777).toBe(0o644)
   })
 
   test('is not taken from a manifest that came over plain http from elsewhere', async () => {
