@@ -15,7 +15,7 @@ export const cacheGc = defineCommand({
   summary: 'Remove from the cache what this version does not need',
   description:
     'Goes: builds of other versions, damaged ones, and what broken-off downloads left. Stays: the newest build of another ' +
-    'version, because an upgrade may have to go back to it, and unknown files beside a build; --all removes both. Stays ' +
+    'version, because an upgrade may have to go back to it, and builds that nobody knows; --all removes both. Stays ' +
     'in any case: what this version runs, what a download is writing, every build that a running host uses, and whatever ' +
     'lies where openwork puts nothing.',
   examples: [
@@ -24,7 +24,7 @@ export const cacheGc = defineCommand({
   ],
   flags: {
     ...cacheFlags,
-    all: bool({ default: false, summary: 'Also the version before, and unknown files beside builds' }),
+    all: bool({ default: false, summary: 'Also the version before, and builds that nobody knows' }),
     dryRun: bool({ default: false, summary: 'Remove nothing, say what would go' }),
   },
   async run({ all, dryRun, ...values }, { output }) {

@@ -22,16 +22,15 @@ export type InUse = {
 
 /**
  * What goes: builds of other versions but the newest of them, which an upgrade may have to go back to; what is damaged;
- * what broken-off downloads left. `all` takes that newest one as well, and unknown files beside our own. What a running
- * host uses stays in any case, while one cannot be asked every old build does, and what we have not made is not ours to
- * remove.
+ * what broken-off downloads left. `all` takes that newest one as well, and builds of opencode that nobody knows. What a running host
+ * uses stays in any case, while one cannot be asked every old build does, and what we have not made is not ours to remove.
  */
 export function planGc(items: readonly CacheItem[], { all, inUse }: { all: boolean; inUse: InUse }): GcChoice[] {
   const choose = (item: CacheItem): Omit<GcChoice, 'item'> => {
     const keep = (reason: string) => ({ remove: false, reason })
     const remove = (reason: string) => ({ remove: true, reason })
     if (inUse.paths.has(item.path)) return keep('a running host uses it')
-    if (!item.isOurs) return keep('not of openwork')
+    if (!item.isOurs && item.state !== 'unverified') return keep('not of openwork')
     switch (item.state) {
       case 'current':
         return keep('this version needs it')
@@ -56,7 +55,7 @@ export function planGc(items: readonly CacheItem[], { all, inUse }: { all: boole
 
 const newestOld = (items: readonly CacheItem[], kind: CacheItem['kind']): string | undefined =>
   items
-    .filter(item => item.kind === kind && item.state === 'old')
+    .filter(item => item.kind === kind && item.state === 'old' && item.isOurs)
     .flatMap(({ version }) => version ?? [])
     .sort(Bun.semver.order)
     .at(-1)

@@ -131,13 +131,15 @@ async function opencodeItems(root: string, made: Made): Promise<Found[]> {
 const ownItems = (folder: string, made: Made): Promise<Found[]> =>
   versionItems(folder, PLATFORM_NAME, name => ownItem(name, basename(folder), made))
 
+type Judgement = Pick<CacheItem, 'state' | 'problem' | 'isOurs'>
+
 /** What is known of the programs in the folder of a build. */
 type Build = Pick<CacheItem, 'kind' | 'version' | 'target'> & {
   readonly version: string
   readonly target: string
   readonly programs: readonly string[]
   readonly companions: readonly string[]
-  judge: (path: string, found: Stats) => Promise<Pick<CacheItem, 'state' | 'problem'>>
+  judge: (path: string, found: Stats) => Promise<Judgement>
 }
 
 /** The builds of one version, with what lies beside them. */
@@ -165,12 +167,8 @@ async function buildItems(folder: string, build: Build): Promise<Found[]> {
     const path = join(folder, entry.name)
     if (program !== undefined && companions.includes(entry.name)) continue // listed with it
     if (isScratch(entry)) items.push(...(await pieceItem(path, build, folder)))
-    else if (!isProgram(entry)) {
-      // A file beside one of ours: it lies in a folder that we made.
-      const isOurs =
-        !entry.isDirectory() && entries.some(one => isScratch(one) || (isProgram(one) && !one.isDirectory()))
-      items.push(...(await foreignItem(path)).map(item => ({ ...item, isOurs, locks: [folder] })))
-    } else
+    else if (!isProgram(entry)) items.push(...(await foreignItem(path)))
+    else
       for (const found of await lookAt(path)) {
         const { kind, version, target } = build
         const files = [path, ...(entry === program ? companions.map(name => join(folder, name)) : [])]
@@ -181,9 +179,9 @@ async function buildItems(folder: string, build: Build): Promise<Found[]> {
           target,
           files,
           locks: [folder],
-          isOurs: !found.isDirectory(),
         }
-        items.push({ ...facts, ...(await build.judge(path, found)) })
+        const judged = await build.judge(path, found)
+        items.push({ ...facts, ...judged, isOurs: judged.isOurs && !found.isDirectory() })
       }
   }
   return items
@@ -200,8 +198,8 @@ function opencodeItem(name: string, version: string, { pins }: Made): Build {
     companions: [],
     judge: async (_, found) => {
       if (!isOld && pin === undefined)
-        return { state: 'unknown', problem: 'is a build that this openwork knows no hash of' }
-      return judge(found, isOld ? undefined : pin?.size, isOld ? 'old' : 'current')
+        return { state: 'unknown', problem: 'is a build that this openwork knows no hash of', isOurs: true }
+      return { ...judge(found, isOld ? undefined : pin?.size, isOld ? 'old' : 'current'), isOurs: true }
     },
   }
 }
@@ -216,8 +214,10 @@ function ownItem(target: string, version: string, made: Made): Build {
     judge: async (path, found) => {
       const { readListedEntry } = await import('../release/listed-entry.ts')
       const listed = await readListedEntry(path)
-      const state = version !== made.version ? 'old' : listed?.version === version ? 'current' : 'unverified'
-      return judge(found, listed?.version === version ? listed.size : undefined, state)
+      // Anybody may have a program of this name. Ours has beside it what the manifest said of it.
+      const isOurs = listed?.version === version
+      const state = version !== made.version ? 'old' : isOurs ? 'current' : 'unverified'
+      return { ...judge(found, isOurs ? listed.size : undefined, state), isOurs }
     },
   }
 }
@@ -226,7 +226,7 @@ function judge(
   found: Stats,
   size: number | undefined,
   state: 'current' | 'old' | 'unverified',
-): Pick<CacheItem, 'state' | 'problem'> {
+): Omit<Judgement, 'isOurs'> {
   if (!found.isFile()) return { state: 'damaged', problem: 'is not a file' }
   if (size !== undefined && found.size !== size)
     return { state: 'damaged', problem: `has ${found.size} bytes, expected ${size}` }

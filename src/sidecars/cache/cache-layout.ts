@@ -50,9 +50,12 @@ export const downloadsFolder = (sidecarDir: string): string => join(sidecarDir, 
 export const downloadPath = (sidecarDir: string, name: string): string => join(downloadsFolder(sidecarDir), name)
 
 const DOWNLOAD_NAME =
-  /^(?<file>(?<build>(?:opencode|openwork)-(?<target>[a-z0-9]+-[a-z0-9]+(?:-baseline)?(?:-musl)?))-(?<version>\d+\.\d+\.\d+(?:[-+][\w.+-]*?)?)(?:(?:\.listed|\.release)?\.(?:tar\.gz|tgz|zip|bin))?)(?:\.part|\.part\.json|\.lock)?$/
+  /^(?<file>(?<build>(?:opencode|openwork)-(?<target>[a-z0-9]+-[a-z0-9]+(?:-baseline)?(?:-musl)?))-(?<version>\d+\.\d+\.\d+(?:[-+][\w.+-]*?)?)(?:\.(?:listed|release)\.(?:tar\.gz|tgz|zip|bin))?)(?:\.part|\.part\.json|\.lock)?$/
 
-/** What the name of something in the folder of downloads says: ours are `<build>-<version>`, how it is packed, and its state. */
+/**
+ * What the name of something in the folder of downloads says: ours are `<build>-<version>`, whose
+ * release it is of, how it is packed, and its state. Without the release, an archive is one that anybody has from npm.
+ */
 export function parseDownloadName(
   name: string,
 ): { download: string; target: string; version: string; file: string } | undefined {

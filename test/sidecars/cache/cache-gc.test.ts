@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { withFileLock } from '../../../src/shared/file-lock.ts'
 import { planGc, removeItem } from '../../../src/sidecars/cache/cache-gc.ts'
 import { isCache } from '../../../src/sidecars/cache/cache-items.ts'
-import { VERSION } from '../kit.ts'
+import { keepListedEntry } from '../../../src/sidecars/release/listed-entry.ts'
+import { sha256, VERSION } from '../kit.ts'
 import { cacheBox, exists, OPENWORK } from './cache-kit.ts'
 
 type Box = Awaited<ReturnType<typeof cacheBox>>
@@ -18,6 +19,13 @@ const goes = async (box: Box, { all = false, inUse = NOBODY as Parameters<typeof
     .map(({ item }) => item.path.slice(box.dir.length + 1))
     .sort()
 
+/** Our executable, with what the manifest said of it. */
+async function putOwn(box: Box, version: string): Promise<void> {
+  const executable = await box.put(`${version}/linux-x64/openwork`, version)
+  const from = { url: 'https://x/openwork', manifestUrl: 'https://x/m' }
+  await keepListedEntry(executable, { version, sha256: sha256(version), size: version.length, ...from })
+}
+
 /** A cache in which there is one of everything. */
 async function fullBox() {
   const box = await cacheBox()
@@ -26,9 +34,9 @@ async function fullBox() {
   for (const version of ['7.8.7', '7.8.8', '7.10.0'])
     await box.put(`opencode/${version}/opencode-linux-x64/opencode`, version)
   await box.put(`opencode/${VERSION}/opencode-windows-x64/opencode`, 'damaged')
-  for (const version of ['3.4.3', '3.4.4', OPENWORK]) await box.put(`${version}/linux-x64/openwork`, version)
+  for (const version of ['3.4.3', '3.4.4', OPENWORK]) await putOwn(box, version)
   await box.put('downloads/opencode-linux-x64-7.8.9.listed.tgz.part', 'x')
-  await box.put('opencode/7.8.8/opencode-linux-x64/notes', 'x')
+  await box.put(UNKNOWN, 'of a build that nobody pinned')
   await box.put('verified.json', '{}')
   return box
 }
@@ -42,15 +50,15 @@ const BROKEN = [
   'downloads/opencode-linux-x64-7.8.9.listed.tgz.part',
   `opencode/${VERSION}/opencode-windows-x64/opencode`,
 ]
-const NOTES = 'opencode/7.8.8/opencode-linux-x64/notes'
-const SPARED = ['3.4.4/linux-x64/openwork', 'opencode/7.10.0/opencode-linux-x64/opencode', NOTES]
+const UNKNOWN = `opencode/${VERSION}/opencode-plan9-x64/opencode`
+const SPARED = ['3.4.4/linux-x64/openwork', 'opencode/7.10.0/opencode-linux-x64/opencode', UNKNOWN]
 
 test('everything goes that this version does not need, but for the newest other one, which an upgrade may go back to', async () => {
   await using box = await fullBox()
   expect(await goes(box)).toEqual([...OLD, ...BROKEN].sort())
 })
 
-test('with --all the newest other version goes too, and unknown files beside a build', async () => {
+test('with --all the newest other version goes too, and builds that nobody knows', async () => {
   await using box = await fullBox()
   expect(await goes(box, { all: true })).toEqual([...OLD, ...BROKEN, ...SPARED].sort())
 })
@@ -66,7 +74,7 @@ test('what a running host uses never goes', async () => {
 test('no old build goes while a running host does not say what it uses', async () => {
   await using box = await fullBox()
   expect(await goes(box, { all: true, inUse: { paths: new Set(), silent: ['/work'] } })).toEqual(
-    [...BROKEN, NOTES].sort(),
+    [...BROKEN, UNKNOWN].sort(),
   )
 })
 
@@ -86,6 +94,10 @@ const THEIRS = [
   'downloads/opencode-linux-x64-1.2.3.listed.tgz.part/file',
   'downloads/opencode-notes.lock/file',
   '1.2.3/linux-x64/tool',
+  '2.0.0/linux-x64/NOTES.md',
+  '2.0.0/linux-x64/openwork',
+  '2.0.0/linux-x64/openwork-server',
+  'downloads/opencode-linux-x64-1.2.3.tgz',
   '1.2.3/bin/openwork',
   '1.2.3/.tmp-mine/file',
 ]
@@ -111,7 +123,13 @@ test('nothing goes that openwork has not made, wherever it lies, and nobody look
 
 test('what lies beside a cache does not go with it', async () => {
   await using box = await fullBox()
-  for (const path of THEIRS) await box.put(path, 'dear')
+  const beside = [
+    'opencode/7.8.8/opencode-linux-x64/notes',
+    '3.4.4/linux-x64/NOTES.md',
+    `opencode/${VERSION}/opencode-linux-arm64/README.md`,
+  ]
+  for (const path of [...THEIRS, ...beside]) await box.put(path, 'dear')
+  await box.put(`opencode/${VERSION}/opencode-linux-arm64/.tmp-abc/opencode`, 'half')
   const items = await box.list()
 
   expect(await isCache(box.dir, items)).toBe(true)
@@ -119,7 +137,14 @@ test('what lies beside a cache does not go with it', async () => {
     if (remove) await removeItem(box.dir, item, undefined)
 
   const kept = [`opencode/${VERSION}/opencode-linux-x64/opencode`, `opencode/${VERSION}/opencode-darwin-arm64/opencode`]
-  expect(await box.files()).toEqual([...THEIRS, ...kept, `${OPENWORK}/linux-x64/openwork`].sort())
+  const own = ['openwork', 'listed.json'].map(name => `${OPENWORK}/linux-x64/${name}`)
+  expect(await box.files()).toEqual([...THEIRS, ...beside, ...kept, ...own].sort())
+})
+
+test('the version to go back to is one of ours, whatever stands under the name of a newer one', async () => {
+  await using box = await fullBox()
+  await box.put('3.4.9/linux-x64/openwork', 'of somebody')
+  expect(await goes(box)).toEqual([...OLD, ...BROKEN].sort())
 })
 
 describe('removing', () => {
