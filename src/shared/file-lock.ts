@@ -1,4 +1,4 @@
-import { mkdir, rmdir, stat } from 'node:fs/promises'
+import { lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { check, lock } from 'proper-lockfile'
@@ -15,7 +15,8 @@ const TELL_EVERY_MS = 3_000
  *
  * `work` gets a signal that also aborts when the lock is lost to another process.
  *
- * @throws OpenworkError `sidecar_dir_unusable` for the lock of a dead one that cannot be removed, because something is in it
+ * @throws OpenworkError `sidecar_dir_unusable` for the lock of a dead one that cannot be removed, because something is in
+ *   it, or because it is no folder
  */
 export async function withFileLock<Result>(
   path: string,
@@ -32,7 +33,7 @@ export async function withFileLock<Result>(
   } finally {
     await release().catch((error: unknown) => {
       // Lost: nothing to give back. Or something is in it: whoever wants it next is told, if it is still there.
-      if (!['ERELEASED', 'ENOTACQUIRED', ...NOT_EMPTY].includes(systemCode(error) ?? '')) throw error
+      if (!['ERELEASED', 'ENOTACQUIRED', ...NOT_EMPTY, 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error
     })
   }
 }
@@ -83,7 +84,7 @@ async function acquire(
       return await lock(path, { realpath: false, stale: staleMs, update: staleMs / 3, onCompromised: onLost })
     } catch (error) {
       const code = systemCode(error) ?? ''
-      if (NOT_EMPTY.includes(code)) throw notRemovable(path, error)
+      if (isNotRemovable(error)) throw notRemovable(path, error)
       if (code !== 'ELOCKED' && code !== 'ENOENT') throw error
       if (code === 'ENOENT') {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 }) // `cache gc` has just taken the empty one away
@@ -116,10 +117,10 @@ function watchRenewals(path: string, staleMs: number): () => Promise<boolean> {
   }
 }
 
-/** By the clock of whoever renewed it; undefined when there is no lock. */
+/** By the clock of whoever renewed it; undefined when there is no lock. A link there is none of ours, and is not followed. */
 async function lastRenewal(path: string): Promise<number | undefined> {
   try {
-    return (await stat(`${path}.lock`)).mtimeMs
+    return (await lstat(`${path}.lock`)).mtimeMs
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -130,16 +131,27 @@ async function removeLock(path: string): Promise<void> {
   try {
     await rmdir(`${path}.lock`)
   } catch (error) {
-    if (NOT_EMPTY.includes(systemCode(error) ?? '')) throw notRemovable(path, error)
+    if (isNotRemovable(error)) throw notRemovable(path, error)
     if (systemCode(error) !== 'ENOENT') throw error
   }
 }
 
+/** Making a lock also fails with ENOTDIR, for a file above it. */
+const isNotFolder = (error: unknown): boolean =>
+  systemCode(error) === 'ENOTDIR' && (error as NodeJS.ErrnoException).syscall === 'rmdir'
+
+const isNotRemovable = (error: unknown): boolean => NOT_EMPTY.includes(systemCode(error) ?? '') || isNotFolder(error)
+
 const notRemovable = (path: string, cause: unknown): OpenworkError =>
-  new OpenworkError('sidecar_dir_unusable', `${path}.lock was left by a process that is gone, and is not empty`, {
-    hint: `Remove it: rm -r ${path}.lock`,
-    cause,
-  })
+  isNotFolder(cause)
+    ? new OpenworkError('sidecar_dir_unusable', `${path}.lock is in the place of a lock, and is no folder`, {
+        hint: `Remove it: rm ${path}.lock`,
+        cause,
+      })
+    : new OpenworkError('sidecar_dir_unusable', `${path}.lock was left by a process that is gone, and is not empty`, {
+        hint: `Remove it: rm -r ${path}.lock`,
+        cause,
+      })
 
 const takenOver = (path: string, cause: Error): OpenworkError =>
   new OpenworkError('sidecar_download_failed', `Another openwork took over ${path} while this one did not respond`, {

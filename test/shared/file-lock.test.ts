@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { lutimes, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFileLocked, withFileLock } from '../../src/shared/file-lock.ts'
@@ -89,6 +89,20 @@ describe('a lock', () => {
     expect(error.code).toBe('sidecar_dir_unusable')
     expect(error.message).toContain(`${box.lock} was left by a process that is gone, and is not empty`)
     expect(error.hint).toBe(`Remove it: rm -r ${box.lock}`)
+  })
+
+  test.each([
+    ['a pipe', async (lock: string) => expect(Bun.spawnSync(['mkfifo', lock]).exitCode).toBe(0)],
+    ['a link to nothing', (lock: string) => symlink('nothing', lock)],
+    ['a link to a folder', (lock: string) => symlink('.', lock)],
+  ])('that is %s is named, to be removed', async (_, make) => {
+    await using box = await lockBox()
+    await make(box.lock)
+    await lutimes(box.lock, 0, 0)
+    const error = await failure(box.run(async () => 'mine'))
+    expect(error.code).toBe('sidecar_dir_unusable')
+    expect(error.message).toBe(`${box.lock} is in the place of a lock, and is no folder`)
+    expect(error.hint).toBe(`Remove it: rm ${box.lock}`)
   })
 
   test('that somebody puts something into does not spoil the work', async () => {
