@@ -84,14 +84,16 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       serverVersion,
       ended: ended.promise,
       stop: async () => {
-        runtime.close()
+        const closed = runtime.close()
         await revokeOwnerToken(plan, owner)
         await supervisor.stop()
+        await closed
       },
     }
   } catch (error) {
-    runtime.close()
+    const closed = runtime.close()
     await supervisor.stop()
+    await closed
     throw lost ?? error // the loss has the exit code and the last words of what was lost
   }
 }

@@ -57,7 +57,10 @@ export class Runtime {
 
   async versions(): Promise<RuntimeVersions> {
     const { version, startedAtMs, workspace, disk } = this.#options
-    const onDisk = await disk.version()
+    const onDisk = await disk.version().catch((error: unknown) => {
+      if (this.#closed.signal.aborted) return undefined // it was not told in time
+      throw error
+    })
     return {
       ok: true,
       orchestrator: { version, startedAt: startedAtMs },
@@ -97,9 +100,11 @@ export class Runtime {
     return this.#upgrade
   }
 
-  /** Looks for nothing any more: the host goes down. */
-  close(): void {
-    this.#closed.abort(new OpenworkError('interrupted', 'The host was stopped'))
+  /** Looks for nothing any more: the host goes down. Resolves when no program runs that was asked for its version. */
+  async close(): Promise<void> {
+    const reason = new OpenworkError('interrupted', 'The host was stopped')
+    this.#closed.abort(reason)
+    await this.#options.disk.close(reason)
   }
 
   /** Resolves with what runs with another program now, and with what went wrong, if something did. */
@@ -109,6 +114,7 @@ export class Runtime {
     const renewed: Running[] = []
     try {
       // Nothing is ended before everything is there.
+      await this.#options.disk.requireRunnable()
       const successors: [Running, Successor][] = []
       for (const running of services.flatMap(name => this.#running.get(name) ?? []))
         successors.push([running, await this.#successorOf(running)])

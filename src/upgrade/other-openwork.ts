@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
-import { probeVersion } from '../sidecars/verify/probe-version.ts'
+import { type Probe, probeVersion } from '../sidecars/verify/probe-version.ts'
 import { type ProgramEnd, runProgram } from '../supervisor/run-program.ts'
 
 /** A slow line needs minutes for opencode's 60 MB; the other openwork gives up on a dead one much earlier. */
@@ -22,11 +22,18 @@ export async function findVersion(
   path: string,
   { env, signal }: Pick<OtherOptions, 'env' | 'signal'>,
 ): Promise<string | undefined> {
+  return (await probe(path, { env, signal })).version
+}
+
+/** The version of the openwork at a path or, in words about it, why it tells none. */
+export async function probe(path: string, { env, signal }: Pick<OtherOptions, 'env' | 'signal'>): Promise<Probe> {
   try {
-    return (await probeVersion(path, { env, signal })).version
+    const { version, problem } = await probeVersion(path, { env, signal })
+    return version === undefined ? { problem: `it ${problem}` } : { version }
   } catch (error) {
-    if (error instanceof OpenworkError) return undefined // the system refuses to run it
-    throw error
+    signal?.throwIfAborted()
+    if (!(error instanceof OpenworkError)) throw error
+    return { problem: error.message.replace(`${path} cannot be run: `, '') } // the system refuses to
   }
 }
 

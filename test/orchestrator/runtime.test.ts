@@ -1,9 +1,11 @@
 import { expect, test } from 'bun:test'
-import { chmod, rename, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RuntimeService } from '../../src/api/runtime.ts'
 import { ExecutableOnDisk } from '../../src/orchestrator/executable-on-disk.ts'
 import { Runtime } from '../../src/orchestrator/runtime.ts'
+import { eventually } from '../e2e/harness.ts'
 import { fixture, freePort, http, service, supervised, temporaryFolder } from '../supervisor/support.ts'
 import { watchedLog } from './watched-log.ts'
 
@@ -110,6 +112,13 @@ async function host({
       listed = { version: NEXT, path: await write('openwork-server-3', server) }
       return listed.path
     },
+    putText: async () => {
+      await writeFile(at('text'), 'not a program\n', { mode: 0o755 })
+      await rename(at('text'), execPath)
+    },
+    /** It writes down the home of each process that is started from it. */
+    putHanging: () => write('openwork', `echo "$HOME" >>'${at('homes')}'; exec sleep 600`),
+    homes: async () => (await readFile(at('homes'), 'utf8').catch(() => '')).split('\n').filter(Boolean),
     removeExecutable: () => rename(execPath, at('gone')),
     upgrade: async (services?: string[]) => {
       const ended = says(/upgrade (finished|failed)/)
@@ -122,7 +131,7 @@ async function host({
     /** The program that runs for a service. */
     program: (name: string) => run.snapshot().find(service => service.name === name),
     async [Symbol.asyncDispose]() {
-      runtime.close()
+      await runtime.close()
       await supervisor[Symbol.asyncDispose]()
       await folder[Symbol.asyncDispose]()
     },
@@ -276,6 +285,33 @@ test('a host whose executable was taken away goes on with what it has', async ()
   expect(await it.describe('openwork-server')).toMatchObject({ running: true, actualVersion: OURS })
 })
 
+test('nothing is ended when what lies on disk does not run', async () => {
+  await using it = await host()
+  await it.putText()
+
+  const { status, error } = await it.upgrade()
+
+  expect([status, error]).toEqual(['failed', expect.stringContaining(`${it.execPath} does not run: it `)])
+  expect(it.run.snapshot().map(({ state, restarts }) => [state, restarts])).toEqual([
+    ['ready', 0],
+    ['ready', 0],
+  ])
+})
+
+test('one that does not answer is asked once for all who want to know, and leaves nothing when the host goes down', async () => {
+  await using it = await host()
+  await it.putHanging()
+  const asked = [1, 2, 3].map(() => it.runtime.versions())
+  await eventually('it is asked', async () => (await it.homes()).length > 0)
+
+  await it.runtime.close()
+
+  expect((await Promise.all(asked)).map(({ ok }) => ok)).toEqual([true, true, true])
+  const homes = await it.homes()
+  expect(homes).toHaveLength(1)
+  expect(homes.filter(existsSync)).toEqual([])
+})
+
 test('an opencode that the user chose stays the one they chose', async () => {
   await using it = await host({ isOpencodeExternal: true })
   await it.putNext()
@@ -291,7 +327,7 @@ test('a host that goes down does not wait for what an upgrade fetches', async ()
   await it.putNextWithoutOpencode()
   const ended = it.upgrade()
 
-  it.runtime.close()
+  void it.runtime.close()
 
   expect(await ended).toMatchObject({ status: 'failed' })
 })
