@@ -51,7 +51,7 @@ export async function installPackage(
   options: UpgradeOptions,
 ): Promise<{ opencode: string | undefined }> {
   const command = installCommand(installation, version)
-  await requireManager(installation, options.env)
+  await requireManager(installation, options)
   await requireWritable(packagesOf(installation.path), shown(command))
   const { opencode } = await inScratchProject(options.scratchDir, async folder => {
     const path = await explained(version, () => unpackPlatformPackage(version, folder, options))

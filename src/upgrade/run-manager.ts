@@ -7,6 +7,7 @@ import type { ProgramEnd } from '../supervisor/run-program.ts'
 import type { Managed } from './installation.ts'
 import { shown } from './managers.ts'
 import { runOther, wordsOf } from './other-openwork.ts'
+import { requireOwnFolders } from './own-folders.ts'
 import { inScratchProject } from './scratch-project.ts'
 import type { UpgradeOptions } from './upgrade-options.ts'
 
@@ -24,7 +25,7 @@ export async function runManager(
 ): Promise<string | undefined> {
   const { env, onOutput, scratchDir } = options
   const [, ...args] = command
-  const manager = await requireManager(installation, env)
+  const manager = await requireManager(installation, options)
   const end = await uninterrupted(installation, command, options, () =>
     inScratchProject(scratchDir, folder =>
       run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
@@ -63,9 +64,13 @@ async function uninterrupted<Result>(
   }
 }
 
-/** @throws OpenworkError `upgrade_not_possible` when it is not there any more */
-export async function requireManager(installation: Managed, env: UpgradeOptions['env']): Promise<string> {
+/** @throws OpenworkError `upgrade_not_possible` when it is not there any more, or would run what others can put above us */
+export async function requireManager(
+  installation: Managed,
+  { env, scratchDir }: Pick<UpgradeOptions, 'env' | 'scratchDir'>,
+): Promise<string> {
   const { manager } = installation
+  if (manager === 'yarn') await requireOwnFolders(scratchDir)
   const found = (await npmOf(installation)) ?? (await findOnPath(namesOf(manager), env))
   if (found !== undefined) return found
   throw new OpenworkError('upgrade_not_possible', `${manager}, which installed this openwork, was not found on PATH`, {

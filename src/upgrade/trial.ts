@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError } from '../shared/errors.ts'
-import { probeVersion } from '../sidecars/verify/probe-version.ts'
-import { bringOpencode, type OtherOptions, runOther, wordsOf } from './other-openwork.ts'
+import { bringOpencode, type OtherOptions, probe, runOther, wordsOf } from './other-openwork.ts'
 import { inScratchFolder } from './scratch-project.ts'
 
 /** opencode alone may take half a minute on a slow disk, twice that on a first start. */
@@ -73,12 +72,10 @@ export async function expectVersion(
   version: string,
   { env, signal }: Pick<OtherOptions, 'env' | 'signal'>,
 ): Promise<void> {
-  const { version: actual, problem } = await probeVersion(path, { env, signal }).catch((error: unknown) => {
-    if (error instanceof OpenworkError) return { version: undefined, problem: error.message }
-    throw error
-  })
+  const { version: actual, problem } = await probe(path, { env, signal })
   if (actual === version) return
-  throw new OpenworkError('upgrade_failed', `${path} is to be openwork ${version}, but ${problem ?? `says ${actual}`}`)
+  const what = problem === undefined ? `it says ${actual}` : `does not run: ${problem}`
+  throw new OpenworkError('upgrade_failed', `${path} is to be openwork ${version}, but ${what}`)
 }
 
 /** Which opencode of their own the user has for hosts. */
@@ -95,5 +92,7 @@ function trialEnvironment(
     ([key]) => !/^(?:OPENWORK|OPENCODE_(?:SERVER|CONFIG|DATA)|XDG_)/.test(key) || kept.includes(key),
   )
   const own = { HOME: home, USERPROFILE: home, TMPDIR: temporary, TEMP: temporary, TMP: temporary }
-  return { ...Object.fromEntries(passed), ...own, OPENCODE_DISABLE_AUTOUPDATE: '1' }
+  // Settings and plugins of the folders above the data dir, which others may be able to write.
+  const opencode = { OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_PROJECT_CONFIG: '1' }
+  return { ...Object.fromEntries(passed), ...own, ...opencode }
 }
