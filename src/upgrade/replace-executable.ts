@@ -45,6 +45,7 @@ export async function replaceExecutable(path: string, verify: () => Promise<void
 export async function settle(path: string): Promise<void> {
   const { previous } = executableFiles(path)
   const kept = keptBy(previous)
+  await rm(copying(kept), { force: true })
   const inode = await inodeOf(kept)
   if (inode === undefined) return
   if (inode === (await inodeOf(path))) await rm(kept, { force: true })
@@ -84,9 +85,12 @@ async function linkOver(path: string, name: string): Promise<void> {
 async function linkOrCopy(path: string, name: string): Promise<void> {
   await link(path, name).catch(async (error: unknown) => {
     if (!NO_HARD_LINKS.has(systemCode(error) ?? '')) throw error
-    await copyFile(path, name)
+    await copyFile(path, copying(name)) // may be killed in the middle, and leave half of it
+    await rename(copying(name), name)
   })
 }
+
+const copying = (name: string): string => `${name}.copying`
 
 const NO_HARD_LINKS = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
 

@@ -120,6 +120,17 @@ test('killed before the new one has its name, the old one has it, and the next u
   expect([it.read('openwork'), it.read('openwork.previous')]).toEqual(['new', 'old'])
 })
 
+test('a copy that was cut off does not take the place of the one of before', async () => {
+  await using it = box()
+  it.put(it.previous, 'older')
+  it.put(it.at('openwork.previous.new.copying'), 'ol')
+
+  await settle(it.path)
+
+  expect(it.names()).toEqual(['openwork', 'openwork.next', 'openwork.previous'])
+  expect(it.read('openwork.previous')).toBe('older')
+})
+
 test('without a new one nothing happens but a failure', async () => {
   await using it = box()
   await replaceExecutable(it.path, fine)
