@@ -1,6 +1,6 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError, systemCode } from '../shared/errors.ts'
 import type { TransferProgress } from '../sidecars/fetch/progress.ts'
 import type { ReleasePlace } from '../sidecars/release/release.ts'
 
@@ -10,7 +10,10 @@ export type UpgradeOptions = {
   /** Where the files of releases are, if the user named a place. */
   place: ReleasePlace | undefined
   sidecarDir: string
-  /** Made when it is needed, for this user alone: nobody else may put settings above what runs below it. */
+  /**
+   * Made when it is needed, for this user alone. The folders above it are as the data dir was chosen: what runs here must
+   * not take settings from there, or refuse those that others can write (`requireOwnFolders`).
+   */
   scratchDir: string
   signal: AbortSignal
   /** Told what an interruption from now on leaves behind; undefined when that is everything as it was. */
@@ -33,14 +36,28 @@ export async function requireWritable(path: string, command: string): Promise<vo
   try {
     await access(folder, constants.W_OK | constants.X_OK)
   } catch {
-    const isImage = await Promise.any(['/.dockerenv', '/run/.containerenv'].map(mark => access(mark))).then(
-      () => true,
-      () => false,
-    )
+    const isImage = (await isContainer()) && (await isOnRootFileSystem(folder))
     throw new OpenworkError('upgrade_not_possible', `${folder} cannot be written by you`, {
       hint: isImage
         ? 'This is a container: build its image anew with the other version.'
         : `Run \`${command}\` with the rights of whoever installed it.`,
     })
+  }
+}
+
+const isContainer = (): Promise<boolean> =>
+  Promise.any(['/.dockerenv', '/run/.containerenv'].map(mark => access(mark))).then(
+    () => true,
+    () => false,
+  )
+
+/** A volume is none of the image's. */
+async function isOnRootFileSystem(path: string): Promise<boolean> {
+  try {
+    const [folder, root] = await Promise.all([stat(path), stat('/')])
+    return folder.dev === root.dev
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return false
   }
 }
