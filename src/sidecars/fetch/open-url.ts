@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { messageOf, systemCode } from '../../shared/errors.ts'
-import { isLoopbackUrl } from '../../shared/loopback.ts'
+import { isLoopbackUrl, reachesThisMachine } from '../../shared/loopback.ts'
 import { reveal, type Secret, secret } from '../../shared/secret.ts'
 import { basicAuth } from '../../shared/url.ts'
 import { trustedCertificates } from './certificates.ts'
@@ -79,7 +79,7 @@ function requireSafe(url: URL): void {
 function requireSafeHop(next: URL, { from, first }: { from: URL; first: URL }): void {
   if (from.protocol === 'https:' && next.protocol !== 'https:')
     throw new TransferFailure('that is not https any more', { retry: 'never' })
-  if (isLoopbackUrl(next) && !isLoopbackUrl(first))
+  if (reachesThisMachine(next) && !reachesThisMachine(first))
     throw new TransferFailure('that is this machine, and the URL it began with is not', { retry: 'never' })
 }
 

@@ -129,22 +129,21 @@ describe('a server that is spoken to by https', () => {
     expect(internal.requests).toHaveLength(0)
   })
 
-  withCertificates('does not lead to this machine from elsewhere', async () => {
-    await using certificates = await makeCertificates(['DNS:mirror.test', 'IP:127.0.0.1'])
-    await using internal = await startMirror({ '/internal': good(CONTENT) }, { tls: certificates.server })
-    await using mirror = await startMirror(
-      { '/file': redirect(internal.url('/internal')) },
-      { tls: certificates.server },
-    )
-    await using proxy = await startTunnelProxy({ 'mirror.test:443': Number(new URL(mirror.origin).port) })
-    await using box = await downloadBox()
-    const request = { ...box.request, urls: ['https://mirror.test/file'] }
-    const variables = { NODE_EXTRA_CA_CERTS: certificates.caFile, HTTPS_PROXY: proxy.url }
-    const { message } = await downloadElsewhere({ request }, variables).outcome()
-    expect(message).toContain(`redirected to ${internal.url('/internal')}: that is this machine`)
-    expect(mirror.requests).toHaveLength(1)
-    expect(internal.requests).toHaveLength(0)
-  })
+  for (const host of ['127.0.0.1', '0.0.0.0', '[::ffff:7f00:1]'])
+    withCertificates(`does not lead to this machine from elsewhere, called ${host}`, async () => {
+      await using certificates = await makeCertificates(['DNS:mirror.test', 'IP:127.0.0.1'])
+      await using internal = await startMirror({ '/internal': good(CONTENT) }, { tls: certificates.server })
+      const there = internal.url('/internal').replace('127.0.0.1', host)
+      await using mirror = await startMirror({ '/file': redirect(there) }, { tls: certificates.server })
+      await using proxy = await startTunnelProxy({ 'mirror.test:443': Number(new URL(mirror.origin).port) })
+      await using box = await downloadBox()
+      const request = { ...box.request, urls: ['https://mirror.test/file'] }
+      const variables = { NODE_EXTRA_CA_CERTS: certificates.caFile, HTTPS_PROXY: proxy.url }
+      const { message } = await downloadElsewhere({ request }, variables).outcome()
+      expect(message).toContain(`redirected to ${there}: that is this machine`)
+      expect(mirror.requests).toHaveLength(1)
+      expect(internal.requests).toHaveLength(0)
+    })
 })
 
 describe('through a proxy', () => {
