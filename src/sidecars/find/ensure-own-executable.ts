@@ -2,6 +2,7 @@ import { chmod, lstat, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { sha256OfFile } from '../../shared/hash-file.ts'
+import { VERSION } from '../../shared/version.ts'
 import { downloadPath, ownExecutablePath, VERSION_NAME } from '../cache/cache-layout.ts'
 import { installOnce } from '../cache/install-once.ts'
 import { linkExecutable } from '../download/link-executable.ts'
@@ -10,7 +11,7 @@ import { downloadReporting } from '../download/sources/download-reporting.ts'
 import type { Debug } from '../fetch/download-file.ts'
 import type { TransferLimits } from '../fetch/limits.ts'
 import { shownUrl } from '../fetch/shown-url.ts'
-import { findListedEntry, keepListedEntry, type ListedEntry } from '../release/listed-entry.ts'
+import { findListedEntry, keepListedEntry, type ListedEntry, readListedEntry } from '../release/listed-entry.ts'
 import type { SidecarFile } from '../release/manifest.ts'
 import { listedFile, otherVersion, readManifest, urlsOf } from '../release/read-manifest.ts'
 import { mirrorHint, type Platform, platformName, type ReleasePlace } from '../release/release.ts'
@@ -87,7 +88,8 @@ export async function ensureOwnExecutable(request: OwnExecutableRequest): Promis
   const { manifestUrl } = release
   const found = { path, version, warnings: [] }
   if (await isGood(path, file, verifier, signal)) {
-    if (kept?.sha256 !== file.sha256) {
+    const noted = await readListedEntry(executable)
+    if (noted?.sha256 !== file.sha256 || noted.manifestUrl !== shownUrl(manifestUrl)) {
       const [url = manifestUrl] = urlsOf(file, release)
       await keepListedEntry(executable, await entryOf(path, { version, file, url, manifestUrl }))
     }
@@ -157,7 +159,8 @@ async function findKept(
     await linkPrograms(executable, suffix)
     if (!(await isGood(path, { sha256, size }, verifier, signal))) throw unreachable
   }
-  const warning = `${unreachable.message}; ${program} ${version}, which it listed before, is used`
+  const age = Bun.semver.order(version, VERSION) > 0 ? ` and which is newer than this openwork ${VERSION}` : ''
+  const warning = `${unreachable.message}; ${program} ${version}, which it listed before${age}, is used`
   return { path, version, warnings: [warning] }
 }
 

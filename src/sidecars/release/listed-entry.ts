@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { z } from 'zod'
 import { systemCode } from '../../shared/errors.ts'
+import { VERSION } from '../../shared/version.ts'
 import { listedEntryPath, ownExecutablePath } from '../cache/cache-layout.ts'
 import { shownUrl } from '../fetch/shown-url.ts'
 import { readOwnFile } from '../verify/known-files.ts'
@@ -43,7 +44,7 @@ export async function readListedEntry(executable: string): Promise<ListedEntry |
   }
 }
 
-/** The newest version that this manifest has listed for the platform, of those that are kept. */
+/** Of what this manifest has listed for the platform and is kept: our own version, else the newest. */
 export async function findListedEntry(
   sidecarDir: string,
   platform: Platform,
@@ -60,5 +61,9 @@ export async function findListedEntry(
       return entry?.version === version && entry.manifestUrl === shownUrl(manifestUrl) ? [entry] : []
     }),
   )
-  return entries.flat().sort((a, b) => Bun.semver.order(b.version, a.version))[0]
+  const kept = entries.flat()
+  return (
+    kept.find(({ version }) => version === VERSION) ??
+    kept.toSorted((a, b) => Bun.semver.order(b.version, a.version))[0]
+  )
 }

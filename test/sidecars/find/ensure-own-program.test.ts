@@ -234,6 +234,30 @@ describe('our executable from the release files', () => {
     expect((await failure(fetch(box, { release: anew(box.request.release) }))).code).toBe('sidecar_download_failed')
   })
 
+  test('is of our own version where several are kept, else the newest, and that one is said to be newer', async () => {
+    await using box = await sidecarBox()
+    const keep = async (version: string): Promise<void> => {
+      release(box, program(version), { version })
+      await fetch(box, { release: anew(box.request.release) })
+    }
+    const used = async () => {
+      unreachable(box)
+      const { version, warnings } = await fetch(box, { release: anew(box.request.release) })
+      return { version, said: warnings.join() }
+    }
+    for (const version of ['999.0.0', '0.0.1']) await keep(version)
+    const newer = await used()
+    expect(newer.version).toBe('999.0.0')
+    expect(newer.said).toContain(
+      `openwork-server 999.0.0, which it listed before and which is newer than this openwork ${VERSION}, is`,
+    )
+
+    await keep(VERSION)
+    const ours = await used()
+    expect(ours.version).toBe(VERSION)
+    expect(ours.said).not.toContain('newer')
+  })
+
   test('that another manifest listed is not taken in its place', async () => {
     await using box = await sidecarBox()
     release(box, program(VERSION))
