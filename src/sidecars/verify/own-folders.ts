@@ -39,15 +39,16 @@ export async function requireOwnFolders(sidecarDir: string, path: string): Promi
 type Risk = { by: 'owner' | 'mode'; problem: string }
 
 /**
- * Who could change a file or folder, besides us and root. The user's own primary group may: where that is the user alone,
- * as on Debian and Fedora, folders are often made with that right. Undefined also on Windows.
+ * Who could change a file or folder, besides us and root. The user's own primary group may where that is the user alone
+ * and has the same number, as on Debian and Fedora: folders are often made with that right. It may not where it is one of
+ * many users, such as `users` or `staff`. Undefined also on Windows.
  */
 export function whoElseMayWrite({ uid, gid, mode }: Stats): Risk | undefined {
   if (process.getuid === undefined) return undefined
   if (uid !== process.getuid() && uid !== 0) return { by: 'owner', problem: `belongs to the user ${uid}` }
   if ((mode & 0o002) !== 0) return { by: 'mode', problem: 'may be written by every user' }
-  if ((mode & 0o020) !== 0 && gid !== process.getegid?.())
-    return { by: 'mode', problem: `may be written by the group ${gid}` }
+  const isUserAlone = gid === process.getegid?.() && gid === process.getuid()
+  if ((mode & 0o020) !== 0 && !isUserAlone) return { by: 'mode', problem: `may be written by the group ${gid}` }
   return undefined
 }
 

@@ -7,6 +7,10 @@ import { cacheBox } from '../cache/cache-kit.ts'
 import { failure, packed, sidecarBox, VERSION } from '../kit.ts'
 
 const NOBODY = 65_534
+const USERS = 100
+const withOwnGroup = testUnless(
+  process.getuid?.() === process.getegid?.() ? undefined : 'the primary group of this user is one of many users',
+)
 const asRoot = testUnless(process.getuid?.() === 0 ? undefined : 'only root may give files away')
 
 /** A build in the cache, and the folders on its way, the sidecar folder first. */
@@ -55,7 +59,23 @@ describe.each(WHICH.map((which, at) => ({ which, at })))('$which', ({ at }) => {
     expect((await failure(cache.verify())).message).toContain(`may be written by the group ${NOBODY}`)
   })
 
-  test('may be one that the user’s own group may write, as umask 002 makes them', async () => {
+  asRoot('must not be one that the primary group may write when that is one of many users', async () => {
+    await using cache = await filledCache()
+    const folder = cache.folders[at] ?? ''
+    await chown(folder, 0, USERS)
+    await chmod(folder, 0o775)
+    const own = process.getegid?.() ?? 0
+    process.setegid?.(USERS)
+    try {
+      const error = await failure(cache.verify())
+      expect(error.message).toContain(`${folder} cannot hold sidecars: it may be written by the group ${USERS}`)
+      expect(error.hint).toContain(`chmod -R go-w ${folder}`)
+    } finally {
+      process.setegid?.(own)
+    }
+  })
+
+  withOwnGroup('may be one that the user’s own group may write, as umask 002 makes them', async () => {
     await using cache = await filledCache()
     await chmod(cache.folders[at] ?? '', 0o775)
     expect((await cache.verify()).kind).toBe('good')
