@@ -28,6 +28,8 @@ export type RunOptions = {
    * is then answered as `stdout`.
    */
   outputFile?: string | undefined
+  /** Told the id of the process as soon as there is one. */
+  onStarted?: ((pid: number) => void) | undefined
 }
 
 const MAX_OUTPUT = 64 * 1024
@@ -42,7 +44,7 @@ const DRAIN_MS = 1_000
  *   aborted, in both cases with nothing left running
  */
 export function runProgram(argv: readonly [string, ...string[]], options: RunOptions): Promise<ProgramEnd> {
-  const { cwd, env, limitMs, signal, graceMs, outputFile } = options
+  const { cwd, env, limitMs, signal, graceMs, outputFile, onStarted } = options
   signal?.throwIfAborted()
   const [program, ...args] = argv
   const file = outputFile === undefined ? undefined : openSync(outputFile, 'w', 0o600)
@@ -54,6 +56,7 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
       detached: process.platform !== 'win32',
       windowsHide: true,
     })
+    if (child.pid !== undefined) onStarted?.(child.pid)
     const output = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.setEncoding('utf8').on('data', (text: string) => {

@@ -5,8 +5,9 @@ import { systemCode } from '../shared/errors.ts'
 import { withFileLock, withFreeFileLock } from '../shared/file-lock.ts'
 import { VERSION } from '../shared/version.ts'
 import { executableFiles } from './executable-files.ts'
-import type { Upgradable } from './installation.ts'
-import { installPackage, switchTo } from './managed.ts'
+import type { Managed, Upgradable } from './installation.ts'
+import { switchTo, tryPackage } from './managed.ts'
+import { requireNoManager } from './manager-note.ts'
 import { findVersion } from './other-openwork.ts'
 import { rememberedVersion, rememberVersion } from './remembered-version.ts'
 import { settle } from './replace-executable.ts'
@@ -19,7 +20,7 @@ import { requireWritable, type UpgradeOptions } from './upgrade-options.ts'
  * and finds it done.
  *
  * @param release needed for an executable of its own
- * @throws OpenworkError what `installPackage` and `installRelease` throw
+ * @throws OpenworkError what `tryPackage`, `switchTo` and `installRelease` throw
  */
 export async function installVersion(
   installation: Upgradable,
@@ -30,9 +31,9 @@ export async function installVersion(
     const installed = await findVersion(installation.path, options)
     if (installed === version) return { opencode: undefined } // another upgrade was quicker
     if (installation.kind === 'managed') {
-      const done = await installPackage(installation, { version, current: VERSION }, options)
-      await rememberVersion(dataDir, VERSION)
-      return done
+      const tried = await tryPackage(installation, version, options)
+      await switchFromOurs(installation, version, { ...options, dataDir })
+      return tried
     }
     if (release === undefined) throw new Error('a release is needed')
     return await installRelease(installation.path, release, options)
@@ -54,10 +55,24 @@ export async function rollBackVersion(
       return version
     }
     const version = await rememberedVersion(dataDir)
-    await switchTo(installation, { version, current: VERSION }, options)
-    await rememberVersion(dataDir, VERSION)
+    await switchFromOurs(installation, version, { ...options, dataDir })
     return version
   })
+}
+
+/** Remembers this version before: the package manager goes on when we are killed. */
+async function switchFromOurs(
+  installation: Managed,
+  version: string,
+  { dataDir, ...options }: UpgradeOptions & { dataDir: string },
+): Promise<void> {
+  const takeBack = await rememberVersion(dataDir, VERSION)
+  try {
+    await switchTo(installation, { version, current: VERSION }, options)
+  } catch (error) {
+    await takeBack()
+    throw error
+  }
 }
 
 /** Removes what upgrades that were killed have left, where there is nothing to go on with. One under way is left alone. */
@@ -97,5 +112,8 @@ async function exclusively<Result>(
   else await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const locked = kind === 'standalone' ? `${path}.upgrade` : join(dataDir, 'upgrade')
   const onWait = (): void => options.onStep('Waiting for another upgrade to end')
-  return await withFileLock(locked, { onWait, signal: options.signal }, signal => work({ ...options, signal }))
+  return await withFileLock(locked, { onWait, signal: options.signal }, async signal => {
+    if (kind === 'managed') await requireNoManager(options.scratchDir)
+    return await work({ ...options, signal })
+  })
 }

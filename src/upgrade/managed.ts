@@ -40,14 +40,14 @@ export async function findPublished(
 }
 
 /**
- * Tries a version in a folder of its own, then has its package manager install it.
+ * Tries a version in a folder of its own, where its package manager could install it.
  *
- * @throws OpenworkError `upgrade_not_possible`, `upgrade_failed`, after which the version of before is installed; what
- *   fetching a package throws; the reason of an aborted `signal`
+ * @throws OpenworkError `upgrade_not_possible`, `upgrade_failed`; what fetching a package throws; the reason of an aborted
+ *   `signal`
  */
-export async function installPackage(
+export async function tryPackage(
   installation: Managed,
-  { version, current }: { version: string; current: string },
+  version: string,
   options: UpgradeOptions,
 ): Promise<{ opencode: string | undefined }> {
   const command = installCommand(installation, version)
@@ -58,7 +58,6 @@ export async function installPackage(
     return await tryOpenwork(path, { ...options, version })
   })
   options.signal.throwIfAborted()
-  await switchTo(installation, { version, current }, options)
   return { opencode }
 }
 

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { type FailureCode, messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
 import { type Probe, probeVersion } from '../sidecars/verify/probe-version.ts'
-import { type ProgramEnd, runProgram } from '../supervisor/run-program.ts'
+import { type ProgramEnd, type RunOptions, runProgram } from '../supervisor/run-program.ts'
 
 /** A slow line needs minutes for opencode's 60 MB; the other openwork gives up on a dead one much earlier. */
 const FETCH_LIMIT_MS = 20 * 60_000
@@ -67,9 +67,10 @@ export async function bringOpencode(
  */
 export async function runOther(
   argv: readonly [string, ...string[]],
-  options: Pick<OtherOptions, 'env' | 'signal'> & { limitMs: number; cwd?: string; outputFile?: string },
+  options: Pick<OtherOptions, 'env' | 'signal'> &
+    Pick<RunOptions, 'limitMs' | 'outputFile' | 'onStarted'> & { cwd?: string },
 ): Promise<ProgramEnd> {
-  const { env, signal, limitMs, cwd = tmpdir(), outputFile } = options
+  const { env, signal, limitMs, cwd = tmpdir(), outputFile, onStarted } = options
   const passed = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
   try {
     return await runProgram(argv, {
@@ -79,6 +80,7 @@ export async function runOther(
       signal,
       graceMs: GRACE_MS,
       outputFile,
+      onStarted,
     })
   } catch (error) {
     if (systemCode(error) === undefined) throw error

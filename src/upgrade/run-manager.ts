@@ -5,6 +5,7 @@ import { findOnPath } from '../shared/find-on-path.ts'
 import { OWN_PROJECT } from '../sidecars/download/npm-client.ts'
 import type { ProgramEnd } from '../supervisor/run-program.ts'
 import type { Managed } from './installation.ts'
+import { whileNoted } from './manager-note.ts'
 import { shown } from './managers.ts'
 import { runOther, wordsOf } from './other-openwork.ts'
 import { requireOwnFolders } from './own-folders.ts'
@@ -28,12 +29,15 @@ export async function runManager(
   const manager = await requireManager(installation, options)
   const end = await uninterrupted(installation, command, options, () =>
     inScratchProject(scratchDir, folder =>
-      run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
-        env: managerEnvironment(env, dirname(manager)),
-        limitMs: INSTALL_LIMIT_MS,
-        cwd: folder,
-        outputFile: join(folder, 'output'),
-      }),
+      whileNoted(scratchDir, installation.manager, onStarted =>
+        run(manager, installation.manager === 'npm' ? [...args, ...OWN_PROJECT] : args, {
+          env: managerEnvironment(env, dirname(manager)),
+          limitMs: INSTALL_LIMIT_MS,
+          cwd: folder,
+          outputFile: join(folder, 'output'),
+          onStarted,
+        }),
+      ),
     ),
   )
   onOutput(`${end.stdout}${end.stderr}`)
@@ -102,11 +106,7 @@ async function firstFile(paths: readonly string[]): Promise<string | undefined> 
 const namesOf = (name: string): string[] => (process.platform === 'win32' ? [`${name}.cmd`, `${name}.exe`] : [name])
 
 /** A batch file on Windows is a matter for cmd.exe; nothing in these arguments needs quoting for it. */
-function run(
-  program: string,
-  args: readonly string[],
-  options: { env: UpgradeOptions['env']; limitMs: number; cwd?: string; outputFile?: string },
-): Promise<ProgramEnd> {
+function run(program: string, args: readonly string[], options: Parameters<typeof runOther>[1]): Promise<ProgramEnd> {
   const isBatch = program.toLowerCase().endsWith('.cmd')
   return runOther(isBatch ? ['cmd.exe', '/d', '/s', '/c', program, ...args] : [program, ...args], options)
 }

@@ -158,9 +158,16 @@ testUnless(skipped)(
     clearInterval(again)
 
     expect([end.code, end.stderr]).toEqual([130, expect.stringContaining('npm goes on by itself')])
+    expect(await failureOf(world, ['upgrade', '--to', NEXT], options)).toMatchObject({
+      code: 'upgrade_not_possible',
+      error: expect.stringMatching(/^npm \(pid \d+\) still runs/),
+    })
     await writeFile(gate, '')
     await eventually('npm has ended', () => Bun.file(ended).exists())
     expect(await version()).toBe(NEXT)
+    const back = await world.run(['upgrade', '--rollback'], options)
+    expect([back.code, back.stderr]).toEqual([0, expect.stringContaining('Running npm install')])
+    expect(await version()).toBe(VERSION)
   },
   LIMIT_MS,
 )
