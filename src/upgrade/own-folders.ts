@@ -1,9 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
-
-const GROUP_WRITES = 0o020
-const OTHERS_WRITE = 0o002
+import { whoElseMayWrite } from '../sidecars/verify/own-folders.ts'
 
 /**
  * Refuses a folder below one into which somebody else can put files: yarn runs the program that a `.yarnrc` in any folder
@@ -12,20 +10,12 @@ const OTHERS_WRITE = 0o002
  * @throws OpenworkError `upgrade_not_possible`
  */
 export async function requireOwnFolders(path: string): Promise<void> {
-  const user = process.getuid?.()
-  if (user === undefined) return
   for (let folder = await existing(path); ; folder = dirname(folder)) {
-    const { uid, gid, mode } = await stat(folder)
-    const isOwn = uid === user || uid === 0
-    const isGroupOwn = gid === process.getgid?.() || gid === 0
-    if (!isOwn || mode & OTHERS_WRITE || (mode & GROUP_WRITES && !isGroupOwn))
-      throw new OpenworkError(
-        'upgrade_not_possible',
-        `${folder} can be written by others, and yarn runs what they put there`,
-        {
-          hint: 'Name a data dir below a folder that only you can write: `openwork upgrade --data-dir <folder>`.',
-        },
-      )
+    const risk = whoElseMayWrite(await stat(folder))
+    if (risk !== undefined)
+      throw new OpenworkError('upgrade_not_possible', `${folder} ${risk.problem}, and yarn runs what is put there`, {
+        hint: 'Name a data dir below a folder that only you can write: `openwork upgrade --data-dir <folder>`.',
+      })
     if (folder === dirname(folder)) return
   }
 }

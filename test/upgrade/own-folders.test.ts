@@ -21,7 +21,7 @@ onPosix('yarn is not called below a folder that others can write, sticky or not'
     const error = await failure(requireManager(installation, { env: box.options.env, scratchDir }))
 
     expect(error).toMatchObject({ code: 'upgrade_not_possible', hint: expect.stringContaining('--data-dir') })
-    expect(error.message).toStartWith(`${shared} can be written by others`)
+    expect(error.message).toStartWith(`${shared} may be written by every user`)
   }
 })
 
