@@ -1,24 +1,18 @@
 import { expect, test } from 'bun:test'
-import { Writable } from 'node:stream'
 import { ByteProgress } from '../../src/cli/byte-progress.ts'
+import { recordingTerminal } from './recording-terminal.ts'
 
 /** What a work of ten steps shows, drawn after each of them. */
 async function run(isTTY: boolean): Promise<{ written: string; notes: string[] }> {
-  let written = ''
-  const terminal = new Writable({
-    write(chunk, _encoding, done) {
-      written += String(chunk)
-      done()
-    },
-  })
+  const terminal = recordingTerminal({ isTTY, columns: 60 })
   const notes: string[] = []
-  const progress = new ByteProgress(Object.assign(terminal, { isTTY, columns: 60 }), text => notes.push(text))
+  const progress = new ByteProgress(terminal.stream, text => notes.push(text))
   for (let step = 1; step <= 10; step++) {
     progress.step('Importing a build', step * 1_000_000, 10_000_000)
     await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
   }
   progress.end()
-  return { written, notes }
+  return { written: terminal.written(), notes }
 }
 
 test('a terminal gets one line that is drawn over and taken away', async () => {

@@ -1,21 +1,15 @@
 import { expect, test } from 'bun:test'
-import { Writable } from 'node:stream'
 import { ProgressLine } from '../../../src/cli/sync/progress.ts'
+import { recordingTerminal } from '../recording-terminal.ts'
 
 function run(total: number, isTTY: boolean): { written: string; notes: string[] } {
-  let written = ''
-  const terminal = new Writable({
-    write(chunk, _encoding, done) {
-      written += String(chunk)
-      done()
-    },
-  })
+  const terminal = recordingTerminal({ isTTY, columns: 40 })
   const notes: string[] = []
-  const progress = new ProgressLine(Object.assign(terminal, { isTTY, columns: 40 }), text => notes.push(text))
+  const progress = new ProgressLine(terminal.stream, text => notes.push(text))
   progress.begin(total)
   for (let n = 0; n < total; n++) progress.step(`folder/\u001b[2Ja file with a long name ${n}`)
   progress.end()
-  return { written, notes }
+  return { written: terminal.written(), notes }
 }
 
 test('a terminal gets one line that is drawn over and taken away, and nothing a file name could do to it', () => {
