@@ -1,5 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { hostname } from 'node:os'
+import {
+  controlActivity,
+  controlAddWorkspace,
+  controlNoted,
+  controlRenameWorkspace,
+  controlWorkspacesChanged,
+} from '../api/control.ts'
 import { runtimeVersions, upgradeRequest, upgradeStarted } from '../api/runtime.ts'
 import { httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
@@ -10,13 +17,18 @@ import { accepted, ok, routesOf } from '../http/route.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
+import type { ListedWorkspaces } from './listed-workspaces.ts'
 import type { Runtime } from './runtime.ts'
 
-type Services = { runtime: Runtime }
+export type ControlServices = {
+  runtime: Runtime
+  /** Only of a host that serves listed ones. */
+  workspaces: ListedWorkspaces | undefined
+}
 
 export type ControlHandler = ReturnType<typeof httpApp>
 
-const route = routesOf<'bearer', undefined, Services>()
+const route = routesOf<'bearer', undefined, ControlServices>()
 
 const versions = route({
   method: 'GET',
@@ -42,22 +54,90 @@ const upgrade = route({
   },
 })
 
+const listed = ({ workspaces }: ControlServices): ListedWorkspaces => {
+  if (workspaces) return workspaces
+  throw new OpenworkError('not_available', 'This host serves one workspace')
+}
+
+const CHANGE_FAILS = ['not_available', 'daemon_state_unusable', 'disk_full'] as const
+const FOLDER_FAILS = [
+  'workspace_not_a_folder',
+  'workspace_unusable',
+  'workspace_limit_reached',
+  'invalid_path',
+] as const
+
+const addWorkspace = route({
+  method: 'POST',
+  path: '/workspaces',
+  summary: 'List a folder',
+  access: 'bearer',
+  body: controlAddWorkspace,
+  reply: ok(controlWorkspacesChanged),
+  fails: ['invalid_json', 'invalid_payload', ...CHANGE_FAILS, ...FOLDER_FAILS],
+  handle: async ({ body: { path, name } }, services) => ({
+    ok: true,
+    id: (await listed(services).add({ path, name })).id,
+  }),
+})
+
+const renameWorkspace = route({
+  method: 'PATCH',
+  path: '/workspaces/:id',
+  summary: 'Name a listed folder, or take its name back',
+  access: 'bearer',
+  body: controlRenameWorkspace,
+  reply: ok(controlWorkspacesChanged),
+  fails: ['invalid_json', 'invalid_payload', 'workspace_not_found', ...CHANGE_FAILS],
+  handle: async ({ params: { id }, body: { name } }, services) => {
+    await listed(services).rename(id, name)
+    return { ok: true, id }
+  },
+})
+
+const removeWorkspace = route({
+  method: 'DELETE',
+  path: '/workspaces/:id',
+  summary: 'Forget a listed folder',
+  access: 'bearer',
+  reply: ok(controlWorkspacesChanged),
+  fails: ['workspace_not_found', ...CHANGE_FAILS],
+  handle: async ({ params: { id } }, services) => {
+    await listed(services).remove(id)
+    return { ok: true, id }
+  },
+})
+
+const activity = route({
+  method: 'POST',
+  path: '/activity',
+  summary: 'Somebody began to use a listed workspace',
+  access: 'bearer',
+  body: controlActivity,
+  reply: ok(controlNoted),
+  fails: ['invalid_json', 'invalid_payload', 'not_available'],
+  handle: ({ body: { workspaceId, at } }, services) => {
+    listed(services).used(workspaceId, at)
+    return { ok: true }
+  },
+})
+
 /** The request handler of the control server: every route asks for the bearer token. */
 export function controlApp({
-  runtime,
+  services,
   log,
   token,
   bind,
 }: {
-  runtime: Runtime
+  services: ControlServices
   log: Log
   token: Secret
   bind: string
 }): ControlHandler {
   const expected = digest(`Bearer ${token.reveal()}`)
-  return httpApp<'bearer', undefined, Services>({
-    routes: [versions, upgrade],
-    services: { runtime },
+  return httpApp<'bearer', undefined, ControlServices>({
+    routes: [versions, upgrade, addWorkspace, renameWorkspace, removeWorkspace, activity],
+    services,
     admit: (_access, exchange: Exchange) => {
       // Digests: of one length, whatever was presented.
       if (timingSafeEqual(digest(exchange.header('authorization') ?? ''), expected)) return undefined

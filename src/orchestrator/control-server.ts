@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '../shared/log.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { httpOrigin } from '../shared/url.ts'
-import type { ControlHandler } from './control-app.ts'
-import type { Runtime } from './runtime.ts'
+import type { ControlHandler, ControlServices } from './control-app.ts'
 
 const LOOPBACK = '127.0.0.1'
 
@@ -19,7 +18,7 @@ export class ControlServer {
   readonly baseUrl: string
   readonly token: Secret = secret(randomBytes(32).toString('hex'))
   readonly #server: ReturnType<typeof Bun.serve>
-  readonly #runtime = Promise.withResolvers<{ runtime: Runtime; log: Log }>()
+  readonly #served = Promise.withResolvers<{ services: ControlServices; log: Log }>()
   #handler: Promise<ControlHandler> | undefined
 
   constructor() {
@@ -38,8 +37,8 @@ export class ControlServer {
   }
 
   /** From now on requests are answered. `log` gets bugs, with their stack. */
-  serve(runtime: Runtime, log: Log): void {
-    this.#runtime.resolve({ runtime, log })
+  serve(services: ControlServices, log: Log): void {
+    this.#served.resolve({ services, log })
   }
 
   /** Closes the port and every connection, kept-alive ones too. May be called again. */
@@ -48,7 +47,7 @@ export class ControlServer {
   }
 
   async #load(): Promise<ControlHandler> {
-    const [{ controlApp }, served] = await Promise.all([import('./control-app.ts'), this.#runtime.promise])
+    const [{ controlApp }, served] = await Promise.all([import('./control-app.ts'), this.#served.promise])
     return controlApp({ ...served, token: this.token, bind: LOOPBACK })
   }
 }

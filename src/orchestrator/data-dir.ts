@@ -13,7 +13,7 @@ export type DataLayout = {
   opencodeConfig: string
   /** Root of the isolated opencode state in dev mode. */
   devState: string
-  /** This workspace's tokens and server state. */
+  /** Tokens and server state of this workspace, or of the daemon. */
   workspace: string
   credentials: string
   serverState: string
@@ -36,6 +36,22 @@ export function dataLayout(root: string, workspace: string): DataLayout {
     tokenStore: join(own, 'tokens.json'),
   }
 }
+
+/** Of the one daemon that a data dir can have: its server's workspaces share one set of tokens. */
+export function daemonLayout(root: string): DataLayout {
+  const own = join(root, 'daemon')
+  return {
+    ...dataLayout(root, own),
+    workspace: own,
+    credentials: join(own, 'credentials.json'),
+    serverState: join(own, 'openwork-server'),
+    tokenStore: join(own, 'tokens.json'),
+  }
+}
+
+/** Of a host's openwork-server: for a daemon, the list of its workspaces is in it. */
+export const serverSettingsFile = ({ serverState }: Pick<DataLayout, 'serverState'>): string =>
+  join(serverState, 'server.json')
 
 export const runsFolder = (root: string): string => join(root, 'runs')
 

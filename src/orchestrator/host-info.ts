@@ -1,16 +1,25 @@
 /** What a run record says of a living host, for commands that talk to it. The file is 0600. */
 export type HostInfo = {
+  /** Where opencode runs. */
   workspace: string
+  /** `listed`: a daemon. */
+  serves: 'one' | 'listed'
+  /** Where the host itself is asked, with this bearer token. */
+  control: { baseUrl: string; token: string }
   openwork: { baseUrl: string; connectUrl: string }
   opencode: { baseUrl: string; username: string; password: string }
 }
 
 /** The info of a run record, or `undefined` when it is not one of a host that got as far as having addresses. */
 export function parseHostInfo(info: unknown): HostInfo | undefined {
-  if (!isObject(info) || !isObject(info.openwork) || !isObject(info.opencode)) return undefined
-  const { workspace, openwork, opencode } = info
+  if (!isObject(info) || !isObject(info.openwork) || !isObject(info.opencode) || !isObject(info.control))
+    return undefined
+  const { workspace, serves, control, openwork, opencode } = info
   const texts = [
     workspace,
+    serves,
+    control.baseUrl,
+    control.token,
     openwork.baseUrl,
     openwork.connectUrl,
     opencode.baseUrl,

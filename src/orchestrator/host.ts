@@ -2,10 +2,11 @@ import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { hostLauncher } from '../supervisor/host-launcher.ts'
 import type { RunRecord } from '../supervisor/run-record.ts'
-import type { StateEvent, SupervisorEvent } from '../supervisor/service.ts'
+import type { ServiceSnapshot, StateEvent, SupervisorEvent } from '../supervisor/service.ts'
 import { supervise } from '../supervisor/supervisor.ts'
 import type { ControlServer } from './control-server.ts'
 import type { HostInfo } from './host-info.ts'
+import type { ListedWorkspaces } from './listed-workspaces.ts'
 import { logEvent } from './log-events.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
 import { Runtime } from './runtime.ts'
@@ -28,6 +29,10 @@ export type HostDeps = {
   server: { version: string; isExternal: boolean }
   /** Aborted: the start is given up and everything taken down. */
   signal: AbortSignal
+  /** Of a host that serves listed ones. */
+  workspaces?: ListedWorkspaces
+  /** Told of every event of the services, after the log. Must not throw. */
+  onEvent?: (event: SupervisorEvent) => void
   /** Called on what is running already, as soon as there is something to kill. */
   onKillable: (kill: () => void) => void
 }
@@ -40,6 +45,10 @@ export type Host = {
   serverVersion: string
   /** Resolves when a service that the host cannot do without is gone for good. Never rejects. */
   ended: Promise<OpenworkError>
+  /** How its services are. */
+  services(): ServiceSnapshot[]
+  /** Ends a service and starts it again, at the same address. Throws as `Supervisor.restart`. */
+  restart(service: string): Promise<ServiceSnapshot>
   /** Takes everything down, dependents first. */
   stop(): Promise<void>
 }
@@ -54,12 +63,13 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
   let lost: OpenworkError | undefined
-  await writing(record.path, () => record.updateInfo(hostInfo(plan))) // first: `status` finds a host that starts, too
+  await writing(record.path, () => record.updateInfo(hostInfo(plan, deps.control))) // first: `status` finds a host that starts, too
   const supervisor = supervise(plan.specs, {
     launcher: hostLauncher(),
     record,
     onEvent: event => {
       logEvent(log, event)
+      deps.onEvent?.(event)
       if (!isLoss(event)) return
       lost ??= loss(event)
       ended.resolve(lost)
@@ -69,7 +79,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const { workspace, specs } = plan
   const { programs, successors } = deps
   const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
-  deps.control.serve(runtime, log)
+  deps.control.serve({ runtime, workspaces: deps.workspaces }, log)
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
@@ -83,6 +93,8 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       owner,
       serverVersion,
       ended: ended.promise,
+      services: () => supervisor.snapshot(),
+      restart: service => supervisor.restart(service),
       stop: async () => {
         const closed = runtime.close()
         await revokeOwnerToken(plan, owner)
@@ -133,8 +145,10 @@ export function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T>
   })
 }
 
-const hostInfo = (plan: HostPlan): HostInfo => ({
+const hostInfo = (plan: HostPlan, control: ControlServer): HostInfo => ({
   workspace: plan.workspace,
+  serves: plan.serves,
+  control: { baseUrl: control.baseUrl, token: control.token.reveal() },
   openwork: { baseUrl: plan.server.baseUrl, connectUrl: plan.server.connectUrl },
   opencode: {
     baseUrl: plan.opencode.baseUrl,

@@ -1,11 +1,14 @@
 import { listRuns } from '../supervisor/run-record.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
-import { dataLayout, runsFolder } from './data-dir.ts'
-import { parseHostInfo } from './host-info.ts'
+import { daemonLayout, dataLayout, runsFolder } from './data-dir.ts'
+import { type HostInfo, parseHostInfo } from './host-info.ts'
 
 /** A host that runs on this machine. */
 export type LocalHost = {
   workspace: string
+  serves: 'one' | 'listed'
+  /** Where the host itself is asked, with this bearer token. */
+  control: { baseUrl: string; token: string }
   /** For this machine. */
   baseUrl: string
   /** For others. */
@@ -20,7 +23,10 @@ export async function listLocalHosts(dataDir: string): Promise<LocalHost[]> {
   return runs.flatMap(run => {
     const info = run.alive ? parseHostInfo(run.info) : undefined
     if (!info) return []
-    const kept = readCredentials(dataLayout(dataDir, info.workspace).credentials)
-    return [{ workspace: info.workspace, ...info.openwork, credentials: kept === 'unusable' ? undefined : kept }]
+    const layout = info.serves === 'listed' ? daemonLayout(dataDir) : dataLayout(dataDir, info.workspace)
+    const kept = readCredentials(layout.credentials)
+    return [{ ...hostOf(info), ...info.openwork, credentials: kept === 'unusable' ? undefined : kept }]
   })
 }
+
+const hostOf = ({ workspace, serves, control }: HostInfo) => ({ workspace, serves, control })

@@ -8,6 +8,11 @@ export type StartOptions = {
   runId: string
   workspace: string
   createWorkspace: boolean
+  /**
+   * What openwork-server serves: `one` workspace, the one above; or `listed` ones, by its settings file, which the caller
+   * keeps. Then the workspace is where opencode runs, and the data dir's own things are kept apart from any workspace's.
+   */
+  serves: 'one' | 'listed'
   dataDir: string
   devMode: boolean
   verbose: boolean
@@ -22,8 +27,10 @@ export type StartOptions = {
     host: string
     /** `undefined`: any free one. */
     port: number | undefined
+    /** Taken when it is free and no port was asked for: clients of an earlier run know it. */
+    formerPort: number | undefined
     logLevel: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | undefined
-    hotReload: { enabled: boolean; debounceMs: number; cooldownMs: number }
+    hotReload: HotReloadOptions
     readyWithinMs: number
   }
   sidecars: ReleasePlace & {
@@ -48,6 +55,16 @@ export type StartOptions = {
     /** Names, beside addresses and our own, under which clients reach the server. */
     allowedHosts: readonly string[]
   }
+}
+
+export type HotReloadOptions = {
+  enabled: boolean
+  /** Quiet after the last change before a reload. */
+  debounceMs: number
+  /** Least time between two reloads. */
+  cooldownMs: number
+  /** After so long of waiting for work to end, people are told. */
+  deadlineMs: number
 }
 
 export const DEFAULT_SERVER_PORT = 8787

@@ -8,7 +8,7 @@ import { httpOrigin, loopbackOf } from '../shared/url.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
 import type { ConnectAddress } from './connect-address.ts'
 import type { Credentials } from './credentials.ts'
-import type { DataLayout } from './data-dir.ts'
+import { type DataLayout, serverSettingsFile } from './data-dir.ts'
 import type { OpencodeState } from './opencode-state.ts'
 import type { StartOptions } from './options.ts'
 
@@ -38,7 +38,9 @@ export type HostFacts = {
 /** What will run, and where it will be reached. */
 export type HostPlan = {
   runId: string
+  /** Where opencode runs. */
   workspace: string
+  serves: StartOptions['serves']
   opencode: { baseUrl: string; host: string; port: number; username: Secret; password: Secret }
   server: {
     /** For this machine. */
@@ -73,6 +75,7 @@ export function planHost(options: StartOptions, facts: HostFacts): HostPlan {
   return {
     runId: options.runId,
     workspace: facts.workspace,
+    serves: options.serves,
     opencode,
     server,
     specs: [serverSpec(options, facts, { bindHost, connectHost, opencode }), opencodeSpec(options, facts, opencode)],
@@ -103,7 +106,8 @@ const serverSpec = (
 ): ServiceSpec =>
   openworkServerService({
     argv: facts.serverArgv,
-    workspace: facts.workspace,
+    workspace: options.serves === 'one' ? facts.workspace : undefined,
+    cwd: facts.workspace,
     host: bindHost,
     port: facts.ports.server,
     ...facts.credentials,
@@ -115,13 +119,17 @@ const serverSpec = (
     control: facts.control,
     env: facts.env,
     stateDir: facts.layout.serverState,
-    configFile: facts.env.OPENWORK_SERVER_CONFIG ?? join(facts.layout.serverState, 'server.json'),
+    configFile: settingsFileOf(options, facts),
     tokenStore: facts.layout.tokenStore,
     runRecord: facts.runRecord,
     runId: options.runId,
     logFormat: options.logFormat,
     readyWithinMs: 15_000,
   })
+
+/** The user's own only where nothing but settings is in it. */
+const settingsFileOf = ({ serves }: StartOptions, { env, layout }: HostFacts): string =>
+  (serves === 'one' ? env.OPENWORK_SERVER_CONFIG : undefined) ?? serverSettingsFile(layout)
 
 /** Names of the services that a run cannot do without. */
 export const REQUIRED_SERVICES: readonly string[] = [OPENCODE, OPENWORK_SERVER]

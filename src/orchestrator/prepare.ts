@@ -5,7 +5,7 @@ import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
-import { checkDataDir, dataLayout, ensureDataDir } from './data-dir.ts'
+import { checkDataDir, daemonLayout, dataLayout, ensureDataDir } from './data-dir.ts'
 import { findBinary, findServer, targetName } from './find-programs.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
@@ -42,7 +42,7 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
   const workspace = ensureWorkspace(options.workspace)
   if (workspace.created) log.info('workspace created', { path: workspace.path })
   if (workspace.configured) log.info('opencode.jsonc written, the workspace had no opencode config')
-  const layout = dataLayout(options.dataDir, workspace.path)
+  const layout = options.serves === 'one' ? dataLayout(options.dataDir, workspace.path) : daemonLayout(options.dataDir)
   ensureDataDir(layout)
   await cleanUp(layout.runs, log)
   const state = opencodeState(layout, options.devMode)
@@ -85,7 +85,7 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
     })
   const opencode =
     options.opencode.port === undefined
-      ? await findPort(options.opencode.host, undefined, '--opencode-port')
+      ? await findPort(options.opencode.host, options.opencode.formerPort, '--opencode-port')
       : await requirePort(options.opencode.host, options.opencode.port, '--opencode-port')
   if (opencode === server)
     throw new OpenworkError('flags_conflict', `--openwork-port and --opencode-port are both ${server}`, {

@@ -4,8 +4,10 @@ import type { Log } from '../shared/log.ts'
 import type { FoundOpencode } from '../sidecars/find/ensure-opencode.ts'
 import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
 import { listRuns, openRunRecord } from '../supervisor/run-record.ts'
+import type { SupervisorEvent } from '../supervisor/service.ts'
 import { ControlServer } from './control-server.ts'
 import { aborted, type Host, startHost } from './host.ts'
+import type { ListedWorkspaces } from './listed-workspaces.ts'
 import type { StartOptions } from './options.ts'
 import { type HostPlan, planHost, secretsOf } from './plan.ts'
 import { isFree, requirePort } from './ports.ts'
@@ -19,6 +21,10 @@ import { writing } from './write-failure.ts'
 export type StartDeps = PrepareDeps & {
   /** Given a way to kill at once what runs, for an impatient user, as soon as something runs. */
   onKillable: (kill: () => void) => void
+  /** Told of every event of the services, after the log. Must not throw. */
+  onEvent?: (event: SupervisorEvent) => void
+  /** Of a host that serves listed ones. */
+  workspaces?: ListedWorkspaces
 }
 
 export type Started = {

@@ -1,4 +1,5 @@
 import { openworkClient } from '../api/openwork-client.ts'
+import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import type { HostPlan } from './plan.ts'
@@ -11,8 +12,8 @@ export type OwnerToken = { id: string; token: Secret }
 export type Verified = { owner: OwnerToken; serverVersion: string }
 
 /**
- * That what answers is the server just started and nothing else: same version (an external one may have another), our
- * workspace, our opencode. Then the owner token of this run.
+ * That what answers is the server just started and nothing else: same version (an external one may have another), the
+ * one workspace it is to serve, our opencode. Then the owner token of this run.
  * @throws OpenworkError server_verification_failed
  */
 export async function verifyServer(
@@ -27,16 +28,18 @@ export async function verifyServer(
     host.createToken({ scope: 'owner', label: `${OWNER_LABEL}${plan.runId}` }),
   ])
   if (!expected.isExternal) expectSame('version', expected.version, health.version)
-  const ours = workspaces.items.find(({ path }) => path === plan.workspace)
-  expectSame('workspace', plan.workspace, ours?.path)
-  expectSame('opencode URL', plan.opencode.baseUrl, ours?.opencode?.baseUrl)
-  expectSame('opencode directory', plan.workspace, ours?.opencode?.directory)
-  if (
-    ours?.opencode?.username !== plan.opencode.username.reveal() ||
-    ours.opencode.password !== plan.opencode.password.reveal()
-  )
-    throw verificationFailed('it holds other opencode credentials than it was given')
+  if (plan.serves === 'one') expectWorkspace(plan, workspaces.items)
   return { owner: { id: owner.id, token: secret(owner.token) }, serverVersion: health.version }
+}
+
+function expectWorkspace({ workspace, opencode }: HostPlan, items: readonly Workspace[]): void {
+  const ours = items.find(({ path }) => path === workspace)
+  expectSame('workspace', workspace, ours?.path)
+  expectSame('opencode URL', opencode.baseUrl, ours?.opencode?.baseUrl)
+  expectSame('opencode directory', workspace, ours?.opencode?.directory)
+  const { username, password } = ours?.opencode ?? {}
+  if (username !== opencode.username.reveal() || password !== opencode.password.reveal())
+    throw verificationFailed('it holds other opencode credentials than it was given')
 }
 
 /** Takes back the owner tokens of earlier runs that could not do so themselves, because they were killed. */

@@ -12,7 +12,9 @@ export const OPENWORK_SERVER = 'openwork-server' satisfies Program
 export type OpenworkServerInput = {
   /** The program and what comes before its own arguments; see `ownProgramArgv`. */
   argv: readonly [string, ...string[]]
-  workspace: string
+  /** Undefined: those of the config file, which the orchestrator keeps. */
+  workspace: string | undefined
+  cwd: string
   /** The address to listen on: loopback, or all interfaces with remote access. */
   host: string
   port: number
@@ -39,7 +41,7 @@ export type OpenworkServerInput = {
   readyWithinMs: number
 }
 
-/** openwork-server for one workspace and its opencode. Data only: nothing starts here. */
+/** openwork-server for one workspace, or for those of its config file, and their opencode. Data only: nothing starts here. */
 export const openworkServerService = (input: OpenworkServerInput): ServiceSpec => ({
   name: OPENWORK_SERVER,
   argv: [
@@ -48,8 +50,7 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     input.host,
     '--port',
     String(input.port),
-    '--workspace',
-    input.workspace,
+    ...(input.workspace === undefined ? [] : ['--workspace', input.workspace]),
     '--approval',
     input.approval.mode,
     '--approval-timeout',
@@ -58,13 +59,12 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     ...(input.cors.length > 0 ? ['--cors', input.cors.join(',')] : []),
     '--opencode-base-url',
     input.opencode.baseUrl,
-    '--opencode-directory',
-    input.workspace,
+    ...(input.workspace === undefined ? [] : ['--opencode-directory', input.workspace]),
     '--log-format',
     input.logFormat,
   ],
   argv0: OPENWORK_SERVER,
-  cwd: input.workspace,
+  cwd: input.cwd,
   env: defined({
     ...ownProgramEnvironment(input.env),
     OPENWORK_TOKEN: input.token,
@@ -83,6 +83,7 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     OPENWORK_OPENCODE_PASSWORD: input.opencode.password,
     OPENWORK_CONTROL_BASE_URL: input.control.baseUrl,
     OPENWORK_CONTROL_TOKEN: input.control.token,
+    OPENWORK_CONTROL_WORKSPACES: input.workspace === undefined ? '1' : undefined,
   }),
   parentWatch: 'pipe',
   ready: {

@@ -29,6 +29,22 @@ export const FAILURES = {
   no_running_host: { exitCode: 1, status: 404 },
   interrupted: { exitCode: 130, status: 503 },
 
+  // the daemon: many workspaces, one of it for each data dir
+  daemon_not_running: { exitCode: 1, status: 503 },
+  daemon_already_running: { exitCode: 3, status: 409 },
+  daemon_start_failed: { exitCode: 5, status: 503 },
+  daemon_state_unusable: { exitCode: 3, status: 500 },
+  workspace_served_by_daemon: { exitCode: 3, status: 409 },
+  workspace_ambiguous: { exitCode: 2, status: 409 },
+  workspace_not_local: { exitCode: 2, status: 400 },
+  workspace_limit_reached: { exitCode: 1, status: 409 },
+  lease_not_found: { exitCode: 1, status: 404 },
+  lease_limit_reached: { exitCode: 1, status: 409 },
+
+  // hot reload
+  workspace_busy: { exitCode: 1, status: 409 },
+  opencode_config_invalid: { exitCode: 1, status: 422 },
+
   // sidecars: where binaries come from
   opencode_not_found: { exitCode: 4, status: 503 },
   opencode_version_mismatch: { exitCode: 4, status: 502 },

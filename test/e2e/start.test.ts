@@ -68,7 +68,7 @@ describe('a host', () => {
         version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
         username: expect.stringMatching(/^[0-9a-f]{64}$/),
         password: expect.stringMatching(/^[0-9a-f]{64}$/),
-        hotReload: { enabled: true, debounceMs: 700, cooldownMs: 1_500 },
+        hotReload: { enabled: true, debounceMs: 700, cooldownMs: 1_500, deadlineMs: 600_000 },
       },
       openwork: {
         baseUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),

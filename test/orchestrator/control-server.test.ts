@@ -25,23 +25,26 @@ async function controlled(specs: readonly ServiceSpec[]) {
   const control = new ControlServer()
   const self = { execPath: process.execPath, execArgv: [], main: import.meta.path }
   control.serve(
-    new Runtime({
-      supervisor: run,
-      programs: [program('opencode'), program('openwork-server')].filter(({ name }) => isIn(specs, name)),
-      specs,
-      disk: new ExecutableOnDisk(self, { version: '2.0.0', env: {} }),
-      env: {},
-      sidecarDir: '/nowhere',
-      isOpencodeExternal: false,
-      ensureOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
-      ensureServer: async () => {
-        throw new Error('it is built in')
-      },
-      version: '2.0.0',
-      startedAtMs: 1_000,
-      workspace: '/project',
-      log,
-    }),
+    {
+      runtime: new Runtime({
+        supervisor: run,
+        programs: [program('opencode'), program('openwork-server')].filter(({ name }) => isIn(specs, name)),
+        specs,
+        disk: new ExecutableOnDisk(self, { version: '2.0.0', env: {} }),
+        env: {},
+        sidecarDir: '/nowhere',
+        isOpencodeExternal: false,
+        ensureOpencode: async () => ({ ...program('opencode'), path: process.execPath, expectedVersion: '1.0.0' }),
+        ensureServer: async () => {
+          throw new Error('it is built in')
+        },
+        version: '2.0.0',
+        startedAtMs: 1_000,
+        workspace: '/project',
+        log,
+      }),
+      workspaces: undefined,
+    },
     log,
   )
   await Promise.all(specs.map(({ name }) => run.reaches(name, 'ready')))

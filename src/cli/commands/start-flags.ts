@@ -142,14 +142,12 @@ export const startFlags = {
   }),
   opencodeHotReload: bool({
     group: OPENCODE,
-    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD',
     default: true,
     summary: 'Take over changed skills, commands, agents and config while running',
   }),
   opencodeHotReloadDebounceMs: integer({
     group: OPENCODE,
-    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD_DEBOUNCE_MS',
     min: 50,
     max: 3_600_000,
@@ -159,13 +157,21 @@ export const startFlags = {
   }),
   opencodeHotReloadCooldownMs: integer({
     group: OPENCODE,
-    hidden: true,
     env: 'OPENWORK_OPENCODE_HOT_RELOAD_COOLDOWN_MS',
     min: 100,
     max: 3_600_000,
     unit: 'ms',
     default: 1_500,
     summary: 'Least time between two reloads',
+  }),
+  opencodeHotReloadDeadlineMs: integer({
+    group: OPENCODE,
+    env: 'OPENWORK_OPENCODE_HOT_RELOAD_DEADLINE_MS',
+    min: 1_000,
+    max: 86_400_000,
+    unit: 'ms',
+    default: 600_000,
+    summary: 'How long a reload may wait for running sessions before that is said; it is never forced',
   }),
 
   opencodeSource: enumeration({

@@ -27,6 +27,7 @@ const TYPED_NOTHING: StartValues = {
   opencodeHotReload: true,
   opencodeHotReloadDebounceMs: 700,
   opencodeHotReloadCooldownMs: 1_500,
+  opencodeHotReloadDeadlineMs: 600_000,
   opencodeSource: 'auto',
   sidecarSource: 'auto',
   sidecarBaseUrl: undefined,

@@ -1,0 +1,34 @@
+import type { ConfigProblem, FileChange } from '../api/hot-reload.ts'
+
+/** What opencode would read now, against what it has read. */
+export type Look = {
+  /** By path; empty when everything is as it was accepted, whatever happened in between. */
+  readonly changes: readonly FileChange[]
+  /** Of the changed files: those that opencode could not read. With any, nothing must be reloaded. */
+  readonly problems: readonly ConfigProblem[]
+  /** A changed file is one of those that opencode reads once in its life: disposing of an instance is not enough. */
+  readonly needsRestart: boolean
+}
+
+/** Watches what opencode reads for one directory. What the system reports is a hint; a look tells what differs. */
+export type FileWatch = {
+  /** Resolves when every change from then on leads to a hint. */
+  readonly ready: Promise<void>
+  readonly mode: 'events' | 'polling'
+  look(): Promise<Look>
+  /** opencode has read what this look saw: later looks tell what differs from it. */
+  accept(look: Look): void
+  close(): void
+}
+
+export type FileWatchOptions = {
+  /** Absolute, real. */
+  directory: string
+  /**
+   * Since when opencode has an instance for it: what changed on the disk after that counts as not read. Undefined: what
+   * is there now counts as read.
+   */
+  readAtMs: number | undefined
+  /** Something that may matter has happened. May come often. */
+  onHint(): void
+}

@@ -1,0 +1,19 @@
+import type { EngineWork, Inventory } from '../api/hot-reload.ts'
+
+/** What a reload does with opencode. Every call ends within a time limit; failures are `OpenworkError`s. */
+export type ReloadEngine = {
+  /** What would end with the directory's instance. Of an instance that is not there: nothing. */
+  work(directory: string): Promise<EngineWork>
+  /** The same for all directories together. */
+  allWork(): Promise<EngineWork>
+  dispose(directory: string): Promise<void>
+  /** Makes the instance, if it is not there. Throws `opencode_config_invalid` for a config that opencode refuses. */
+  inventory(directory: string): Promise<Inventory>
+  /** Ends opencode and starts it again at the same address, and waits until it is ready. */
+  restart(): Promise<void>
+  /** Told when the work of a directory may have ended, until `signal` is aborted. Undefined: of any. */
+  onIdle(signal: AbortSignal, listener: (directory: string | undefined) => void): void
+}
+
+export const isIdle = ({ sessions, permissions, questions, terminals }: EngineWork): boolean =>
+  sessions.length + permissions.length + questions.length + terminals.length === 0
