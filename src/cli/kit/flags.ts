@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { OpenworkError } from '../../shared/errors.ts'
-import { type Secret, secret as toSecret } from '../../shared/secret.ts'
+import { Secret, secret as toSecret } from '../../shared/secret.ts'
+import { byteCount } from '../byte-count.ts'
 import { nearest } from './nearest.ts'
 
 /** Where a value is read: what it may depend on, and how to refuse it. */
@@ -30,6 +31,8 @@ export type Flag<T = unknown> = {
   readonly fallback: ((where: Where) => unknown) | undefined
   /** All texts given for it, in order, at least one. Throws `invalid_value`. */
   read(texts: readonly string[], where: Where): T
+  /** A text that is read as this value again, in any folder: for passing it on to another process. */
+  write(value: unknown): string
 }
 
 export type Flags = Readonly<Record<string, Flag>>
@@ -58,6 +61,7 @@ type Kind<T> = Pick<Flag, 'takes' | 'valueName'> &
   Partial<Pick<Flag, 'choices' | 'secret'>> & {
     shownDefault?: string | undefined
     fallback?: ((where: Where) => T) | undefined
+    write?: (value: unknown) => string
     read(texts: readonly string[], where: Where): T
   }
 
@@ -75,6 +79,7 @@ const flag = <O extends Common, T>(options: O, kind: Kind<T>): Flag<Present<O, T
   defaultText: options.defaultText ?? kind.shownDefault,
   fallback: kind.fallback,
   read: (texts, where) => kind.read(texts, where) as Present<O, T>,
+  write: kind.write ?? String,
 })
 
 /** A kind with one value: of several given, the last counts. */
@@ -128,6 +133,7 @@ export const secret = <const O extends Common>(options: O): Flag<Present<O, Secr
     }),
     valueName: 'secret',
     secret: true,
+    write: value => (value instanceof Secret ? value.reveal() : String(value)),
   })
 
 /** A TCP port; 0 asks for any free one and may be ruled out by `allowZero: false`. */
@@ -170,6 +176,67 @@ const wholeNumber = (given: string): number | undefined => {
   return Number.isSafeInteger(value) ? value : undefined
 }
 
+const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time in milliseconds, typed with its unit: `90s`, `15m`, `1.5h`. `never` is what 0 means; without it 0 is refused. */
+export const duration = <const O extends Common & { default?: number; minMs: number; maxMs: number; never?: string }>(
+  options: O,
+): Flag<Present<O, number>> => {
+  const { minMs, maxMs, never } = options
+  const expected = `a time from ${shownTime(minMs)} to ${shownTime(maxMs)}, such as 90s, 15m or 1h${never ? `; 0 for ${never}` : ''}`
+  return flag<O, number>(options, {
+    ...scalar((given, where) => {
+      const value = withUnit(given, TIME_UNITS)
+      if (value === 0 && never !== undefined) return 0
+      if (value !== undefined && value >= minMs && value <= maxMs) return value
+      throw where.invalid(expected, given)
+    }),
+    valueName: 'time',
+    shownDefault: options.default === undefined ? undefined : shownTime(options.default),
+    fallback: constant(options.default),
+    write: value => `${value}ms`,
+  })
+}
+
+function shownTime(ms: number): string {
+  const [unit = 'ms', size = 1] = Object.entries(TIME_UNITS).findLast(([, size]) => ms > 0 && ms % size === 0) ?? []
+  return `${ms / size}${unit}`
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  ...Object.fromEntries(['k', 'm', 'g', 't'].flatMap((unit, index) => sizesOf(unit, index + 1))),
+}
+
+function sizesOf(unit: string, power: number): [string, number][] {
+  return [
+    [unit, 1_000 ** power],
+    [`${unit}b`, 1_000 ** power],
+    [`${unit}ib`, 1_024 ** power],
+  ]
+}
+
+/** An amount of memory or disk in bytes, typed with its unit: `512MB`, `2GB`, `1.5GiB`. */
+export const byteSize = <const O extends Common & { min: number }>(options: O): Flag<Present<O, number>> =>
+  flag<O, number>(options, {
+    ...scalar((given, where) => {
+      const value = withUnit(given, SIZE_UNITS)
+      if (value !== undefined && value >= options.min) return value
+      throw where.invalid(`a size such as 512MB, 2GB or 1.5GiB, at least ${byteCount(options.min)}`, given)
+    }),
+    valueName: 'size',
+    write: value => `${value}b`,
+  })
+
+/** A number and its unit; a bare 0 needs none. */
+function withUnit(given: string, units: Readonly<Record<string, number>>): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(given.trim()) ?? []
+  if (number === undefined) return undefined
+  const size = unit === '' && Number(number) === 0 ? 1 : units[unit.toLowerCase()]
+  const value = size === undefined ? undefined : Math.round(Number(number) * size)
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
 /** One of `values`, in any case; `aliases` are further spellings of them that help does not list. */
 export const enumeration = <
   const O extends Common & {
@@ -208,6 +275,7 @@ export const list = <const O extends Common & { default?: readonly string[] }>(
     valueName: 'list',
     shownDefault: options.default?.join(', ') || undefined,
     fallback: constant<readonly string[]>(options.default),
+    write: JSON.stringify,
   })
 
 function listItems(given: string, where: Where): string[] {
