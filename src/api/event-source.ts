@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { OpenworkError } from '../shared/errors.ts'
+import { EventParser, type RawEvent } from './event-parser.ts'
 import { failureBody } from './failure.ts'
 import {
   type OpenworkClientOptions,
@@ -12,9 +13,6 @@ import {
 
 /** Our servers send something every 15 s; one that is silent for three times that is gone. */
 const MAX_SILENCE_MS = 45_000
-
-/** No event of ours is a tenth as long: what sends more is no server of ours. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 type Events = Readonly<Record<string, z.ZodType>>
 
@@ -64,8 +62,6 @@ export async function* receiveEvents<Kinds extends Events>(
   }
 }
 
-type RawEvent = { event: string; id: string | undefined; data: string }
-
 function readEvent<Kinds extends Events>(
   { event, id, data }: RawEvent,
   kinds: Kinds,
@@ -83,45 +79,3 @@ function readEvent<Kinds extends Events>(
 
 const invalidAnswer = (url: string, what: string): OpenworkError =>
   new OpenworkError('server_invalid_answer', `${url} sent ${what}`, { details: { url } })
-
-/** Server-sent events out of bytes, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them. */
-class EventParser {
-  readonly #decoder = new TextDecoder()
-  #text = ''
-  #event = ''
-  #id: string | undefined
-  #data: string[] = []
-  #length = 0
-  readonly #tooLong: () => OpenworkError
-
-  constructor(tooLong: () => OpenworkError) {
-    this.#tooLong = tooLong
-  }
-
-  #take(line: string): void {
-    const colon = line.indexOf(':')
-    const field = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-    if (field === 'event') this.#event = value
-    else if (field === 'id') this.#id = value
-    else if (field === 'data') this.#data.push(value)
-  }
-
-  *push(chunk: Uint8Array): Generator<RawEvent> {
-    this.#length += chunk.byteLength
-    if (this.#length > MAX_EVENT_BYTES) throw this.#tooLong()
-    const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split(/\r?\n/)
-    this.#text = lines.pop() ?? ''
-    for (const line of lines) {
-      if (line === '') yield* this.#finish()
-      else this.#take(line)
-    }
-  }
-
-  *#finish(): Generator<RawEvent> {
-    if (this.#data.length > 0) yield { event: this.#event || 'message', id: this.#id, data: this.#data.join('\n') }
-    this.#event = ''
-    this.#data = []
-    this.#length = 0
-  }
-}

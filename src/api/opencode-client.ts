@@ -1,6 +1,12 @@
-import type { z } from 'zod'
-import type { opencodePath } from './daemon.ts'
-import type { EngineWork, Inventory } from './hot-reload.ts'
+import { z } from 'zod'
+import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
+import { fetchRoute } from '../shared/loopback.ts'
+import type { Secret } from '../shared/secret.ts'
+import { basicAuth } from '../shared/url.ts'
+import { opencodePath } from './daemon.ts'
+import { EventParser } from './event-parser.ts'
+import type { ConfigProblem, EngineWork, Inventory } from './hot-reload.ts'
+import { parseOrUndefined, readAnswer } from './request.ts'
 
 /** An event of opencode's `/global/event`. Some concern no directory. */
 export type OpencodeEvent = {
@@ -12,8 +18,8 @@ export type OpencodeEvent = {
 /**
  * The calls of opencode (1.18.33) that we make. Asking about a directory makes its instance where there is none, so ask
  * only about those that have one, or should. Every call has a time limit, and throws `opencode_unreachable`,
- * `opencode_invalid_answer`, or `opencode_config_invalid` for a directory whose config opencode refuses: 1.18.33 refuses it
- * until it is started anew, whatever the files say later.
+ * `opencode_invalid_answer`, or `opencode_config_invalid` for a directory whose config opencode refuses (details
+ * `problems`, a list of `ConfigProblem`): 1.18.33 refuses it until it is started anew, whatever the files say later.
  */
 export type OpencodeClient = {
   isHealthy(limitMs?: number): Promise<boolean>
@@ -23,6 +29,213 @@ export type OpencodeClient = {
   dispose(directory: string): Promise<boolean>
   inventory(directory: string): Promise<Inventory>
   path(directory: string): Promise<z.infer<typeof opencodePath>>
+  /** JSON schema of a config file, complete in itself. Asked for once. */
+  configSchema(): Promise<unknown>
   /** Those of all directories, until `signal` is aborted; throws when the stream ends. */
   events(signal: AbortSignal): AsyncGenerator<OpencodeEvent>
+}
+
+export type OpencodeClientOptions = { baseUrl: string; username: Secret; password: Secret }
+
+const HEALTH_LIMIT_MS = 2_000
+/** Answered from memory. */
+const STATUS_LIMIT_MS = 5_000
+const DISPOSE_LIMIT_MS = 10_000
+/** Plugins and MCP servers start before this is answered. */
+const BOOT_LIMIT_MS = 30_000
+/** opencode sends a heartbeat every 10 s. */
+const MAX_SILENCE_MS = 35_000
+/** What opencode says of a refusal is passed on so far. */
+const MAX_REFUSAL_LENGTH = 2_000
+
+const identified = z.array(z.looseObject({ id: z.string() }))
+const sessionStates = z.record(z.string(), z.looseObject({ type: z.string() }))
+const terminals = z.array(z.looseObject({ id: z.string(), status: z.string() }))
+const anyList = z.array(z.unknown())
+
+/**
+ * Calls of an opencode. Over `fetch`, not with `@opencode-ai/sdk`: that takes any answer for the one it declares, sends
+ * the password where a redirect points, begins an event stream anew without end and never notices that one fell silent.
+ */
+export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
+  const ask = <Result>(ask: Omit<Ask, 'method'> & { method?: Ask['method'] }, reply: z.ZodType<Result>) =>
+    askOpencode(options, { method: 'GET', ...ask }, reply)
+  let schema: Promise<unknown> | undefined
+  return {
+    isHealthy: async (limitMs = HEALTH_LIMIT_MS) => {
+      try {
+        return (await ask({ path: '/global/health', limitMs }, z.looseObject({ healthy: z.boolean() }))).healthy
+      } catch (error) {
+        if (error instanceof OpenworkError) return false
+        throw error
+      }
+    },
+    async work(directory) {
+      const list = { directory, limitMs: STATUS_LIMIT_MS }
+      const [sessions, permissions, questions, ptys] = await Promise.all([
+        ask({ path: '/session/status', ...list }, sessionStates),
+        ask({ path: '/permission', ...list }, identified),
+        ask({ path: '/question', ...list }, identified),
+        ask({ path: '/pty', ...list }, terminals),
+      ])
+      return {
+        sessions: Object.keys(sessions).filter(id => sessions[id]?.type !== 'idle'),
+        permissions: permissions.map(({ id }) => id),
+        questions: questions.map(({ id }) => id),
+        terminals: ptys.filter(({ status }) => status === 'running').map(({ id }) => id),
+      }
+    },
+    dispose: directory =>
+      ask({ method: 'POST', path: '/instance/dispose', directory, limitMs: DISPOSE_LIMIT_MS }, z.boolean()),
+    async inventory(directory) {
+      const count = async (path: string) => (await ask({ path, directory, limitMs: BOOT_LIMIT_MS }, anyList)).length
+      const [commands, agents, skills] = await Promise.all([count('/command'), count('/agent'), count('/skill')])
+      return { commands, agents, skills }
+    },
+    path: directory => ask({ path: '/path', directory, limitMs: BOOT_LIMIT_MS }, opencodePath),
+    configSchema() {
+      schema ??= ask({ path: '/doc', limitMs: DISPOSE_LIMIT_MS }, openApi).then(configSchemaOf)
+      schema.catch(() => {
+        schema = undefined
+      })
+      return schema
+    },
+    events: signal => receive(options, signal),
+  }
+}
+
+type Ask = { method: 'GET' | 'POST'; path: string; directory?: string; limitMs: number }
+
+async function askOpencode<Result>(options: OpencodeClientOptions, ask: Ask, reply: z.ZodType<Result>) {
+  const url = new URL(`${options.baseUrl.replace(/\/+$/, '')}${ask.path}`)
+  if (ask.directory !== undefined) url.searchParams.set('directory', ask.directory)
+  let answer: { status: number; text: string }
+  try {
+    const response = await request(options, url, ask.method, AbortSignal.timeout(ask.limitMs))
+    answer = { status: response.status, text: await readAnswer(url.href, response) }
+  } catch (cause) {
+    throw unreachable(url, cause, ask.limitMs)
+  }
+  if (answer.status !== 200) throw refusal(url, answer)
+  const parsed = reply.safeParse(parseOrUndefined(answer.text))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new OpenworkError('opencode_invalid_answer', `opencode gave no answer of its own to ${ask.path}`, {
+    details: { target: url.origin, issue: issue && `${issue.path.join('.')}: ${issue.message}` },
+  })
+}
+
+const request = (options: OpencodeClientOptions, url: URL, method: string, signal: AbortSignal): Promise<Response> =>
+  fetch(url, {
+    method,
+    headers: { authorization: basicAuth(options.username, options.password).reveal() },
+    redirect: 'manual',
+    signal,
+    ...fetchRoute(url),
+  })
+
+function unreachable(url: URL, cause: unknown, limitMs: number): OpenworkError {
+  const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError'
+  const reason = timedOut ? `no answer within ${limitMs} ms` : (systemCode(cause) ?? messageOf(cause))
+  return new OpenworkError('opencode_unreachable', 'opencode does not answer: it is starting, restarting or gone', {
+    cause,
+    details: { target: url.origin, path: url.pathname, reason },
+  })
+}
+
+/** Everything opencode refuses a directory for because of its files begins so: `ConfigJsonError`, `ConfigInvalidError`, … */
+const configRefusal = z.object({
+  name: z.string().startsWith('Config'),
+  data: z.looseObject({
+    path: z.string().optional(),
+    message: z.string().optional(),
+    issues: z
+      .array(z.looseObject({ message: z.string(), path: z.array(z.union([z.string(), z.number()])) }))
+      .optional(),
+  }),
+})
+
+function refusal(url: URL, { status, text }: { status: number; text: string }): OpenworkError {
+  const config = configRefusal.safeParse(parseOrUndefined(text)).data
+  if (!config)
+    return new OpenworkError('opencode_invalid_answer', `opencode answered ${url.pathname} with status ${status}`, {
+      details: { target: url.origin, status, body: text.slice(0, MAX_REFUSAL_LENGTH) },
+    })
+  const problem = problemOf(config)
+  return new OpenworkError('opencode_config_invalid', `opencode refuses ${problem.path}: ${problem.message}`, {
+    hint: 'Correct the file; opencode reads it again after a restart',
+    details: { problems: [problem] },
+  })
+}
+
+function problemOf({ name, data }: z.infer<typeof configRefusal>): ConfigProblem {
+  const issues = data.issues?.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+  const message = issues?.join('; ') || data.message || name
+  return { path: data.path ?? 'its configuration', message: message.slice(0, MAX_REFUSAL_LENGTH) }
+}
+
+const openApi = z.looseObject({
+  components: z.looseObject({
+    schemas: z.record(z.string(), z.unknown()).refine(({ Config }) => Config !== undefined),
+  }),
+})
+
+/** With the schemas it refers to as `$defs`, so that it stands for itself. */
+function configSchemaOf({ components: { schemas } }: z.infer<typeof openApi>): unknown {
+  const needed = new Map<string, unknown>()
+  const take = (name: string): void => {
+    if (needed.has(name) || !Object.hasOwn(schemas, name)) return
+    needed.set(name, undefined)
+    const copy = JSON.parse(JSON.stringify(schemas[name]), (key, value) => {
+      const target = key === '$ref' ? /^#\/components\/schemas\/(.+)$/.exec(String(value))?.[1] : undefined
+      if (target === undefined) return value
+      take(target)
+      return `#/$defs/${target}`
+    })
+    needed.set(name, copy)
+  }
+  take('Config')
+  return { $ref: '#/$defs/Config', $defs: Object.fromEntries(needed) }
+}
+
+/** opencode's events have no kind of their own in the stream, and the directory beside them. */
+const globalEvent = z.object({
+  directory: z.string().optional(),
+  payload: z.object({ type: z.string(), properties: z.record(z.string(), z.unknown()).optional() }),
+})
+
+async function* receive(options: OpencodeClientOptions, signal: AbortSignal): AsyncGenerator<OpencodeEvent> {
+  const url = new URL(`${options.baseUrl.replace(/\/+$/, '')}/global/event`)
+  const silence = new AbortController()
+  const giveUp = (): void => silence.abort(new DOMException('silent', 'TimeoutError'))
+  let limitMs = STATUS_LIMIT_MS
+  let timer = setTimeout(giveUp, limitMs)
+  try {
+    const response = await request(options, url, 'GET', AbortSignal.any([signal, silence.signal]))
+    if (response.status !== 200)
+      throw refusal(url, { status: response.status, text: await readAnswer(url.href, response) })
+    limitMs = MAX_SILENCE_MS
+    const parser = new EventParser(() => new Error('an event without end'))
+    for await (const chunk of response.body ?? []) {
+      clearTimeout(timer)
+      for (const { data } of parser.push(chunk)) {
+        const event = eventOf(data)
+        if (event) yield event
+      }
+      timer = setTimeout(giveUp, limitMs)
+    }
+    throw new Error('opencode ended the stream')
+  } catch (error) {
+    if (signal.aborted) return
+    throw error instanceof OpenworkError ? error : unreachable(url, error, limitMs)
+  } finally {
+    clearTimeout(timer)
+    silence.abort()
+  }
+}
+
+/** Undefined for what is none of opencode's: an event that a later one sends must not end the stream. */
+function eventOf(data: string): OpencodeEvent | undefined {
+  const { directory, payload } = globalEvent.safeParse(parseOrUndefined(data)).data ?? {}
+  return payload && { directory, type: payload.type, properties: payload.properties ?? {} }
 }
