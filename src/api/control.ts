@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hotReloadStatus, reloadRequest } from './hot-reload.ts'
 
 /**
  * What openwork-server and the program that runs it say to each other beside `runtime.ts`: the server asks at the
@@ -34,3 +35,9 @@ export type WorkspaceActivity = z.infer<typeof workspaceActivity>
 
 /** `POST /workspaces/reload` of openwork-server, for the host: the settings file's list is read anew. */
 export const workspacesReread = z.object({ ok: z.literal(true), count: z.number() })
+
+/** `GET /reload/status`, for commands of this machine: one for each directory that is looked after. */
+export const controlReloadStatuses = z.object({ items: z.array(hotReloadStatus) })
+
+/** `POST /reload`: of this directory, or of the only one. */
+export const controlReloadRequest = reloadRequest.extend({ directory: z.string().min(1).max(4096).optional() })

@@ -4,9 +4,12 @@ import {
   controlActivity,
   controlAddWorkspace,
   controlNoted,
+  controlReloadRequest,
+  controlReloadStatuses,
   controlRenameWorkspace,
   controlWorkspacesChanged,
 } from '../api/control.ts'
+import { type HotReloadStatus, type ReloadReport, reloaded } from '../api/hot-reload.ts'
 import { runtimeVersions, upgradeRequest, upgradeStarted } from '../api/runtime.ts'
 import { httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
@@ -24,6 +27,14 @@ export type ControlServices = {
   runtime: Runtime
   /** Only of a host that serves listed ones. */
   workspaces: ListedWorkspaces | undefined
+  /** Undefined until the host is ready. */
+  reloads: Reloads | undefined
+}
+
+/** Hot reload of a host's directories, as it is asked for. */
+export type Reloads = {
+  statuses(): HotReloadStatus[]
+  reload(directory: string, request: { force: boolean }): Promise<ReloadReport>
 }
 
 export type ControlHandler = ReturnType<typeof httpApp>
@@ -122,6 +133,50 @@ const activity = route({
   },
 })
 
+const reloadsOf = ({ reloads }: ControlServices): Reloads => {
+  if (reloads) return reloads
+  throw new OpenworkError('not_available', 'The host is not ready for this yet', { hint: 'Try again in a moment.' })
+}
+
+const reloadStatuses = route({
+  method: 'GET',
+  path: '/reload/status',
+  summary: 'Whether opencode serves what is on the disk, for each directory that is looked after',
+  access: 'bearer',
+  reply: ok(controlReloadStatuses),
+  fails: ['not_available'],
+  handle: (_call, services) => ({ items: reloadsOf(services).statuses() }),
+})
+
+const reload = route({
+  method: 'POST',
+  path: '/reload',
+  summary: 'Have opencode read a directory anew',
+  access: 'bearer',
+  body: controlReloadRequest,
+  reply: ok(reloaded),
+  fails: [
+    'invalid_json',
+    'invalid_payload',
+    'not_available',
+    'workspace_busy',
+    'opencode_config_invalid',
+    'opencode_unreachable',
+    'opencode_invalid_answer',
+  ],
+  handle: async ({ body: { directory, force }, keepOpen }, services) => {
+    keepOpen() // plugins and MCP servers are started anew
+    const reloads = reloadsOf(services)
+    return { ok: true, report: await reloads.reload(directory ?? onlyDirectory(reloads), { force }) }
+  },
+})
+
+function onlyDirectory(reloads: Reloads): string {
+  const [only, ...others] = reloads.statuses()
+  if (only && others.length === 0) return only.directory
+  throw new OpenworkError('invalid_payload', 'This host has not just one directory: name the one you mean')
+}
+
 /** The request handler of the control server: every route asks for the bearer token. */
 export function controlApp({
   services,
@@ -136,7 +191,7 @@ export function controlApp({
 }): ControlHandler {
   const expected = digest(`Bearer ${token.reveal()}`)
   return httpApp<'bearer', undefined, ControlServices>({
-    routes: [versions, upgrade, addWorkspace, renameWorkspace, removeWorkspace, activity],
+    routes: [versions, upgrade, addWorkspace, renameWorkspace, removeWorkspace, activity, reloadStatuses, reload],
     services,
     admit: (_access, exchange: Exchange) => {
       // Digests: of one length, whatever was presented.

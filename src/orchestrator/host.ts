@@ -4,6 +4,7 @@ import { hostLauncher } from '../supervisor/host-launcher.ts'
 import type { RunRecord } from '../supervisor/run-record.ts'
 import type { ServiceSnapshot, StateEvent, SupervisorEvent } from '../supervisor/service.ts'
 import { supervise } from '../supervisor/supervisor.ts'
+import type { ControlServices, Reloads } from './control-app.ts'
 import type { ControlServer } from './control-server.ts'
 import type { HostInfo } from './host-info.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
@@ -49,6 +50,8 @@ export type Host = {
   services(): ServiceSnapshot[]
   /** Ends a service and starts it again, at the same address. Throws as `Supervisor.restart`. */
   restart(service: string): Promise<ServiceSnapshot>
+  /** From now on the control server answers for hot reload. */
+  offerReloads(reloads: Reloads): void
   /** Takes everything down, dependents first. */
   stop(): Promise<void>
 }
@@ -79,7 +82,8 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const { workspace, specs } = plan
   const { programs, successors } = deps
   const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
-  deps.control.serve({ runtime, workspaces: deps.workspaces }, log)
+  const services: ControlServices = { runtime, workspaces: deps.workspaces, reloads: undefined }
+  deps.control.serve(services, log)
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
@@ -95,6 +99,9 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       ended: ended.promise,
       services: () => supervisor.snapshot(),
       restart: service => supervisor.restart(service),
+      offerReloads: reloads => {
+        services.reloads = reloads
+      },
       stop: async () => {
         const closed = runtime.close()
         await revokeOwnerToken(plan, owner)

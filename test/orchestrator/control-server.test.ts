@@ -44,6 +44,7 @@ async function controlled(specs: readonly ServiceSpec[]) {
         log,
       }),
       workspaces: undefined,
+      reloads: undefined,
     },
     log,
   )
@@ -165,6 +166,20 @@ test('answers to its token only, and to no foreign name or page', async () => {
   ])
   const page = { ...upgrade(['opencode']), headers: { origin: 'https://evil.example' } }
   expect(await codeOf(await host.call('/runtime/upgrade', page))).toEqual([403, 'origin_not_allowed'])
+})
+
+test('hot reload is asked about under the token, and not available before the host is ready', async () => {
+  await using host = await controlled([])
+  const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code]
+  const wrong = { authorization: 'Bearer wrong' }
+
+  expect(await codeOf(await host.call('/reload/status', { headers: wrong }))).toEqual([401, 'unauthorized'])
+  expect(await codeOf(await host.call('/reload/status'))).toEqual([501, 'not_available'])
+  expect(await codeOf(await host.call('/reload', { method: 'POST', body: '{}' }))).toEqual([501, 'not_available'])
+  expect(await codeOf(await host.call('/reload', { method: 'POST', body: '{"force":"yes"}' }))).toEqual([
+    400,
+    'invalid_payload',
+  ])
 })
 
 test('stopping closes kept-alive connections and requests that wait for the host', async () => {
