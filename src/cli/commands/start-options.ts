@@ -2,12 +2,20 @@ import { randomUUID } from 'node:crypto'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { refuseContradictions } from '../../sidecars/find/sidecar-source.ts'
-import type { Context, Source } from '../kit/context.ts'
+import type { Source } from '../kit/context.ts'
 import type { ValuesOf } from '../kit/define.ts'
+import type { serviceFlags } from './service-flags.ts'
 import { parseSidecarPlace } from './sidecar-flags.ts'
 import type { startFlags } from './start-flags.ts'
 
 export type StartValues = ValuesOf<typeof startFlags>
+type ServiceValues = ValuesOf<typeof serviceFlags>
+
+/** Where a value came from, and how its flag is called. */
+type Asked = {
+  source(flag: keyof ServiceValues & string): Source
+  label(flag: keyof ServiceValues & string): string
+}
 
 const LOOPBACK: Readonly<Record<string, string>> = { '127.0.0.1': '127.0.0.1', localhost: '127.0.0.1', '::1': '::1' }
 
@@ -15,11 +23,21 @@ const LOOPBACK: Readonly<Record<string, string>> = { '127.0.0.1': '127.0.0.1', l
  * What was typed, as options. All rules that span several flags are here; nothing is created or looked up.
  * @throws OpenworkError flags_conflict, invalid_value, not_available
  */
-export function parseStartOptions(
-  values: StartValues,
-  { source, label }: Pick<Context, 'source' | 'label'>,
-): StartOptions {
+export function parseStartOptions(values: StartValues, asked: Asked): StartOptions {
   refuseWhatIsNotBuilt(values)
+  return {
+    ...parseServiceOptions(values, asked),
+    workspace: values.workspace,
+    createWorkspace: values.createWorkspace,
+    serves: 'one',
+  }
+}
+
+/** What `start` and the daemon have in common. Throws as `parseStartOptions`. */
+export function parseServiceOptions(
+  values: ServiceValues,
+  { source, label }: Asked,
+): Omit<StartOptions, 'workspace' | 'createWorkspace' | 'serves'> {
   if (!values.opencodeAuth)
     throw new OpenworkError('invalid_value', '--opencode-auth cannot be turned off', {
       hint: 'opencode would run commands for any program on this machine. Leave the flag out.',
@@ -32,9 +50,6 @@ export function parseStartOptions(
   const remoteAccess = parseRemoteAccess(values)
   return {
     runId: parseRunId(values.runId),
-    workspace: values.workspace,
-    createWorkspace: values.createWorkspace,
-    serves: 'one',
     dataDir: values.dataDir,
     devMode: values.internalDevMode,
     verbose: values.verbose,
@@ -98,8 +113,8 @@ function parseOrigin(given: string): string {
  * that happens to be set must not weaken what is otherwise random.
  */
 function parseInjectedCredentials(
-  { opencodeUsername: username, opencodePassword: password, allowInjectedCredentials }: StartValues,
-  source: (flag: keyof StartValues) => Source,
+  { opencodeUsername: username, opencodePassword: password, allowInjectedCredentials }: ServiceValues,
+  source: Asked['source'],
 ): StartOptions['opencode']['credentials'] {
   if (!allowInjectedCredentials) {
     if (source('opencodeUsername') !== 'flag' && source('opencodePassword') !== 'flag') return undefined
@@ -149,7 +164,7 @@ function parseLoopback(host: string): string {
   })
 }
 
-function parseRemoteAccess({ openworkHost, remoteAccess, connectHost }: StartValues): boolean {
+function parseRemoteAccess({ openworkHost, remoteAccess, connectHost }: ServiceValues): boolean {
   const host = openworkHost?.trim().toLowerCase()
   if (host !== undefined && !['127.0.0.1', 'localhost', '0.0.0.0'].includes(host))
     throw new OpenworkError(
