@@ -6,7 +6,7 @@ import type { WorkspaceEntry } from './config-file.ts'
 import { sha256Hex } from './digest.ts'
 import { isWithin, realPathOf } from './real-path.ts'
 
-/** What is known of the opencode behind the whole server, for workspaces that do not say it themselves. */
+/** What is known of the opencode behind the whole server, for local workspaces that do not say it themselves. */
 export type OpencodeDefaults = {
   baseUrl: string | undefined
   directory: string | undefined
@@ -95,7 +95,7 @@ export function visibleTo(scope: Scope, workspace: Workspace): Workspace {
 
 /**
  * The workspaces of the settings: paths made absolute against `base`, ids and names filled in, opencode settings
- * inherited. Of two with one id the first stays.
+ * inherited by local ones. Of two with one id the first stays.
  */
 export function planWorkspaces(
   entries: readonly WorkspaceEntry[],
@@ -120,13 +120,15 @@ function planWorkspace(entry: WorkspaceEntry, base: string, defaults: OpencodeDe
       `A local workspace has no path: ${JSON.stringify(entry.name ?? entry.id ?? '')}`,
     )
   const path = entry.path ? resolve(base, entry.path) : ''
-  const baseUrl = entry.baseUrl ?? defaults.baseUrl
-  const directory = entry.directory ?? defaults.directory
+  // What is known of the opencode here is nobody else's business: a remote one has its own address and credentials, or none.
+  const inherited = workspaceType === 'local' ? defaults : undefined
+  const baseUrl = entry.baseUrl ?? inherited?.baseUrl
+  const directory = entry.directory ?? inherited?.directory
   const opencode = definedOnly({
     baseUrl,
     directory: directory ?? (path || undefined),
-    username: opencodeUsername ?? defaults.username,
-    password: opencodePassword ?? defaults.password,
+    username: opencodeUsername ?? inherited?.username,
+    password: opencodePassword ?? inherited?.password,
   })
   return {
     ...definedOnly({ ...own, baseUrl, directory }),
