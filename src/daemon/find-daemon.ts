@@ -1,0 +1,59 @@
+import { daemonLayout } from '../orchestrator/data-dir.ts'
+import type { Log } from '../shared/log.ts'
+import type { Secret } from '../shared/secret.ts'
+import { reapDeadRuns } from '../supervisor/reap.ts'
+import { daemonFiles } from './daemon-files.ts'
+import { DaemonLock, findLockHolder } from './daemon-lock.ts'
+import { readDaemonState, StateFile } from './state-file.ts'
+import { readToken } from './token-file.ts'
+
+/**
+ * - `none`: no process is the daemon, whatever files say
+ * - `starting`: one is, and does not listen yet, or not any more
+ * - `running`: its API is at `baseUrl`, and the token is for that process and no other
+ */
+export type FoundDaemon =
+  | { state: 'none' }
+  | { state: 'starting'; pid: number }
+  | {
+      state: 'running'
+      pid: number
+      startedAtMs: number
+      baseUrl: string
+      token: Secret
+      cliVersion: string | undefined
+    }
+
+/**
+ * The daemon of a data dir, by its lock: a pid that another process has meanwhile and the address that a killed daemon
+ * left are not taken for it.
+ * @throws OpenworkError daemon_state_unusable
+ */
+export async function findDaemon(dataDir: string): Promise<FoundDaemon> {
+  const files = daemonFiles(dataDir)
+  const holder = await findLockHolder(files.lock)
+  if (!holder) return { state: 'none' }
+  const { daemon, cliVersion } = await readDaemonState(files.state)
+  const token = await readToken(files.token)
+  const { pid, startedAtMs } = holder
+  // Written by the holder itself, in this life.
+  if (!token || daemon?.pid !== pid || daemon.startedAt !== startedAtMs) return { state: 'starting', pid }
+  return { state: 'running', pid, startedAtMs, baseUrl: daemon.baseUrl, token, cliVersion }
+}
+
+/**
+ * Takes away what a killed daemon left: its lock, its services, its addresses in the state. Where a daemon lives, nothing.
+ * @throws OpenworkError daemon_already_running
+ */
+export async function clearDeadDaemon(dataDir: string, log: Pick<Log, 'warn'>): Promise<void> {
+  const files = daemonFiles(dataDir)
+  const lock = await DaemonLock.take(files.lock)
+  try {
+    await reapDeadRuns(daemonLayout(dataDir).runs)
+    const state = await StateFile.open(files.state, log)
+    const { daemon, opencode } = state.state
+    if (daemon || opencode) await state.change(({ daemon: _daemon, opencode: _opencode, ...rest }) => ({ ...rest }))
+  } finally {
+    await lock.release()
+  }
+}
