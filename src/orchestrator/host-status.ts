@@ -1,9 +1,10 @@
-import { messageOf, systemCode } from '../shared/errors.ts'
+import type { HotReloadStatus } from '../api/hot-reload.ts'
+import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import { reveal, type Secret, secret } from '../shared/secret.ts'
 import { basicAuth } from '../shared/url.ts'
 import { listRuns } from '../supervisor/run-record.ts'
-import { parseHostInfo } from './host-info.ts'
+import { type HostInfo, parseHostInfo } from './host-info.ts'
 
 /** `health` is the service's own answer. */
 export type ServiceHealth = { ok: boolean; url: string; health?: Record<string, unknown>; error?: string }
@@ -14,6 +15,8 @@ export type HostHealth = {
   workspace: string
   openwork: ServiceHealth
   opencode: ServiceHealth
+  /** Of each directory that is looked after; undefined when the host does not say. */
+  hotReload: HotReloadStatus[] | undefined
 }
 
 const PROBE_MS = 5_000
@@ -40,13 +43,25 @@ export async function probeRunningHosts(runsFolder: string): Promise<HostHealth[
       .sort((a, b) => a.run.startedAtMs - b.run.startedAtMs)
       .map(async ({ run, info }) => {
         const { username, password } = info.opencode
-        const [openwork, opencode] = await Promise.all([
+        const [openwork, opencode, hotReload] = await Promise.all([
           probeServer(info.openwork.baseUrl),
           probeOpencode(info.opencode.baseUrl, { username: secret(username), password: secret(password) }),
+          askReloads(info),
         ])
-        return { runId: run.runId, pid: run.owner.pid, workspace: info.workspace, openwork, opencode }
+        return { runId: run.runId, pid: run.owner.pid, workspace: info.workspace, openwork, opencode, hotReload }
       }),
   )
+}
+
+/** Schemas are loaded while the other answers are on their way. */
+async function askReloads({ control }: HostInfo): Promise<HotReloadStatus[] | undefined> {
+  const { controlClient } = await import('../api/control-client.ts')
+  try {
+    return await controlClient({ ...control, timeoutMs: PROBE_MS }).reloadStatuses()
+  } catch (error) {
+    if (error instanceof OpenworkError) return undefined // it starts, ends, or is another version
+    throw error
+  }
 }
 
 async function probe(url: string, path: string, headers: Record<string, string | Secret>): Promise<ServiceHealth> {

@@ -19,6 +19,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    path: 'reload',
+    summary: 'Have opencode read its config, skills, commands, agents and plugins anew',
+    load: async () => (await import('./reload.ts')).reload,
+  },
+  {
     path: 'upgrade',
     summary: 'Put the newest openwork in the place of this one, once it has shown that it works here',
     load: async () => (await import('./upgrade.ts')).upgrade,

@@ -1,3 +1,4 @@
+import type { HotReloadStatus } from '../../api/hot-reload.ts'
 import { runsFolder } from '../../orchestrator/data-dir.ts'
 import {
   type HostHealth,
@@ -7,14 +8,18 @@ import {
   type ServiceHealth,
 } from '../../orchestrator/host-status.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { hotReloadLines } from '../hot-reload-text.ts'
 import { defineCommand } from '../kit/define.ts'
 import { secret, url } from '../kit/flags.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 
 export const status = defineCommand({
   path: 'status',
   summary: 'Whether a host is up and its parts answer',
-  description: 'Without URLs it asks every running host of this data dir. Exits 1 when anything is down.',
+  description:
+    'Without URLs it asks every running host of this data dir, also whether opencode has what is on the disk. Exits 1 ' +
+    'when anything is down.',
   examples: [
     { command: 'openwork status', does: 'the hosts on this machine' },
     { command: 'openwork status --openwork-url http://box:8787', does: 'one somewhere else' },
@@ -40,9 +45,8 @@ export const status = defineCommand({
           hint: 'Start one with `openwork start`, or name a server with --openwork-url.',
         })
       const [only] = hosts.length === 1 ? hosts : []
-      output.result({ ...(only ? { openwork: only.openwork, opencode: only.opencode } : {}), hosts }, () =>
-        hosts.map(hostText).join('\n\n'),
-      )
+      const parts = only && { openwork: only.openwork, opencode: only.opencode, hotReload: only.hotReload }
+      output.result({ ...parts, hosts }, () => hosts.map(hostText).join('\n\n'))
       return exitCode(hosts.flatMap(({ openwork, opencode }) => [openwork, opencode]))
     }
     const auth =
@@ -61,12 +65,20 @@ const isAsked = (entry: [string, ServiceHealth | undefined]): entry is [string, 
 
 const exitCode = (services: readonly ServiceHealth[]): number => (services.every(({ ok }) => ok) ? 0 : 1)
 
-const hostText = ({ workspace, pid, runId, openwork, opencode }: HostHealth): string =>
+const hostText = ({ workspace, pid, runId, openwork, opencode, hotReload = [] }: HostHealth): string =>
   [
     `${workspace}  (pid ${pid}, run ${runId})`,
     serviceText(['openwork', openwork]),
     serviceText(['opencode', opencode]),
+    ...hotReload.flatMap(status => reloadLines(status, workspace)),
   ].join('\n')
+
+/** What stands below the first line belongs to it. */
+const reloadLines = (status: HotReloadStatus, workspace: string): string[] =>
+  hotReloadLines(status, Date.now()).map((line, index) => {
+    if (index > 0) return `            ${line}`
+    return `  reload    ${line}${status.directory === workspace ? '' : `  ${onOneLine(status.directory)}`}`
+  })
 
 function serviceText([name, { ok, url, health, error }]: [string, ServiceHealth]): string {
   const version = typeof health?.version === 'string' ? `  ${health.version}` : ''

@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { configProblem, type ReloadReport } from '../../api/hot-reload.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { problemText, reloadText } from '../hot-reload-text.ts'
+import { interruptible } from '../interruptible.ts'
+import { defineCommand } from '../kit/define.ts'
+import { bool } from '../kit/flags.ts'
+import { findReloadTargets, type ReloadTarget } from '../reload-targets.ts'
+import { dataDirFlag } from './data-dir-flag.ts'
+
+const ASK_EVERY_MS = 1_000
+
+export const reload = defineCommand({
+  path: 'reload',
+  summary: 'Have opencode read its config, skills, commands, agents and plugins anew',
+  description:
+    'Changed files are taken over by themselves as soon as nothing runs there; this does it now, also with hot reload ' +
+    'off. Sessions keep what they hold, and go on. What runs at that moment would be cut off, so it is refused then.',
+  examples: [
+    { command: 'openwork reload', does: 'the current folder' },
+    { command: 'openwork reload ~/project --wait', does: 'as soon as nothing runs there' },
+  ],
+  args: { workspace: { summary: 'Folder that is served; the current one when not given', optional: true } },
+  flags: {
+    force: bool({ default: false, summary: 'Also when that ends running turns, terminals and open questions' }),
+    wait: bool({ default: false, summary: 'Wait until nothing runs there' }),
+    dataDir: dataDirFlag,
+  },
+  async run({ workspace, dataDir, force, wait }, context) {
+    if (force && wait)
+      throw new OpenworkError('flags_conflict', '--force and --wait cannot be had at once', {
+        hint: 'Leave out --force to have running turns end by themselves.',
+      })
+    const targets = await findReloadTargets({ workspace, dataDir }, context)
+    const reports: ReloadReport[] = []
+    for (const target of targets)
+      reports.push(
+        wait
+          ? await whenIdle(target, text => context.output.note(text))
+          : await target.reload({ force }).catch(explain),
+      )
+    context.output.result({ ok: true, reports }, () => reports.map(reloadText).join('\n\n'))
+  },
+})
+
+/** Tries again until nothing runs there any more, and tells what it waits for. */
+const whenIdle = (target: ReloadTarget, note: (text: string) => void): Promise<ReloadReport> =>
+  interruptible('nothing was reloaded by hand', async signal => {
+    let told = ''
+    for (;;) {
+      try {
+        return await target.reload({ force: false })
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) return explain(error)
+        if (error.message !== told) note(`Waiting: ${error.message}`)
+        told = error.message
+      }
+      await delay(ASK_EVERY_MS, undefined, { signal })
+    }
+  })
+
+const refusedFiles = z.object({ details: z.object({ problems: z.array(configProblem).min(1) }) })
+
+/** The failure as a person at this command can act on it. */
+function explain(error: unknown): never {
+  if (!(error instanceof OpenworkError)) throw error
+  const { code, message, details } = error
+  if (code === 'workspace_busy')
+    throw new OpenworkError(code, message, { hint: 'Add --wait to do it when that has ended, or --force.', details })
+  const refused = code === 'opencode_config_invalid' ? refusedFiles.safeParse(details).data : undefined
+  if (!refused) throw error
+  const parts = refused.details.problems.map(problemText)
+  throw new OpenworkError(
+    code,
+    { head: 'opencode could not read what has changed', parts },
+    {
+      hint: 'Correct it: nothing was reloaded, opencode goes on with what it had.',
+      details,
+    },
+  )
+}
