@@ -5,7 +5,7 @@ import type { Secret } from '../shared/secret.ts'
 import { basicAuth } from '../shared/url.ts'
 import { opencodePath } from './daemon.ts'
 import { EventParser } from './event-parser.ts'
-import type { ConfigProblem, EngineWork, Inventory } from './hot-reload.ts'
+import type { ConfigProblem, EngineWork } from './hot-reload.ts'
 import { parseOrUndefined, readAnswer } from './request.ts'
 
 /** An event of opencode's `/global/event`. Some concern no directory. */
@@ -14,6 +14,9 @@ export type OpencodeEvent = {
   type: string
   properties: Readonly<Record<string, unknown>>
 }
+
+/** What opencode serves for a directory, by name. */
+export type Served = Readonly<Record<'commands' | 'agents' | 'skills', readonly string[]>>
 
 /**
  * The calls of opencode (1.18.33) that we make. Asking about a directory makes its instance where there is none, so ask
@@ -27,7 +30,8 @@ export type OpencodeClient = {
   work(directory: string): Promise<EngineWork>
   /** opencode's answer. Ends what runs there. */
   dispose(directory: string): Promise<boolean>
-  inventory(directory: string): Promise<Inventory>
+  /** Waits until the directory's plugins and MCP servers have started. */
+  served(directory: string): Promise<Served>
   path(directory: string): Promise<z.infer<typeof opencodePath>>
   /** JSON schema of a config file, complete in itself. Asked for once. */
   configSchema(): Promise<unknown>
@@ -51,7 +55,8 @@ const MAX_REFUSAL_LENGTH = 2_000
 const identified = z.array(z.looseObject({ id: z.string() }))
 const sessionStates = z.record(z.string(), z.looseObject({ type: z.string() }))
 const terminals = z.array(z.looseObject({ id: z.string(), status: z.string() }))
-const anyList = z.array(z.unknown())
+const named = z.array(z.looseObject({ name: z.string() }))
+const nameOf = ({ name }: { name: string }): string => name
 
 /**
  * Calls of an opencode. Over `fetch`, not with `@opencode-ai/sdk`: that takes any answer for the one it declares, sends
@@ -87,9 +92,9 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
     },
     dispose: directory =>
       ask({ method: 'POST', path: '/instance/dispose', directory, limitMs: DISPOSE_LIMIT_MS }, z.boolean()),
-    async inventory(directory) {
-      const count = async (path: string) => (await ask({ path, directory, limitMs: BOOT_LIMIT_MS }, anyList)).length
-      const [commands, agents, skills] = await Promise.all([count('/command'), count('/agent'), count('/skill')])
+    async served(directory) {
+      const list = async (path: string) => (await ask({ path, directory, limitMs: BOOT_LIMIT_MS }, named)).map(nameOf)
+      const [commands, agents, skills] = await Promise.all([list('/command'), list('/agent'), list('/skill')])
       return { commands, agents, skills }
     },
     path: directory => ask({ path: '/path', directory, limitMs: BOOT_LIMIT_MS }, opencodePath),
@@ -162,16 +167,25 @@ function refusal(url: URL, { status, text }: { status: number; text: string }): 
       details: { target: url.origin, status, body: text.slice(0, MAX_REFUSAL_LENGTH) },
     })
   const problem = problemOf(config)
-  return new OpenworkError('opencode_config_invalid', `opencode refuses ${problem.path}: ${problem.message}`, {
+  const place = problem.line === undefined ? problem.path : `${problem.path}:${problem.line}:${problem.column}`
+  return new OpenworkError('opencode_config_invalid', `opencode refuses ${place}: ${problem.message}`, {
     hint: 'Correct the file; opencode reads it again after a restart',
     details: { problems: [problem] },
   })
 }
 
+/** Of a file that is no JSON opencode repeats the whole text, keys of providers and all: that is not passed on. */
+const jsonErrors = /--- Errors ---\n([^]*?)(?:\n--- End ---|$)/
+
 function problemOf({ name, data }: z.infer<typeof configRefusal>): ConfigProblem {
   const issues = data.issues?.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
-  const message = issues?.join('; ') || data.message || name
-  return { path: data.path ?? 'its configuration', message: message.slice(0, MAX_REFUSAL_LENGTH) }
+  const said = data.message?.includes('--- JSONC Input ---') ? jsonErrors.exec(data.message)?.[1] : data.message
+  const [, error, line, column] = /^(\w+) at line (\d+), column (\d+)/.exec(said ?? '') ?? []
+  return {
+    path: data.path ?? 'its configuration',
+    ...(error !== undefined && { line: Number(line), column: Number(column) }),
+    message: (issues?.join('; ') || error || said || name).slice(0, MAX_REFUSAL_LENGTH),
+  }
 }
 
 const openApi = z.looseObject({

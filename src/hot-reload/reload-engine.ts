@@ -1,4 +1,5 @@
-import type { EngineWork, Inventory } from '../api/hot-reload.ts'
+import type { EngineWork } from '../api/hot-reload.ts'
+import type { Served } from '../api/opencode-client.ts'
 
 /** What a reload does with opencode. Every call ends within a time limit; failures are `OpenworkError`s. */
 export type ReloadEngine = {
@@ -8,7 +9,7 @@ export type ReloadEngine = {
   allWork(): Promise<EngineWork>
   dispose(directory: string): Promise<void>
   /** Makes the instance, if it is not there. Throws `opencode_config_invalid` for a config that opencode refuses. */
-  inventory(directory: string): Promise<Inventory>
+  served(directory: string): Promise<Served>
   /** Ends opencode and starts it again at the same address, and waits until it is ready. */
   restart(): Promise<void>
   /** Told when the work of a directory may have ended, until `signal` is aborted. Undefined: of any. */
