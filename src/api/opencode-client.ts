@@ -175,11 +175,12 @@ function refusal(url: URL, { status, text }: { status: number; text: string }): 
 }
 
 /** Of a file that is no JSON opencode repeats the whole text, keys of providers and all: that is not passed on. */
-const jsonErrors = /--- Errors ---\n([^]*?)(?:\n--- End ---|$)/
+const saidOf = (message: string | undefined): string | undefined =>
+  message?.includes('--- JSONC Input ---') ? message.split('--- Errors ---\n').at(-1) : message
 
 function problemOf({ name, data }: z.infer<typeof configRefusal>): ConfigProblem {
   const issues = data.issues?.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
-  const said = data.message?.includes('--- JSONC Input ---') ? jsonErrors.exec(data.message)?.[1] : data.message
+  const said = saidOf(data.message)
   const [, error, line, column] = /^(\w+) at line (\d+), column (\d+)/.exec(said ?? '') ?? []
   return {
     path: data.path ?? 'its configuration',
