@@ -30,6 +30,8 @@ export type OpencodeClient = {
   work(directory: string): Promise<EngineWork>
   /** opencode's answer. Ends what runs there. */
   dispose(directory: string): Promise<boolean>
+  /** The same for every directory; its clients are told to read anew. */
+  disposeAll(): Promise<void>
   /** Waits until the directory's plugins and MCP servers have started. */
   served(directory: string): Promise<Served>
   path(directory: string): Promise<z.infer<typeof opencodePath>>
@@ -92,6 +94,9 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
     },
     dispose: directory =>
       ask({ method: 'POST', path: '/instance/dispose', directory, limitMs: DISPOSE_LIMIT_MS }, z.boolean()),
+    async disposeAll() {
+      await ask({ method: 'POST', path: '/global/dispose', limitMs: DISPOSE_LIMIT_MS }, z.boolean())
+    },
     async served(directory) {
       const list = async (path: string) => (await ask({ path, directory, limitMs: BOOT_LIMIT_MS }, named)).map(nameOf)
       const [commands, agents, skills] = await Promise.all([list('/command'), list('/agent'), list('/skill')])
