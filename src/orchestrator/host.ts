@@ -50,6 +50,8 @@ export type Host = {
   services(): ServiceSnapshot[]
   /** Ends a service and starts it again, at the same address. Throws as `Supervisor.restart`. */
   restart(service: string): Promise<ServiceSnapshot>
+  /** Told of every event of the services from now on. Must not throw. */
+  listen(listener: (event: SupervisorEvent) => void): void
   /** From now on the control server answers for hot reload. */
   offerReloads(reloads: Reloads): void
   /** Takes everything down, dependents first. */
@@ -65,6 +67,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const { log, record, signal, onKillable } = deps
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
+  const listeners: ((event: SupervisorEvent) => void)[] = []
   let lost: OpenworkError | undefined
   await writing(record.path, () => record.updateInfo(hostInfo(plan, deps.control))) // first: `status` finds a host that starts, too
   const supervisor = supervise(plan.specs, {
@@ -73,6 +76,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
     onEvent: event => {
       logEvent(log, event)
       deps.onEvent?.(event)
+      for (const listener of listeners) listener(event)
       if (!isLoss(event)) return
       lost ??= loss(event)
       ended.resolve(lost)
@@ -99,6 +103,9 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       ended: ended.promise,
       services: () => supervisor.snapshot(),
       restart: service => supervisor.restart(service),
+      listen: listener => {
+        listeners.push(listener)
+      },
       offerReloads: reloads => {
         services.reloads = reloads
       },
