@@ -12,7 +12,7 @@ export type StartValues = ValuesOf<typeof startFlags>
 type ServiceValues = ValuesOf<typeof serviceFlags>
 
 /** Where a value came from, and how its flag is called. */
-type Asked = {
+export type Asked = {
   source(flag: keyof ServiceValues & string): Source
   label(flag: keyof ServiceValues & string): string
 }

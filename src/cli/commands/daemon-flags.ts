@@ -1,0 +1,64 @@
+import type { ValuesOf } from '../kit/define.ts'
+import { byteSize, duration, list, path, port, text } from '../kit/flags.ts'
+import { serviceFlags } from './service-flags.ts'
+
+const DAEMON = 'Daemon'
+const HOUR_MS = 3_600_000
+
+/** Where desktop and development builds of the app are served from. */
+const APP_ORIGINS = ['http://localhost:5173', 'tauri://localhost', 'http://tauri.localhost']
+
+/** The flags of `daemon run`, and of every command that may start a daemon. */
+export const daemonFlags = {
+  ...serviceFlags,
+  cors: list({
+    ...common(serviceFlags.cors),
+    env: 'OPENWORK_OPENCODE_CORS',
+    default: APP_ORIGINS,
+    valueName: 'origins',
+  }),
+  opencodeHost: text({ ...common(serviceFlags.opencodeHost), env: 'OPENWORK_OPENCODE_HOST', default: '127.0.0.1' }),
+  opencodePort: port({
+    ...common(serviceFlags.opencodePort),
+    env: 'OPENWORK_OPENCODE_PORT',
+    summary: 'Port of opencode; the one it had before, if it is free, when not given',
+  }),
+  daemonHost: text({ group: DAEMON, default: '127.0.0.1', summary: 'Address that the daemon is asked at' }),
+  daemonPort: port({
+    group: DAEMON,
+    env: 'OPENWORK_DAEMON_PORT',
+    summary: 'Port that the daemon is asked at; the one it had before, if it is free, when not given',
+  }),
+  opencodeWorkdir: path({
+    group: DAEMON,
+    env: 'OPENWORK_OPENCODE_WORKDIR',
+    summary: 'Folder that opencode runs in; an empty one in the data dir when not given',
+  }),
+  idleTimeout: duration({
+    group: DAEMON,
+    env: 'OPENWORK_IDLE_TIMEOUT',
+    minMs: 1_000,
+    maxMs: 7 * 24 * HOUR_MS,
+    never: 'never',
+    default: HOUR_MS / 4,
+    summary: 'After so long without use opencode forgets a workspace, until it is used again',
+  }),
+  opencodeMemoryLimit: byteSize({
+    group: DAEMON,
+    env: 'OPENWORK_OPENCODE_MEMORY_LIMIT',
+    min: 64_000_000,
+    defaultText: 'none',
+    summary: 'Memory of opencode and its children, above which it is restarted as soon as nothing runs',
+  }),
+  logFile: path({ group: DAEMON, hidden: true, summary: 'Log into this file, which is rotated' }),
+}
+
+export type DaemonValues = ValuesOf<typeof daemonFlags>
+
+/** What a flag keeps when another command has another default or variable for it. */
+function common({ summary, group }: { summary: string; group: string | undefined }): {
+  summary: string
+  group?: string
+} {
+  return { summary, ...(group !== undefined && { group }) }
+}
