@@ -4,10 +4,10 @@ import type { Exchange } from './exchange.ts'
 /** One record per request, made when the answer's headers are ready. The query is left out: it may hold anything. */
 export class RequestLog {
   readonly #log: Log
-  readonly #quietAgent: string
+  readonly #quietAgent: string | undefined
 
-  /** @param quietAgent user agent whose requests are only worth a debug record, unless they fail */
-  constructor(log: Log, quietAgent: string) {
+  /** @param quietAgent user agent whose requests are only worth a debug record, unless they fail; undefined: all are */
+  constructor(log: Log, quietAgent: string | undefined) {
     this.#log = log
     this.#quietAgent = quietAgent
   }
@@ -18,7 +18,8 @@ export class RequestLog {
     const all = { method, path, status, durationMs, auth, ...attributes }
     if (status >= 500) this.#log.error(message, all)
     else if (status >= 400) this.#log.warn(message, all)
-    else if (headers.get('user-agent') === this.#quietAgent) this.#log.debug(message, all)
+    else if (this.#quietAgent === undefined || headers.get('user-agent') === this.#quietAgent)
+      this.#log.debug(message, all)
     else this.#log.info(message, all)
   }
 }
