@@ -1,9 +1,14 @@
+import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import { type DaemonWorkspace, daemonStatus, daemonWorkspace } from '../api/daemon.ts'
 
 const { daemon, opencode, sidecar, binaries } = daemonStatus.shape
 
-const workspaceRecord = z.looseObject(daemonWorkspace.shape)
+const workspaceRecord = z
+  .looseObject(daemonWorkspace.shape)
+  .refine(({ workspaceType, path, baseUrl }) =>
+    workspaceType === 'local' ? isAbsolute(path) : /^https?:/.test(baseUrl ?? '') && URL.canParse(baseUrl ?? ''),
+  )
 
 const port = z.number().int().min(1).max(65_535).optional().catch(undefined)
 
