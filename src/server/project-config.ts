@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ConfigPatch } from '../api/config.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
+import { editJsonc, type JsoncEdit, type JsoncObject, parseJsonc } from '../shared/jsonc.ts'
 import { requireFolder } from './files/safe-path.ts'
-import { editJsonc, type JsoncEdit, type JsoncObject, parseJsonc } from './jsonc.ts'
 import { readText, type WorkspaceText, writeText } from './workspace-text.ts'
 
 /** In the order opencode looks for them. */

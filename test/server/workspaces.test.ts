@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { auditList } from '../../src/api/audit.ts'
 import { reloadEventList } from '../../src/api/reload.ts'
 import { deletedWorkspace, managedWorkspaces } from '../../src/api/workspaces.ts'
-import { parseJsonc } from '../../src/server/jsonc.ts'
+import { parseJsonc } from '../../src/shared/jsonc.ts'
 import { asClient, asHost, startServer, temporaryFolder } from './start-server.ts'
 import { codeOf } from './upstream.ts'
 

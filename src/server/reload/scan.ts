@@ -2,14 +2,14 @@ import type { Stats } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
-import { parseJsonc } from '../jsonc.ts'
+import { parseJsonc } from '../../shared/jsonc.ts'
+import { isPassing } from '../../shared/passing-files.ts'
 import {
   DOT_FILES,
   DOT_FOLDER,
   DOT_TREES,
   type FileReason,
   type Item,
-  isIgnored,
   ROOT_FILES,
   rootItem,
   treeItem,
@@ -159,7 +159,7 @@ const statOrUndefined = (path: string): Promise<Stats | undefined> => stat(path)
 /** In a stable order; none when the folder went meanwhile or may not be read. */
 async function namesIn(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(unlessSystemError)) ?? []
-  return names.filter(name => !isIgnored(name)).sort()
+  return names.filter(name => !isPassing(name)).sort()
 }
 
 /** What cannot be looked at is not there, for opencode as for us. */

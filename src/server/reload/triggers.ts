@@ -1,5 +1,7 @@
 import type { ReloadReason, ReloadTrigger } from '../../api/reload.ts'
 
+export { isPassing as isIgnored } from '../../shared/passing-files.ts'
+
 /** Reasons that files on the disk give; `mcp` is part of the config file, and only our own routes can tell. */
 export type FileReason = Exclude<ReloadReason, 'mcp'>
 
@@ -37,12 +39,6 @@ const TYPES: Readonly<Record<FileReason, ReloadTrigger['type']>> = {
   agents: 'agent',
   commands: 'command',
 }
-
-/** Folders and files that are in a tree without being part of it: others' stores, system litter, editors' temp files. */
-const IGNORED =
-  /^(?:\.git|node_modules|\.DS_Store|Thumbs\.db|desktop\.ini|4913|\.#.*|#.*#|\.openwork-tmp-.*)$|~$|\.(?:sw[a-z]|tmp|temp|part|crdownload)$|\.tmp-|___jb_/i
-
-export const isIgnored = (name: string): boolean => IGNORED.test(name)
 
 /** A thing that can be added, changed or removed as one: a skill's folder, a command's file, a config file. */
 export type Item = {

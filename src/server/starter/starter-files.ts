@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { OpenworkError } from '../../shared/errors.ts'
-import type { JsoncEdit, JsoncObject } from '../jsonc.ts'
+import type { JsoncEdit, JsoncObject } from '../../shared/jsonc.ts'
 import { OPENWORK_FILE, planSettings } from '../project-config.ts'
 import { readText, writeText } from '../workspace-text.ts'
 import { STARTER_FILES } from './texts.ts'

@@ -1,5 +1,5 @@
 import type { Node } from 'jsonc-parser'
-import { OpenworkError } from '../shared/errors.ts'
+import { OpenworkError } from './errors.ts'
 
 /** JSON as people write it: comments and trailing commas are fine. */
 export type JsoncObject = Readonly<Record<string, unknown>>

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { editJsonc, type JsoncEdit, parseJsonc } from '../../src/server/jsonc.ts'
+import { editJsonc, type JsoncEdit, parseJsonc } from '../../src/shared/jsonc.ts'
 
 const set = (key: string, value: unknown): JsoncEdit => ({ path: [key], value })
 const remove = (...path: [key: string, nested?: string]): JsoncEdit => ({ path, value: undefined })
