@@ -27,7 +27,7 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
   const told = [
     watching === 'off' ? 'off' : state,
     ...(watching === 'polling' ? ['polling: the system has no file watches left'] : []),
-    ...(waitingFor && (state === 'waiting' || state === 'overdue') ? [`for ${workText(waitingFor)}`] : []),
+    ...(waitingFor && (state === 'waiting' || state === 'overdue') ? [`waits for ${workText(waitingFor)}`] : []),
     ...(status.pendingSince !== undefined ? [`changed ${ago(status.pendingSince, nowMs)}`] : []),
     ...(state === 'looping' ? ['something changes these files after each reload: `openwork reload` tries again'] : []),
     ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${status.last.tookMs} ms)`] : []),
