@@ -20,7 +20,7 @@ const post = (host: RunningHost, path: string, body: unknown = {}): Promise<Resp
 
 test('a command that is added is told, and after a reload opencode has it', async () => {
   await using world = await newWorld()
-  const host = await world.serve()
+  const host = await world.serve(['--no-opencode-hot-reload'])
   const id = await workspaceOf(host)
   const events = async (): Promise<ReloadEvent[]> =>
     reloadEventList.parse(await (await host.request(`/workspace/${id}/events`)).json()).items
