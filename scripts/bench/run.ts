@@ -12,6 +12,7 @@ import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
 import { measureDownloads } from './downloads.ts'
 import { measureFiles } from './files.ts'
+import { measureHotReload } from './hot-reload.ts'
 import { measureIdle } from './idle.ts'
 import { measureLauncher } from './launcher.ts'
 import { measureLife } from './life.ts'
@@ -52,9 +53,10 @@ async function measureAll(): Promise<Measurement[]> {
   const idle = await measureIdle(world, host)
   const requests = await measureRequests(rounds, host)
   await host.stop()
+  const hotReload = await measureHotReload(world)
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
   const downloads = await measureDownloads(rounds)
   const launcher = await measureLauncher(rounds)
-  return [...commands, ...life, ...idle, ...requests, ...files, ...catalog, ...downloads, ...launcher]
+  return [...commands, ...life, ...idle, ...requests, ...hotReload, ...files, ...catalog, ...downloads, ...launcher]
 }
