@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { controlReloadStatuses } from '../../src/api/control.ts'
 import { parseHostInfo } from '../../src/orchestrator/host-info.ts'
 import { listRuns } from '../../src/supervisor/run-record.ts'
-import type { RunningHost, World } from '../../test/e2e/harness.ts'
+import { newWorld, type RunningHost, type World } from '../../test/e2e/harness.ts'
 import { type Measurement, median } from './measure.ts'
 
 const ROUNDS = 20
@@ -21,7 +21,8 @@ type Kind = {
   asked: 'command' | 'skill' | 'agent'
 }
 
-export async function measureHotReload(world: World): Promise<Measurement[]> {
+export async function measureHotReload(): Promise<Measurement[]> {
+  await using world = await newWorld()
   const host = await world.serve([
     '--opencode-hot-reload-debounce-ms',
     String(DEBOUNCE_MS),

@@ -53,7 +53,7 @@ async function measureAll(): Promise<Measurement[]> {
   const idle = await measureIdle(world, host)
   const requests = await measureRequests(rounds, host)
   await host.stop()
-  const hotReload = await measureHotReload(world)
+  const hotReload = await measureHotReload()
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
   const downloads = await measureDownloads(rounds)
