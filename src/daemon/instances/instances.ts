@@ -1,13 +1,19 @@
 import type { z } from 'zod'
 import type { WorkspaceActivity } from '../../api/control.ts'
 import type { DaemonEvent, EngineStatus, InstanceStatus, Lease, leaseRequest } from '../../api/daemon.ts'
+import type { EngineWork, HotReloadStatus } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
-import { OpenworkError } from '../../shared/errors.ts'
+import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
+import { type ProcessUsage, processUsage } from '../../supervisor/process-usage.ts'
 import type { ServiceSnapshot } from '../../supervisor/service.ts'
-
-/** A local workspace, as far as it matters here. `path` is absolute and real. */
-export type InstanceWorkspace = { readonly id: string; readonly path: string; readonly name: string }
+import { atMost } from './at-most.ts'
+import { followEvents } from './engine-events.ts'
+import { type InstancePlan, planEviction } from './eviction-policy.ts'
+import { Leases } from './leases.ts'
+import { LiveInstances } from './live-instances.ts'
+import { MemoryCeiling, type MemoryCeilingPace } from './memory-ceiling.ts'
+import { amountOf, type InstanceWorkspace, NO_WORK, type TrackedWorkspace, together } from './tracked-workspace.ts'
 
 export type InstancesOptions = {
   /** An instance that nobody used for so long is disposed of. 0: never. */
@@ -17,18 +23,15 @@ export type InstancesOptions = {
 }
 
 export type InstancesDeps = {
-  opencode: Pick<OpencodeClient, 'work' | 'dispose' | 'events'>
+  opencode: Pick<OpencodeClient, 'work' | 'dispose' | 'disposeAll' | 'events'>
   /** Who uses opencode through openwork-server, as that says; see `serverActivity`. */
   activity(): Promise<WorkspaceActivity>
   /** How opencode is. Undefined before it is started. */
   service(): ServiceSnapshot | undefined
   /** Ends opencode and starts it again at the same address; resolves when it is ready. */
   restart(): Promise<void>
-  /**
-   * Whether the files of a workspace are such that opencode could not make its instance again: it is kept then, as
-   * opencode would refuse that folder until its next restart.
-   */
-  isBroken?(workspace: InstanceWorkspace): boolean
+  /** Hot reload of a workspace's own folder, where it is followed. */
+  reload?(workspace: InstanceWorkspace): HotReloadStatus | undefined
   log: Log
   /** opencode has an instance for the workspace's own folder, at the latest since then. */
   onLive?(workspace: InstanceWorkspace, sinceMs: number): void
@@ -37,59 +40,366 @@ export type InstancesDeps = {
   onEvent(event: DaemonEvent): void
 }
 
-/** Which folders opencode keeps in memory, for whom, and how long. */
-export class Instances {
-  constructor(_options: InstancesOptions, _deps: InstancesDeps) {}
+export type InstancesPace = MemoryCeilingPace & {
+  /** Least idle time before an instance goes because memory is short. */
+  idleForMemoryMs: number
+  /** How long it takes to be sure that nobody uses an instance again that was disposed of. */
+  settleMs: number
+}
 
-  add(_workspace: InstanceWorkspace): void {}
+const PACE: InstancesPace = {
+  lookEveryMs: 10_000,
+  drainEveryMs: 3_000,
+  restartEveryMs: 300_000,
+  idleForMemoryMs: 30_000,
+  // Longer than openwork-server is silent about a workspace that is in use all the time.
+  settleMs: 6_000,
+}
+
+/** `setTimeout` takes no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+const DISPOSALS_AT_A_TIME = 4
+const LOOKS_AT_A_TIME = 8
+const REFRESH_MS = 1_000
+
+/** What opencode keeps in memory for the workspaces of a daemon: how much that is, who holds it, and when it goes. */
+export class Instances {
+  readonly #options: InstancesOptions
+  readonly #deps: InstancesDeps
+  readonly #pace: InstancesPace
+  readonly #live: LiveInstances
+  readonly #leases = new Leases()
+  readonly #closed = new AbortController()
+  readonly #following: Promise<void>
+  readonly #ceiling: MemoryCeiling | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #timerDueMs = Number.POSITIVE_INFINITY
+  #evicting: Promise<void> = Promise.resolve()
+  #refreshing: Promise<void> | undefined
+  #refreshedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: InstancesOptions, deps: InstancesDeps, pace: Partial<InstancesPace> = {}) {
+    this.#options = options
+    this.#deps = deps
+    this.#pace = { ...PACE, ...pace }
+    this.#live = new LiveInstances({
+      activity: deps.activity,
+      reload: deps.reload,
+      log: deps.log,
+      settleMs: this.#pace.settleMs,
+      onLive: (tracked, directory, sinceMs) => {
+        this.#arm(tracked)
+        if (directory === tracked.workspace.path) deps.onLive?.(tracked.workspace, sinceMs)
+      },
+      onGone: ({ workspace }, directory) => {
+        if (directory === workspace.path) deps.onGone?.(workspace)
+      },
+    })
+    this.#following = followEvents(deps.opencode, event => this.#live.heard(event), deps.log, this.#closed.signal)
+    const { memoryLimitBytes } = options
+    if (memoryLimitBytes !== undefined) this.#ceiling = this.#ceilingAt(memoryLimitBytes)
+  }
+
+  /** Again for one that is known: it has another name now. */
+  add(workspace: InstanceWorkspace): void {
+    this.#live.add(workspace)
+  }
 
   /** Forgets it, and disposes of what opencode has for it. Never rejects. */
-  async remove(_id: string): Promise<void> {}
+  async remove(id: string): Promise<void> {
+    const tracked = this.#live.remove(id)
+    if (!tracked) return
+    this.#leases.forget(id)
+    await this.#disposeOf(tracked).catch(error => this.#report('a removed workspace was not disposed of', error))
+  }
 
   /** A request for it is on its way to opencode. */
-  used(_id: string, _atMs: number): void {}
+  used(id: string, atMs: number): void {
+    const tracked = this.#live.get(id)
+    if (tracked) this.#live.used(tracked, tracked.workspace.path, atMs)
+  }
 
   /** Looks at what holds the instances now. At most one look at a time, and none within a second of the last one. */
-  async refresh(): Promise<void> {}
+  refresh(): Promise<void> {
+    if (performance.now() - this.#refreshedAtMs < REFRESH_MS) return Promise.resolve()
+    this.#refreshing ??= this.#lookAtAll().finally(() => {
+      this.#refreshing = undefined
+      this.#refreshedAtMs = performance.now()
+    })
+    return this.#refreshing
+  }
 
   /** As of the last look. Of a workspace that was not added: `unknown`. */
   status(workspaceId: string): InstanceStatus {
-    return { workspaceId, state: 'unknown', listeners: 0, leases: [], evictions: 0 }
+    const tracked = this.#live.get(workspaceId)
+    if (!tracked) return { workspaceId, state: 'unknown', listeners: 0, leases: [], evictions: 0 }
+    const plan = this.#plan(tracked)
+    return {
+      workspaceId,
+      state: plan.state,
+      lastUsedAt: tracked.lastUsedAtMs || undefined,
+      ...(plan.state === 'idle' && { idleSince: plan.sinceMs, evictsAt: plan.evictAtMs }),
+      work: tracked.work,
+      listeners: tracked.listeners,
+      leases: this.#leases.of(workspaceId, Date.now()),
+      evictions: tracked.evictions,
+      reload: this.#deps.reload?.(tracked.workspace),
+    }
   }
 
-  engine(): Promise<EngineStatus> {
-    throw new OpenworkError('not_available', 'Not written yet')
+  async engine(): Promise<EngineStatus> {
+    const service = this.#deps.service()
+    const usage = await this.#usage()
+    return {
+      state: service?.state ?? 'waiting',
+      pid: service?.pid,
+      memoryBytes: usage?.memoryBytes,
+      children: usage?.children,
+      restarts: service?.restarts ?? 0,
+      memoryLimitBytes: this.#options.memoryLimitBytes,
+      isDraining: this.#ceiling?.isDraining ?? false,
+    }
   }
 
   /** Every folder that opencode has an instance for, as far as is known, those of no workspace too. */
   liveDirectories(): string[] {
-    return []
+    return this.#live.directories()
   }
 
   /**
    * opencode's answer; false when it has no instance as far as is known (with `force` it is asked in any case).
-   * @throws OpenworkError workspace_busy without `force` when that would end work, opencode_unreachable
+   * @throws OpenworkError workspace_not_found; workspace_busy without `force` when that would end work; as `OpencodeClient`
    */
-  dispose(_id: string, _options: { force: boolean }): Promise<boolean> {
-    throw new OpenworkError('not_available', 'Not written yet')
+  async dispose(id: string, { force }: { force: boolean }): Promise<boolean> {
+    const tracked = this.#live.get(id)
+    if (!tracked) throw new OpenworkError('workspace_not_found', `There is no workspace "${id}" on this machine`)
+    if (!force) {
+      if (!tracked.isLive) return false
+      const work = await this.#workOf(tracked)
+      if (amountOf(work) > 0) throw busy(tracked.workspace, work)
+    }
+    const isDisposed = await this.#disposeOf(tracked, force)
+    this.#tellDisposed(tracked, 'request')
+    return isDisposed
   }
 
   /** @throws OpenworkError lease_limit_reached */
-  lease(_workspaceId: string, _request: z.output<typeof leaseRequest>): Lease {
-    throw new OpenworkError('not_available', 'Not written yet')
+  lease(workspaceId: string, request: z.output<typeof leaseRequest>): Lease {
+    return this.#changed(this.#leases.hold(workspaceId, request, Date.now()))
   }
 
   /** @throws OpenworkError lease_not_found */
-  renewLease(_id: string, _request: z.output<typeof leaseRequest>): Lease {
-    throw new OpenworkError('not_available', 'Not written yet')
+  renewLease(id: string, request: z.output<typeof leaseRequest>): Lease {
+    return this.#changed(this.#leases.renew(id, request, Date.now()))
   }
 
   /** @throws OpenworkError lease_not_found */
-  releaseLease(_id: string): void {}
+  releaseLease(id: string): void {
+    this.#changed(this.#leases.release(id, Date.now()))
+  }
 
   /** Call it as soon as an opencode that ran is gone, whatever the reason. */
-  engineRestarted(): void {}
+  engineRestarted(): void {
+    this.#live.engineGone(Date.now())
+  }
 
   /** Ends what goes on here; instances and opencode are left as they are. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed.abort()
+    clearTimeout(this.#timer)
+    this.#live.close()
+    await Promise.all([this.#following, this.#ceiling?.close(), this.#evicting, this.#refreshing])
+  }
+
+  #changed(lease: Lease): Lease {
+    const tracked = this.#live.get(lease.workspaceId)
+    if (!tracked) return lease
+    const nowMs = Date.now()
+    const ends = this.#leases.of(lease.workspaceId, nowMs).map(({ expiresAt }) => expiresAt)
+    tracked.heldUntilMs = Math.max(nowMs, ...ends)
+    this.#arm(tracked)
+    return lease
+  }
+
+  async #workOf(tracked: TrackedWorkspace): Promise<EngineWork> {
+    const works = await Promise.all(tracked.directories.map(directory => this.#workIn(directory)))
+    tracked.work = together(works.map(work => work ?? NO_WORK))
+    tracked.isRefused = works.includes(undefined)
+    return tracked.work
+  }
+
+  /** Undefined for a folder that opencode refuses: nothing is at work there. */
+  async #workIn(directory: string): Promise<EngineWork | undefined> {
+    try {
+      return await this.#deps.opencode.work(directory)
+    } catch (error) {
+      if (error instanceof OpenworkError && error.code === 'opencode_config_invalid') return undefined
+      throw error
+    }
+  }
+
+  async #lookAtAll(): Promise<void> {
+    await this.#live.lookAtActivity()
+    const live = this.#live.all().filter(({ isLive }) => isLive)
+    await atMost(LOOKS_AT_A_TIME, live, tracked =>
+      this.#workOf(tracked).catch(error => this.#report('opencode does not tell what is at work', error)),
+    )
+    const nowMs = Date.now()
+    for (const tracked of live) if (this.#plan(tracked).state !== 'idle') tracked.keep(nowMs)
+  }
+
+  #plan(tracked: TrackedWorkspace): InstancePlan {
+    const nowMs = Date.now()
+    const isBroken = (this.#deps.reload?.(tracked.workspace)?.problems.length ?? 0) > 0
+    const leases = this.#leases.of(tracked.workspace.id, nowMs).length
+    return planEviction(tracked.use(leases, isBroken), this.#options.idleTimeoutMs, nowMs)
+  }
+
+  /** One timer, for whichever is due first. A use only moves that on, which is found out when it goes off. */
+  #arm(...changed: readonly TrackedWorkspace[]): void {
+    const dueMs = Math.min(...changed.map(tracked => dueOf(this.#plan(tracked))))
+    if (dueMs >= this.#timerDueMs || this.#closed.signal.aborted) return
+    clearTimeout(this.#timer)
+    this.#timerDueMs = dueMs
+    const evict = (): void => {
+      this.#timerDueMs = Number.POSITIVE_INFINITY
+      this.#evicting = this.#evicting.then(() => this.#evictDue()).finally(() => this.#arm(...this.#live.all()))
+    }
+    this.#timer = setTimeout(evict, Math.min(Math.max(0, dueMs - Date.now()), MAX_TIMER_MS))
+    this.#timer.unref()
+  }
+
+  async #evictDue(): Promise<void> {
+    const due = this.#live.all().filter(tracked => dueOf(this.#plan(tracked)) <= Date.now())
+    await atMost(DISPOSALS_AT_A_TIME, due, tracked => this.#evict(tracked, 'idle'))
+  }
+
+  /** Whether it was idle. What is known may be old: all who know are asked before. */
+  async #evict(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
+    const wasIdle = this.#plan(tracked).state === 'idle'
+    // First opencode, then openwork-server: a request that came in between is told by the second.
+    const hasLooked = await this.#workOf(tracked).then(
+      () => this.#live.lookAtActivity(),
+      error => this.#report('opencode does not tell what is at work', error),
+    )
+    // From here to the request for the disposal nothing else runs: of a use in the meantime we have been told.
+    const nowMs = Date.now()
+    const plan = this.#plan(tracked)
+    // What held it may have gone a moment ago: its idle time begins now.
+    if (!hasLooked || plan.state !== 'idle' || !wasIdle) return tracked.keep(nowMs)
+    const dueMs = reason === 'idle' ? dueOf(plan) : plan.sinceMs + this.#pace.idleForMemoryMs
+    if (dueMs > nowMs || this.#closed.signal.aborted || this.#live.get(tracked.workspace.id) !== tracked) return false
+    try {
+      await this.#disposeOf(tracked)
+    } catch (error) {
+      this.#report('an idle instance could not be disposed of', error)
+      return tracked.keep(nowMs)
+    }
+    tracked.evictions += 1
+    const { name, path } = tracked.workspace
+    this.#deps.log.info(`disposed of ${name}, which was idle`, { path, idleMs: nowMs - plan.sinceMs, reason })
+    this.#tellDisposed(tracked, reason)
+    return true
+  }
+
+  /**
+   * opencode's answer for all of its folders, with `force` for its own one in any case. They count as gone from the request
+   * on, so that whoever uses one meanwhile is known to have a new one.
+   */
+  async #disposeOf(tracked: TrackedWorkspace, force = false): Promise<boolean> {
+    const { directories, workspace } = tracked
+    const atMs = Date.now()
+    this.#live.disposed(tracked, atMs)
+    const asked = directories.length === 0 && force ? [workspace.path] : directories
+    try {
+      const answers = await Promise.all(asked.map(directory => this.#deps.opencode.dispose(directory)))
+      return answers.length > 0 && answers.every(Boolean)
+    } catch (error) {
+      if (this.#live.get(workspace.id) === tracked)
+        for (const directory of directories) this.#live.used(tracked, directory, tracked.lastUsedAtMs)
+      throw error
+    }
+  }
+
+  #tellDisposed({ workspace }: TrackedWorkspace, reason: 'idle' | 'request' | 'memory'): void {
+    this.#deps.onEvent({ event: 'instance.disposed', data: { workspaceId: workspace.id, reason } })
+  }
+
+  async #usage(): Promise<ProcessUsage | undefined> {
+    const pid = this.#deps.service()?.pid
+    return pid === undefined ? undefined : await processUsage(pid)
+  }
+
+  #ceilingAt(limitBytes: number): MemoryCeiling {
+    const { opencode, log, onEvent, restart } = this.#deps
+    const deps = {
+      usage: () => this.#usage(),
+      disposeSome: () => this.#disposeSome(),
+      work: () => this.#allWork(),
+      restart: async () => {
+        // Its clients are told by this to read anew; the restart alone would only cut them off.
+        await opencode.disposeAll().catch(error => this.#report('opencode did not dispose of everything', error))
+        this.engineRestarted()
+        await restart()
+      },
+      onEvent,
+      log,
+    }
+    return new MemoryCeiling(limitBytes, deps, this.#pace)
+  }
+
+  /** A quarter of the idle ones, and four at least. */
+  async #disposeSome(): Promise<number> {
+    await this.refresh()
+    const idle = this.#live
+      .all()
+      .map(tracked => ({ tracked, plan: this.#plan(tracked) }))
+      .flatMap(({ tracked, plan }) => (plan.state === 'idle' ? { tracked, sinceMs: plan.sinceMs } : []))
+      .filter(({ sinceMs }) => Date.now() - sinceMs >= this.#pace.idleForMemoryMs)
+      .sort((a, b) => a.sinceMs - b.sinceMs)
+    const some = idle.slice(0, Math.max(DISPOSALS_AT_A_TIME, Math.ceil(idle.length / 4)))
+    let disposed = 0
+    await atMost(DISPOSALS_AT_A_TIME, some, async ({ tracked }) => {
+      if (await this.#evict(tracked, 'memory')) disposed += 1
+    })
+    return disposed
+  }
+
+  /** Throws when somebody does not answer: that is no reason to take it for idle. */
+  async #allWork(): Promise<number> {
+    let work = 0
+    await atMost(LOOKS_AT_A_TIME, this.#live.directories(), async directory => {
+      work += amountOf((await this.#workIn(directory)) ?? NO_WORK)
+    })
+    const { items } = await this.#deps.activity()
+    const ours = items.filter(({ workspaceId }) => this.#live.get(workspaceId))
+    return ours.reduce((sum, { openRequests }) => sum + openRequests, work)
+  }
+
+  /** False, for those who ask whether it went well. */
+  #report(message: string, error: unknown): false {
+    if (!(error instanceof OpenworkError)) throw error
+    this.#deps.log.debug(message, { code: error.code, reason: messageOf(error) })
+    return false
+  }
+}
+
+const dueOf = (plan: InstancePlan): number => {
+  if (plan.state === 'none') return Number.POSITIVE_INFINITY
+  return (plan.state === 'idle' ? plan.evictAtMs : plan.lookAtMs) ?? Number.POSITIVE_INFINITY
+}
+
+function busy({ name, id }: InstanceWorkspace, work: EngineWork): OpenworkError {
+  const { sessions, permissions, questions, terminals } = work
+  const waiting = [...permissions, ...questions]
+  const parts = [
+    { amount: sessions.length, what: 'sessions at work' },
+    { amount: waiting.length, what: 'questions that wait for an answer' },
+    { amount: terminals.length, what: 'terminals' },
+  ]
+  const told = parts.filter(({ amount }) => amount > 0).map(({ amount, what }) => `${amount} ${what}`)
+  return new OpenworkError('workspace_busy', `"${name}" is busy: ${told.join(', ')}`, {
+    hint: 'Wait for their end, or end them with --force',
+    details: { workspaceId: id, work },
+  })
 }

@@ -1,0 +1,33 @@
+import type { OpencodeClient, OpencodeEvent } from '../../api/opencode-client.ts'
+import { messageOf, OpenworkError } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+import { pause } from '../../supervisor/pause.ts'
+
+const FIRST_PAUSE_MS = 100
+const MAX_PAUSE_MS = 5_000
+
+/**
+ * Hands on every event of opencode until `signal` is aborted, connecting again for as long as it takes: opencode is
+ * restarted now and then. What happens in between is not told. Never rejects.
+ */
+export async function followEvents(
+  opencode: Pick<OpencodeClient, 'events'>,
+  onEvent: (event: OpencodeEvent) => void,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  let pauseMs = FIRST_PAUSE_MS
+  while (!signal.aborted) {
+    try {
+      for await (const event of opencode.events(signal)) {
+        pauseMs = FIRST_PAUSE_MS
+        onEvent(event)
+      }
+    } catch (error) {
+      if (!(error instanceof OpenworkError)) throw error
+      log.debug('the events of opencode are interrupted', { reason: messageOf(error) })
+    }
+    await pause(pauseMs, signal)
+    pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+  }
+}

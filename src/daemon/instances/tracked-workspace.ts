@@ -1,0 +1,87 @@
+import type { EngineWork } from '../../api/hot-reload.ts'
+import type { InstanceUse } from './eviction-policy.ts'
+
+/** A local workspace, as far as it matters here. `path` is absolute and real. */
+export type InstanceWorkspace = { readonly id: string; readonly path: string; readonly name: string }
+
+/** What is known of a workspace's instances: that of its own folder, and those of folders below it. */
+export class TrackedWorkspace {
+  workspace: InstanceWorkspace
+  lastUsedAtMs = 0
+  /** Something held it until then, or, as a lease does, will. */
+  heldUntilMs = 0
+  /** When all of its instances last ended: what openwork-server or opencode tell of before that is old news. */
+  disposedAtMs = 0
+  evictions = 0
+  /** As of the last look. */
+  work: EngineWork | undefined
+  openRequests = 0
+  listeners = 0
+  /** opencode refused one of its folders because of the files there. */
+  isRefused = false
+  readonly #liveSinceMs = new Map<string, number>()
+
+  constructor(workspace: InstanceWorkspace) {
+    this.workspace = workspace
+  }
+
+  get directories(): string[] {
+    return [...this.#liveSinceMs.keys()]
+  }
+
+  get isLive(): boolean {
+    return this.#liveSinceMs.size > 0
+  }
+
+  has(directory: string): boolean {
+    return this.#liveSinceMs.has(directory)
+  }
+
+  /** Whether that was not known. */
+  cameToBe(directory: string, atMs: number): boolean {
+    if (this.#liveSinceMs.has(directory)) return false
+    this.#liveSinceMs.set(directory, atMs)
+    return true
+  }
+
+  /** Whether there was one. */
+  isGone(directory: string): boolean {
+    const was = this.#liveSinceMs.delete(directory)
+    if (this.#liveSinceMs.size === 0) {
+      this.work = undefined
+      this.isRefused = false
+    }
+    return was
+  }
+
+  /** Something holds it now, or that cannot be found out. False, for those who ask whether it was let go. */
+  keep(nowMs: number): false {
+    this.heldUntilMs = Math.max(this.heldUntilMs, nowMs)
+    return false
+  }
+
+  use(leases: number, isBroken: boolean): InstanceUse {
+    return {
+      liveSinceMs: this.isLive ? Math.max(...this.#liveSinceMs.values()) : undefined,
+      lastUsedAtMs: this.lastUsedAtMs,
+      heldUntilMs: this.heldUntilMs,
+      work: this.work ? amountOf(this.work) : 0,
+      openRequests: this.openRequests,
+      listeners: this.listeners,
+      leases,
+      isBroken: isBroken || this.isRefused,
+    }
+  }
+}
+
+export const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
+
+export const amountOf = ({ sessions, permissions, questions, terminals }: EngineWork): number =>
+  sessions.length + permissions.length + questions.length + terminals.length
+
+export const together = (works: readonly EngineWork[]): EngineWork => ({
+  sessions: works.flatMap(({ sessions }) => sessions),
+  permissions: works.flatMap(({ permissions }) => permissions),
+  questions: works.flatMap(({ questions }) => questions),
+  terminals: works.flatMap(({ terminals }) => terminals),
+})

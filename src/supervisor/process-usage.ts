@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { linuxPids } from './process-group.ts'
+
+/** What a process costs together with everything it started that still runs. */
+export type ProcessUsage = {
+  /** Resident memory. What processes share, such as the pages of one executable, counts for each of them. */
+  memoryBytes: number
+  /** Processes beside the first one. */
+  children: number
+  /** Time on a processor so far, that of children which have ended included as far as they were waited for. */
+  cpuMs: number
+}
+
+/** A line of the process table. */
+export type ProcessRow = { pid: number; parent: number; group: number; memoryBytes: number; cpuMs: number }
+
+/** `ps` answers in well under this, or not at all. */
+const ASK_LIMIT_MS = 5_000
+/** Clock ticks per second as /proc counts them: 100 for every Linux that Bun runs on. */
+const TICKS_PER_S = 100
+
+/** Undefined when there is no such process, and where the system does not tell (Windows). */
+export async function processUsage(pid: number): Promise<ProcessUsage | undefined> {
+  switch (process.platform) {
+    case 'linux':
+      return await linuxUsage(pid)
+    case 'win32':
+      return undefined
+    default:
+      return usageOf(pid, parseProcessTable(await processTable()))
+  }
+}
+
+/**
+ * The share of a process in a table of all: its own, that of its descendants, and that of the members of its group
+ * whose parents have ended. Undefined when it is not in there.
+ */
+export function usageOf(pid: number, rows: readonly ProcessRow[]): ProcessUsage | undefined {
+  const tree = treeOf(pid, rows)
+  return tree && sumOf(tree)
+}
+
+/** `ps -o pid=,ppid=,pgid=,rss=,time=`; lines that are none of it are passed over. */
+export function parseProcessTable(text: string): ProcessRow[] {
+  return text.split('\n').flatMap(line => {
+    const [pid, parent, group, kilobytes, time] = line.trim().split(/\s+/)
+    if (time === undefined || !/^\d+$/.test(`${pid}${parent}${group}${kilobytes}`)) return []
+    return {
+      pid: Number(pid),
+      parent: Number(parent),
+      group: Number(group),
+      memoryBytes: Number(kilobytes) * 1024,
+      cpuMs: millisecondsOf(time),
+    }
+  })
+}
+
+type Kin = Pick<ProcessRow, 'pid' | 'parent' | 'group'>
+
+function treeOf<Row extends Kin>(pid: number, rows: readonly Row[]): Row[] | undefined {
+  const first = rows.find(row => row.pid === pid)
+  if (!first) return undefined
+  const childrenOf = Map.groupBy(rows, ({ parent }) => parent)
+  const members = first.group === pid ? rows.filter(({ group }) => group === pid) : []
+  const tree = new Set([first, ...members])
+  // A set that grows while it is walked is walked to its new end.
+  for (const { pid: parent } of tree) for (const child of childrenOf.get(parent) ?? []) tree.add(child)
+  return [...tree]
+}
+
+const sumOf = (tree: readonly Pick<ProcessRow, 'memoryBytes' | 'cpuMs'>[]): ProcessUsage => ({
+  memoryBytes: tree.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+  children: tree.length - 1,
+  cpuMs: tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+})
+
+/** `[days-]hours:minutes:seconds`, or `minutes:seconds.hundredths` as macOS has it. */
+function millisecondsOf(time: string): number {
+  const [clock = '', days = '0'] = time.split('-').reverse()
+  const seconds = clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
+  return Math.round((Number(days) * 86_400 + seconds) * 1_000)
+}
+
+function processTable(): Promise<string> {
+  const options = { timeout: ASK_LIMIT_MS, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, LC_ALL: 'C' } }
+  return new Promise(resolve => {
+    execFile('ps', ['-axo', 'pid=,ppid=,pgid=,rss=,time='], options, (error, stdout) => resolve(error ? '' : stdout))
+  })
+}
+
+/** Memory is read for those of the tree alone: the proportional one (`smaps_rollup`) would cost milliseconds for each. */
+async function linuxUsage(pid: number): Promise<ProcessUsage | undefined> {
+  const rows = (await Promise.all(linuxPids().map(linuxRow))).filter(row => row !== undefined)
+  const tree = treeOf(pid, rows)
+  if (!tree) return undefined
+  return sumOf(await Promise.all(tree.map(async row => ({ ...row, memoryBytes: await residentBytes(row.pid) }))))
+}
+
+type LinuxRow = Omit<ProcessRow, 'memoryBytes'>
+
+/** Undefined when it is gone, a zombie, or hidden from us (hidepid). */
+async function linuxRow(pid: number): Promise<LinuxRow | undefined> {
+  const stat = await textOf(`/proc/${pid}/stat`)
+  // The name is in parentheses and may hold spaces and parentheses itself: count from the last one (proc(5)).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, parent, group] = fields
+  if (!parent || !group || state === 'Z' || state === 'X') return undefined
+  // utime, stime, and the same of children that ended and were waited for.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return { pid, parent: Number(parent), group: Number(group), cpuMs: (ticks * 1_000) / TICKS_PER_S }
+}
+
+/** By `status`, which counts in kB: `statm` counts in pages, whose size only the C library tells. */
+async function residentBytes(pid: number): Promise<number> {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(await textOf(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
+}
+
+/** Empty for a process that has ended meanwhile. */
+const textOf = (path: string): Promise<string> => readFile(path, 'latin1').catch(() => '')
