@@ -21,6 +21,11 @@ export class EventFeed<Item extends object> {
     return listener
   }
 
+  /** Ends it for all who listen now; what they have not taken yet is still given out. */
+  end(): void {
+    for (const listener of [...this.#listeners]) listener.end()
+  }
+
   get size(): number {
     return this.#listeners.size
   }

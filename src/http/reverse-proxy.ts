@@ -50,6 +50,10 @@ export type ForwardOptions = {
   liveness: { everyMs: number; isAlive: () => Promise<boolean> }
   /** What is open; a program ends it before it ends itself, and a request that is not answered yet is `unreachable`. */
   streams: OpenStreams
+  /** Whom it belongs to among these. */
+  owner?: string
+  /** Called, perhaps more than once, when nothing of the answer is to come any more, or as good as nothing. */
+  onEnd?: () => void
   /** Event streams end when the client is admitted no more. */
   admission: StreamAdmission
 }
@@ -62,14 +66,19 @@ export type ForwardOptions = {
 export async function forward(request: Request, options: ForwardOptions): Promise<Response> {
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD' && request.body !== null
   const aborter = new AbortController()
-  request.signal.addEventListener('abort', () => aborter.abort(), { once: true })
+  const { onEnd = () => {} } = options
+  const clientGone = (): void => {
+    aborter.abort()
+    onEnd()
+  }
+  request.signal.addEventListener('abort', clientGone, { once: true })
   let fellSilent = false
   const stopWatching = watchLiveness(options.liveness, () => {
     fellSilent = true
     aborter.abort()
   })
   // When the program ends nothing is waited for that may take an hour: the client is told to come again.
-  const forget = options.streams.add(() => aborter.abort())
+  const forget = options.streams.add(() => aborter.abort(), options.owner)
   try {
     const answer = await fetch(options.url, {
       method: request.method,
@@ -83,15 +92,54 @@ export async function forward(request: Request, options: ForwardOptions): Promis
       ...fetchRoute(options.url),
     } as RequestInit)
     const headers = responseHeaders(answer.headers)
-    const isEventStream = headers.get('content-type')?.startsWith('text/event-stream') ?? false
-    const body = isEventStream && answer.body ? options.streams.pass(answer.body, options.admission) : answer.body
+    const body = passedOn(answer.body, headers, options)
     return new Response(body, { status: answer.status, statusText: answer.statusText, headers })
   } catch (error) {
+    onEnd()
     throw new UpstreamFailure(failureKind(error, { fellSilent, clientGone: request.signal.aborted }), error)
   } finally {
     stopWatching()
     forget()
   }
+}
+
+function passedOn(
+  body: ReadableStream<Uint8Array> | null,
+  headers: Headers,
+  { streams, admission, owner, onEnd }: ForwardOptions,
+): ReadableStream<Uint8Array> | null {
+  if (body && isEventStream(headers)) return streams.pass(body, admission, { owner, onEnd })
+  // With a length it is made already, and on its way: to watch it would cost more than it tells.
+  if (body && onEnd && !headers.has('content-length')) return untilEnd(body, onEnd)
+  onEnd?.()
+  return body
+}
+
+export const isEventStream = (headers: Headers): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false
+
+/** The same bytes as they come; `onEnd` is called when there are no more, or nobody wants them. */
+function untilEnd(body: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read().catch(error => {
+          onEnd()
+          throw error
+        })
+        if (value) controller.enqueue(value)
+        if (!done) return
+        onEnd()
+        controller.close()
+      },
+      cancel(reason) {
+        onEnd()
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 function watchLiveness({ everyMs, isAlive }: ForwardOptions['liveness'], onSilence: () => void): () => void {
