@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { PROBE_USER_AGENT } from '../api/health.ts'
+import type { Workspace } from '../api/workspaces.ts'
 import { type Eventual, httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import { hostCheck } from '../http/host-policy.ts'
@@ -18,14 +19,17 @@ import { FileIndexes } from './file-index/file-indexes.ts'
 import { BatchMemory } from './files/batch-memory.ts'
 import { FileChanges } from './files/file-changes.ts'
 import { FileSessions } from './files/sessions.ts'
+import { ListKeeper } from './list-keeper.ts'
 import type { ServerLogs } from './logs.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
+import { OpencodeUse } from './opencode-use.ts'
 import { Pairings } from './pairings.ts'
 import { ProjectConfigs } from './project-config.ts'
 import { ReloadEvents } from './reload/reload-events.ts'
 import { RouterProxy } from './router-proxy.ts'
 import { SERVER_ROUTES } from './routes/index.ts'
 import { RuntimeControl } from './runtime-control.ts'
+import type { Services } from './services.ts'
 import type { ServerSettings } from './settings.ts'
 import { TokenStore } from './token-store.ts'
 import { WorkspaceRegistry } from './workspace-registry.ts'
@@ -60,15 +64,9 @@ export async function listen(
   logs: ServerLogs,
   { startedMs, idleSeconds = IDLE_SECONDS }: { startedMs: number; idleSeconds?: number },
 ): Promise<RunningServer> {
-  const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
-  const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
   const streams = new OpenStreams()
-  const audit = new AuditLog(settings.dataDir, logs.err)
-  const approvals = new Approvals(settings.approval, ({ request, outcome, by }) =>
-    audit.record(request.workspaceId, by ?? request.actor, [approvalNote(request, outcome)]),
-  )
-  const reloadEvents = new ReloadEvents({ log: logs.err, writes: !settings.readOnly })
-  const fileIndexes = new FileIndexes(settings.catalogIgnore, logs.err)
+  const services = await openServices(settings, logs, { startedMs, streams })
+  const { workspaces, tokens, audit, approvals, reloadEvents, fileIndexes } = services
   const admission = {
     clientToken: new KnownSecret(settings.clientToken.value),
     hostToken: new KnownSecret(settings.hostToken.value),
@@ -78,25 +76,7 @@ export async function listen(
   }
   const fetch = httpApp({
     routes: SERVER_ROUTES,
-    services: {
-      settings,
-      workspaces,
-      workspaceRegistry: new WorkspaceRegistry({ settings, workspaces, reloadEvents }),
-      tokens,
-      pairings: new Pairings(tokens),
-      opencode: new OpencodeProxy(workspaces, streams),
-      approvals,
-      audit,
-      projectConfigs: new ProjectConfigs(),
-      reloadEvents,
-      router: new RouterProxy(settings.routerPort, streams),
-      runtime: new RuntimeControl(settings.control),
-      fileSessions: new FileSessions(),
-      fileChanges: new FileChanges(),
-      batchMemory: new BatchMemory(),
-      fileIndexes,
-      startedMs,
-    },
+    services,
     admit: (access, exchange) => admit(access, exchange, admission),
     checkHost: hostCheck({ bind: settings.host, allowedHosts: settings.allowedHosts, machineName: hostname() }),
     cors: new Cors(settings.corsOrigins),
@@ -105,8 +85,10 @@ export async function listen(
     errorLog: logs.err,
   })
   const server = await bind(settings, idleSeconds, fetch)
-  // Only now: nobody's first answer waits for it.
+  // Only now: nobody's first answer waits for it. The active one is watched without having been asked about: its
+  // commands are repaired before an opencode reads them.
   reloadEvents.follow(workspaces.all)
+  if (workspaces.active) reloadEvents.begin(workspaces.active.id)
   let stopped: Promise<void> | undefined
   return {
     url: `http://${isIP(settings.host) === 6 ? `[${settings.host}]` : settings.host}:${server.port}`,
@@ -118,6 +100,58 @@ export async function listen(
         .then(() => {})
       return stopped
     },
+  }
+}
+
+/** What the routes work with; nothing of it listens or watches yet. */
+async function openServices(
+  settings: ServerSettings,
+  logs: ServerLogs,
+  { startedMs, streams }: { startedMs: number; streams: OpenStreams },
+): Promise<Services> {
+  const workspaces = new Workspaces(settings.workspaces, settings.authorizedRoots)
+  const tokens = await TokenStore.open(settings.tokenStorePath, logs.err)
+  const audit = new AuditLog(settings.dataDir, logs.err)
+  const approvals = new Approvals(settings.approval, ({ request, outcome, by }) =>
+    audit.record(request.workspaceId, by ?? request.actor, [approvalNote(request, outcome)]),
+  )
+  const reloadEvents = new ReloadEvents({ log: logs.err, writes: !settings.readOnly })
+  const fileIndexes = new FileIndexes(settings.catalogIgnore, logs.err)
+  const fileSessions = new FileSessions()
+  const keeper = settings.control?.keepsWorkspaces ? new ListKeeper(settings.control) : undefined
+  const opencodeUse = new OpencodeUse({
+    onBegin: keeper && ((workspaceId, at) => keeper.noteUse({ workspaceId, at })),
+    onFirst: id => reloadEvents.begin(id),
+  })
+  const onChange = (gone: readonly Workspace[]): void => {
+    reloadEvents.follow(workspaces.all)
+    for (const { id } of gone) {
+      fileSessions.closeOf(id)
+      fileIndexes.drop(id)
+      reloadEvents.forget(id)
+      streams.endOf(id)
+      opencodeUse.forget(id)
+    }
+  }
+  return {
+    settings,
+    workspaces,
+    workspaceRegistry: new WorkspaceRegistry({ settings, workspaces, keeper, onChange }),
+    tokens,
+    pairings: new Pairings(tokens),
+    opencode: new OpencodeProxy({ workspaces, streams, use: opencodeUse }),
+    opencodeUse,
+    approvals,
+    audit,
+    projectConfigs: new ProjectConfigs(),
+    reloadEvents,
+    router: new RouterProxy(settings.routerPort, streams),
+    runtime: new RuntimeControl(settings.control),
+    fileSessions,
+    fileChanges: new FileChanges(),
+    batchMemory: new BatchMemory(),
+    fileIndexes,
+    startedMs,
   }
 }
 

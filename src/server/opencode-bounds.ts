@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { decodePath } from '../http/exchange.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { isWithin } from './real-path.ts'
+import type { Roots } from './roots.ts'
 
 /** Where opencode takes the folder to work in from, beside its header (1.18.33). */
 const DIRECTORY_PARAMS = ['directory', 'location[directory]']
@@ -15,8 +16,7 @@ const PATH_IN_ROUTE = /\/fs\/[^/]+\/(.+)$/
 export type Bounds = {
   /** The folder of the workspace; always theirs. */
   own: string | undefined
-  /** Real paths. */
-  roots: readonly string[]
+  roots: Roots
 }
 
 /**
@@ -43,7 +43,7 @@ export async function confine(url: URL, wished: string | null, bounds: Bounds): 
 async function requireFolder(folder: string, { own, roots }: Bounds): Promise<string> {
   if (folder === own) return folder
   const real = await findRealPath(folder)
-  if (real !== undefined && roots.some(root => isWithin(root, real))) return real
+  if (real !== undefined && roots.hold(real)) return real
   throw outside(folder)
 }
 
@@ -51,8 +51,8 @@ async function requirePath(path: string, given: string, { own, roots }: Bounds):
   const real = await findRealPath(path)
   // One that does not exist leads nowhere yet; its text still must not lead out.
   const realOwn = own === undefined || real === undefined ? own : ((await findRealPath(own)) ?? own)
-  const all = realOwn === undefined ? roots : [realOwn, ...roots]
-  if (!all.some(root => isWithin(root, real ?? path))) throw outside(given)
+  const place = real ?? path
+  if (!(realOwn !== undefined && isWithin(realOwn, place)) && !roots.hold(place)) throw outside(given)
 }
 
 /** Undefined when there is no such file or folder, or it cannot be looked at. */
@@ -66,7 +66,8 @@ function pathsOf(url: URL): string[] {
   return [...url.searchParams.getAll('path'), ...(inRoute === undefined ? [] : [inRoute])]
 }
 
-function decoded(text: string): string {
+/** What a directory header says. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -1,13 +1,14 @@
 import type { Workspace } from '../api/workspaces.ts'
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts'
 import type { OpenStreams } from '../http/open-streams.ts'
-import { forward, UpstreamFailure } from '../http/reverse-proxy.ts'
+import { forward, isEventStream, UpstreamFailure } from '../http/reverse-proxy.ts'
 import type { StreamCall } from '../http/route.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
-import { confine } from './opencode-bounds.ts'
+import { confine, decoded } from './opencode-bounds.ts'
 import {
   directoryHeader,
+  directoryOf,
   dropOtherWorkspace,
   type Engine,
   isPromptReply,
@@ -17,6 +18,7 @@ import {
   showsCredentials,
   unreachable,
 } from './opencode-target.ts'
+import type { OpencodeUse } from './opencode-use.ts'
 import { UpstreamTrust } from './upstream-trust.ts'
 import type { Workspaces } from './workspaces.ts'
 
@@ -39,17 +41,19 @@ type ProxiedRequest = Pick<StreamCall<Caller>, 'exchange' | 'caller' | 'stillAdm
 export class OpencodeProxy {
   readonly #workspaces: Workspaces
   readonly #streams: OpenStreams
+  readonly #use: OpencodeUse
   readonly #trust = new UpstreamTrust()
   readonly #engines = new WeakMap<Workspace, Engine>()
 
-  constructor(workspaces: Workspaces, streams: OpenStreams) {
+  constructor({ workspaces, streams, use }: { workspaces: Workspaces; streams: OpenStreams; use: OpencodeUse }) {
     this.#workspaces = workspaces
     this.#streams = streams
+    this.#use = use
   }
 
   /**
-   * Throws `opencode_unconfigured`, `invalid_path`, `forbidden`, `workspace_unauthorized`, `opencode_unreachable` or
-   * `opencode_invalid_answer`.
+   * Throws `opencode_unconfigured`, `invalid_path`, `forbidden`, `workspace_unauthorized`, `opencode_unreachable`,
+   * `opencode_invalid_answer`, or `workspace_not_found` when the workspace goes before the answer comes.
    */
   async handle({ exchange, caller, stillAdmitted, workspace, rest, mounted }: ProxiedRequest): Promise<Response> {
     const engine = this.#engine(workspace)
@@ -66,6 +70,8 @@ export class OpencodeProxy {
 
     if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
     exchange.keepOpen()
+    const used = mounted ? workspace : (this.#named(exchange, url) ?? workspace)
+    const use = this.#use.begin(used.id, { isQuestion: rest.startsWith('/global/') })
     try {
       const answer = await forward(exchange.request, {
         url,
@@ -73,12 +79,16 @@ export class OpencodeProxy {
         set: { ...engine.credentials, ...directory },
         liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#trust.isAnswering(engine) },
         streams: this.#streams,
+        owner: workspace.id,
+        onEnd: () => use.end(),
         admission: { stillAdmitted, everyMs: KEEP_ALIVE_MS },
       })
       this.#trust.answered(engine)
+      if (isEventStream(answer.headers)) use.listens()
       return answer
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error
+      if (mounted && error.kind !== 'client_gone') this.#workspaces.find(workspace.id)
       return this.#failed(error, engine)
     }
   }
@@ -103,8 +113,15 @@ export class OpencodeProxy {
     if (mounted) pinDirectory(url, own)
     if (caller.scope === 'owner') return wished !== null || own === undefined ? {} : named(own)
     dropOtherWorkspace(url)
-    const folder = await confine(url, wished, { own, roots: this.#workspaces.realRoots })
+    const folder = await confine(url, wished, { own, roots: this.#workspaces.roots })
     return folder === undefined ? {} : named(folder)
+  }
+
+  /** The workspace that an unmounted request names by its folder. */
+  #named({ request }: ProxiedRequest['exchange'], url: URL): Workspace | undefined {
+    const header = request.headers.get('x-opencode-directory')
+    const folder = directoryOf(url) ?? (header === null ? undefined : decoded(header))
+    return folder === undefined ? undefined : this.#workspaces.holding(folder)
   }
 
   #failed({ kind, message, cause }: UpstreamFailure, engine: Engine): Response {

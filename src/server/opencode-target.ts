@@ -63,6 +63,13 @@ export function pinDirectory(url: URL, directory: string | undefined): void {
   }
 }
 
+/** The folder that a URL asks for, if any. */
+export function directoryOf(url: URL): string | undefined {
+  if (url.search === '') return undefined
+  const name = DIRECTORY_PARAMS.find(name => url.searchParams.has(name))
+  return name && (url.searchParams.get(name) ?? undefined)
+}
+
 /** Leaves the choice of one of opencode's own workspaces out. */
 export function dropOtherWorkspace(url: URL): void {
   if (url.search === '') return

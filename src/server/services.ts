@@ -16,6 +16,7 @@ import type { BatchMemory } from './files/batch-memory.ts'
 import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
+import type { OpencodeUse } from './opencode-use.ts'
 import type { Pairings } from './pairings.ts'
 import type { ProjectConfigs } from './project-config.ts'
 import type { ReloadEvents } from './reload/reload-events.ts'
@@ -34,6 +35,7 @@ export type Services = {
   tokens: TokenStore
   pairings: Pairings
   opencode: OpencodeProxy
+  opencodeUse: OpencodeUse
   approvals: Approvals
   audit: AuditLog
   projectConfigs: ProjectConfigs

@@ -7,7 +7,7 @@ import { homeFolder } from '../shared/home-folder.ts'
 import type { LogFormat } from '../shared/log.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { type Secret, secret } from '../shared/secret.ts'
-import { type ConfigFile, readConfigFile, type WorkspaceEntry } from './config-file.ts'
+import { type ConfigFile, readConfigFile } from './config-file.ts'
 import { type ParsedFlags, VALUE_FLAGS, type ValueFlag } from './flags.ts'
 import { type OpencodeDefaults, planWorkspaces } from './workspaces.ts'
 
@@ -24,13 +24,15 @@ export type ServerSettings = {
   hostToken: { value: Secret; source: TokenSource }
   approval: { mode: 'manual' | 'auto'; timeoutMs: number }
   workspaces: readonly Workspace[]
+  /** Flags or environment name them; else the settings file does. */
+  workspacesGiven: boolean
   authorizedRoots: readonly string[]
   /** What a workspace that is added later has of its opencode. */
   opencode: OpencodeDefaults
   /** Port of opencode-router on this machine. */
   routerPort: number | undefined
   /** Where the orchestrator that runs us is asked about the runtime. */
-  control: { baseUrl: string; token: Secret } | undefined
+  control: Control | undefined
   corsOrigins: readonly string[]
   allowedHosts: readonly string[]
   /** Globs of what catalogs leave out. */
@@ -50,6 +52,13 @@ export type ServerSettings = {
   inboxMaxBytes: number
 }
 
+export type Control = {
+  baseUrl: string
+  token: Secret
+  /** It keeps the list of workspaces in the settings file, and changes it for us. */
+  keepsWorkspaces: boolean
+}
+
 const DEFAULT_INBOX_BYTES = 50_000_000
 const MAX_INBOX_BYTES = 250_000_000
 
@@ -62,7 +71,11 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
   const configPath = resolve(cwd, given.text('config') ?? join(homeFolder(), '.config', 'openwork', 'server.json'))
   const file = (await readConfigFile(configPath)) ?? {}
   const opencode = opencodeOf(given, file)
-  const workspaces = workspacesOf(given, file, { cwd, configDir: dirname(configPath), opencode })
+  const paths = given.workspacePaths()
+  const { workspaces, authorizedRoots } = publishedBy(
+    { ...file, ...(paths && { workspaces: paths.map(path => ({ path: path && resolve(cwd, path) })) }) },
+    { configPath, opencode },
+  )
   return {
     configPath,
     host: given.text('host') ?? (file.host?.trim() || '127.0.0.1'),
@@ -74,7 +87,8 @@ export async function resolveSettings(flags: ParsedFlags, env: Environment, cwd:
       timeoutMs: given.number('approval-timeout', { min: 1, max: 2 ** 31 - 1 }) ?? file.approval?.timeoutMs ?? 30_000,
     },
     workspaces,
-    authorizedRoots: rootsOf(file, dirname(configPath), workspaces),
+    workspacesGiven: paths !== undefined,
+    authorizedRoots,
     opencode,
     routerPort: routerPortOf(env),
     control: controlOf(env),
@@ -171,19 +185,20 @@ function opencodeOf(given: Given, file: ConfigFile): OpencodeDefaults {
   return opencode
 }
 
-function workspacesOf(
-  given: Given,
-  file: ConfigFile,
-  at: { cwd: string; configDir: string; opencode: OpencodeDefaults },
-): Workspace[] {
-  const paths = given.workspacePaths()
-  const entries: readonly WorkspaceEntry[] = paths?.map(path => ({ path })) ?? file.workspaces ?? []
-  return planWorkspaces(entries, paths ? at.cwd : at.configDir, at.opencode)
-}
+export type PublishedSettings = { workspaces: readonly Workspace[]; authorizedRoots: readonly string[] }
 
-function rootsOf(file: ConfigFile, configDir: string, workspaces: readonly Workspace[]): string[] {
+/** What a settings file publishes. Throws `invalid_config`. */
+export function publishedBy(
+  file: Pick<ConfigFile, 'workspaces' | 'authorizedRoots'>,
+  { configPath, opencode }: Pick<ServerSettings, 'configPath' | 'opencode'>,
+): PublishedSettings {
+  const configDir = dirname(configPath)
+  const workspaces = planWorkspaces(file.workspaces ?? [], configDir, opencode)
   const roots = file.authorizedRoots?.filter(root => root.trim() !== '').map(root => resolve(configDir, root)) ?? []
-  return roots.length > 0 ? roots : workspaces.map(({ path }) => path).filter(path => path !== '')
+  return {
+    workspaces,
+    authorizedRoots: roots.length > 0 ? roots : workspaces.map(({ path }) => path).filter(path => path !== ''),
+  }
 }
 
 function logFormatOf(given: Given, file: ConfigFile): LogFormat {
@@ -217,7 +232,7 @@ function controlOf(env: Environment): ServerSettings['control'] {
   const token = env.OPENWORK_CONTROL_TOKEN?.trim()
   if (!baseUrl || !token) return undefined
   if (!isHttpUrl(baseUrl)) throw invalidValue('OPENWORK_CONTROL_BASE_URL', baseUrl, 'an http or https URL')
-  return { baseUrl, token: secret(token) }
+  return { baseUrl, token: secret(token), keepsWorkspaces: isOn('OPENWORK_CONTROL_WORKSPACES', env) ?? false }
 }
 
 function inboxLimitOf(text: string | undefined): number {

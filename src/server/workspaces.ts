@@ -1,10 +1,12 @@
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Scope } from '../api/tokens.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { WorkspaceEntry } from './config-file.ts'
 import { sha256Hex } from './digest.ts'
-import { isWithin, realPathOf } from './real-path.ts'
+import { realPathOf } from './real-path.ts'
+import { Roots } from './roots.ts'
 
 /** What is known of the opencode behind the whole server, for local workspaces that do not say it themselves. */
 export type OpencodeDefaults = {
@@ -16,14 +18,14 @@ export type OpencodeDefaults = {
 
 /** The workspaces this server publishes. The first one is the active one: what unmounted `/opencode` reaches. */
 export class Workspaces {
-  #items: readonly Workspace[]
-  #authorizedRoots: readonly string[]
-  #realRoots: readonly string[]
+  #items: readonly Workspace[] = []
+  #byId: ReadonlyMap<string, Workspace> = new Map()
+  #byPath: ReadonlyMap<string, Workspace> = new Map()
+  #roots: Roots
 
   constructor(items: readonly Workspace[], authorizedRoots: readonly string[]) {
-    this.#items = items
-    this.#authorizedRoots = authorizedRoots
-    this.#realRoots = authorizedRoots.map(realPathOf)
+    this.#roots = new Roots(authorizedRoots)
+    this.#publish(items)
   }
 
   get all(): readonly Workspace[] {
@@ -35,14 +37,26 @@ export class Workspaces {
   }
 
   get authorizedRoots(): readonly string[] {
-    return this.#authorizedRoots
+    return this.#roots.given
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id)
   }
 
   /** Whether authorized or not. Throws `workspace_not_found`. */
   find(id: string): Workspace {
-    const found = this.#items.find(workspace => workspace.id === id)
+    const found = this.#byId.get(id)
     if (found) return found
     throw new OpenworkError('workspace_not_found', `No workspace has the id "${id}"`)
+  }
+
+  /** The local one that a folder is, or lies in, by its name: no link is followed. */
+  holding(path: string): Workspace | undefined {
+    for (let folder = resolve(path); ; folder = dirname(folder)) {
+      const found = this.#byPath.get(folder)
+      if (found || folder === dirname(folder)) return found
+    }
   }
 
   /** Throws `workspace_not_found`, or `workspace_unauthorized` for one outside the authorized roots. */
@@ -54,8 +68,8 @@ export class Workspaces {
   }
 
   /** Where the authorized roots really were when they were authorized: one that becomes a link authorizes nothing else. */
-  get realRoots(): readonly string[] {
-    return this.#realRoots
+  get roots(): Roots {
+    return this.#roots
   }
 
   /**
@@ -63,26 +77,45 @@ export class Workspaces {
    * too, may become a link at any time. Costs some 10 µs.
    */
   isAuthorized(path: string): boolean {
-    const folder = realPathOf(path)
-    return this.#realRoots.some(root => isWithin(root, folder))
+    return this.#roots.hold(realPathOf(path))
   }
 
   /** Makes a workspace the first one, for this process only. Throws as `require`. */
   activate(id: string): Workspace {
     const chosen = this.require(id)
-    this.#items = [chosen, ...this.#items.filter(workspace => workspace !== chosen)]
+    this.#publish(withFirst(this.#items, chosen))
     return chosen
   }
 
-  /** From now on these are published, in this order, as far as they lie in these roots. */
-  replace(items: readonly Workspace[], authorizedRoots: readonly string[]): void {
+  /**
+   * From now on these are published, in this order, as far as they lie in these roots. Those it gives back are gone, or
+   * are something else under the same id.
+   */
+  replace(items: readonly Workspace[], authorizedRoots: readonly string[]): Workspace[] {
+    const before = this.#items
+    this.#roots = new Roots(authorizedRoots, this.#roots)
+    this.#publish(items)
+    return before.filter(workspace => !isSamePlace(workspace, this.#byId.get(workspace.id)))
+  }
+
+  #publish(items: readonly Workspace[]): void {
     this.#items = items
-    // Those that stay keep what they were: a change of the list is no fresh look at what became of them.
-    const before = new Map(this.#authorizedRoots.map((root, index) => [root, this.#realRoots[index]]))
-    this.#realRoots = authorizedRoots.map(root => before.get(root) ?? realPathOf(root))
-    this.#authorizedRoots = authorizedRoots
+    this.#byId = new Map(items.map(workspace => [workspace.id, workspace]))
+    this.#byPath = new Map(items.flatMap(workspace => (isLocal(workspace) ? [[workspace.path, workspace]] : [])))
   }
 }
+
+const isLocal = ({ workspaceType }: Workspace): boolean => workspaceType === 'local'
+
+/** The same ones, this one before the others. */
+export const withFirst = (items: readonly Workspace[], first: Workspace): Workspace[] => [
+  first,
+  ...items.filter(({ id }) => id !== first.id),
+]
+
+/** The same files behind the same opencode, by whatever name. */
+const isSamePlace = (a: Workspace, b: Workspace | undefined): boolean =>
+  b !== undefined && a.path === b.path && isDeepStrictEqual(a.opencode, b.opencode)
 
 /** What a caller of a scope may see: viewers get no credentials, neither opencode's nor a peer server's. */
 export function visibleTo(scope: Scope, workspace: Workspace): Workspace {
@@ -119,11 +152,13 @@ function planWorkspace(entry: WorkspaceEntry, base: string, defaults: OpencodeDe
       'invalid_config',
       `A local workspace has no path: ${JSON.stringify(entry.name ?? entry.id ?? '')}`,
     )
-  const path = entry.path ? resolve(base, entry.path) : ''
+  const isLocal = workspaceType === 'local'
+  // A remote one's is on its own machine: here no files are reached by it.
+  const path = isLocal && entry.path ? resolve(base, entry.path) : ''
   // What is known of the opencode here is nobody else's business: a remote one has its own address and credentials, or none.
-  const inherited = workspaceType === 'local' ? defaults : undefined
+  const inherited = isLocal ? defaults : undefined
   const baseUrl = entry.baseUrl ?? inherited?.baseUrl
-  const directory = entry.directory ?? inherited?.directory
+  const directory = entry.directory ?? (isLocal ? defaults.directory : entry.path || undefined)
   const opencode = definedOnly({
     baseUrl,
     directory: directory ?? (path || undefined),
@@ -135,7 +170,7 @@ function planWorkspace(entry: WorkspaceEntry, base: string, defaults: OpencodeDe
     id: entry.id || workspaceId({ ...entry, workspaceType, path }),
     name: workspaceName(entry, path),
     path,
-    preset: entry.preset ?? (workspaceType === 'local' ? 'starter' : 'remote'),
+    preset: entry.preset ?? (isLocal ? 'starter' : 'remote'),
     workspaceType,
     ...(Object.keys(opencode).length > 0 && { opencode }),
   }

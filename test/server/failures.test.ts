@@ -62,11 +62,18 @@ async function startWithFiles(options: Parameters<typeof startServer>[0] = {}): 
   return server
 }
 
+/** The same with a settings file that names the workspaces. */
+async function startOfFile(folder: string, options: Parameters<typeof startServer>[0] = {}): Promise<Server> {
+  await writeFile(join(folder, 'server.json'), JSON.stringify({ workspaces: [{ path: 'project' }] }))
+  return startWithFiles({ ...options, folder, workspacesOfFile: true })
+}
+
 test('every operation succeeds, under its mount as well', async () => {
+  await using folder = await temporaryFolder()
   await using engine = startUpstream()
   await using router = startUpstream()
   await using control = startUpstream(({ method }) => Response.json(method === 'GET' ? VERSIONS : STARTED))
-  await using server = await startWithFiles({
+  await using server = await startOfFile(folder.path, {
     flags: [...AUTO, '--opencode-base-url', engine.url],
     env: {
       OPENCODE_ROUTER_HEALTH_PORT: new URL(router.url).port,
@@ -179,7 +186,16 @@ test('what is not there is not found', async () => {
   const opened = await server.post(`/workspace/${activeId}/files/sessions`, asHost, {})
   const { session } = (await opened.json()) as { session: { id: string } }
   await server.call(`/workspaces/${activeId}`, { method: 'DELETE', headers: asHost })
-  await expectFailures(server, 'workspace_not_found', undefined, { ...ids, workspace: activeId, session: session.id })
+  const gone = { ...ids, workspace: activeId, session: session.id }
+  await expectFailures(server, 'workspace_not_found', undefined, gone)
+  await expectFailures(
+    server,
+    'file_session_not_found',
+    (attempt, { path }) => {
+      return path.startsWith('/w/') ? undefined : attempt // whose workspace is not found before
+    },
+    gone,
+  )
   await expectFailures(server, 'file_session_not_found', undefined, { ...ids, session: 'none' })
   await expectFailures(server, 'token_not_found', undefined, { ...ids, token: 'none' })
   await expectFailures(server, 'pairing_not_found', undefined, { ...ids, pairing: 'none' })
@@ -305,7 +321,8 @@ test('files and batches have their limits, and what has changed meanwhile is not
 })
 
 test('settings that cannot be read or written are said to be so', async () => {
-  await using broken = await startWithFiles()
+  await using own = await temporaryFolder()
+  await using broken = await startOfFile(own.path)
   const ids = await idsOf(broken)
   await writeFile(join(broken.workspace, 'opencode.json'), '{')
   await expectFailures(broken, 'invalid_jsonc', (attempt, { path }) => ({
@@ -362,18 +379,46 @@ test('a scope that is none, and more pairings than anybody needs, are refused', 
 
 test('programs behind the server that are absent are told apart from those that are gone', async () => {
   await using alone = await startWithFiles()
-  for (const code of ['opencode_unconfigured', 'opencodeRouter_unconfigured', 'runtime_upgrade_unavailable'])
-    await expectFailures(alone, code)
+  const absent = [
+    'opencode_unconfigured',
+    'opencodeRouter_unconfigured',
+    'runtime_upgrade_unavailable',
+    'not_available',
+  ]
+  for (const code of absent) await expectFailures(alone, code)
   await using gone = await startWithFiles({
     flags: [...AUTO, '--opencode-base-url', NOWHERE],
     env: {
       OPENCODE_ROUTER_HEALTH_PORT: '9',
       OPENWORK_CONTROL_BASE_URL: NOWHERE,
       OPENWORK_CONTROL_TOKEN: 'control-token',
+      OPENWORK_CONTROL_WORKSPACES: '1',
     },
   })
-  for (const code of ['opencode_unreachable', 'opencodeRouter_unreachable', 'runtime_upgrade_failed'])
+  for (const code of [
+    'opencode_unreachable',
+    'opencodeRouter_unreachable',
+    'runtime_upgrade_failed',
+    'daemon_not_running',
+  ])
     await expectFailures(gone, code)
+})
+
+test('a daemon that cannot list one more workspace, or cannot do it at all, is said to be so', async () => {
+  for (const [status, said, code] of [
+    [409, 'workspace_limit_reached', 'workspace_limit_reached'],
+    [401, 'unauthorized', 'daemon_state_unusable'],
+  ] as const) {
+    await using control = startUpstream(() => Response.json({ code: said, message: 'no' }, { status }))
+    await using server = await startWithFiles({
+      env: {
+        OPENWORK_CONTROL_BASE_URL: control.url,
+        OPENWORK_CONTROL_TOKEN: 'control-token',
+        OPENWORK_CONTROL_WORKSPACES: '1',
+      },
+    })
+    await expectFailures(server, code)
+  }
 })
 
 test('an opencode that refuses, or babbles, is said to do so', async () => {

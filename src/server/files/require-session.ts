@@ -5,7 +5,7 @@ import { OpenworkError } from '../../shared/errors.ts'
 import type { Caller } from '../admission.ts'
 import { requireWorkspace, type Services } from '../services.ts'
 
-/** The session of a request and its workspace. Throws `file_session_not_found`, `forbidden`, `workspace_not_found`. */
+/** The session of a request and its workspace. Throws `file_session_not_found`, `forbidden`, `workspace_unauthorized`. */
 export function requireSession(
   services: Services,
   { params, caller }: Pick<Call<Caller, 'sessionId'>, 'params' | 'caller'>,
@@ -24,10 +24,5 @@ export function requireWritableSession(
   return { workspace }
 }
 
-/** What `requireSession` throws; for a route's `fails`. */
-export const SESSION_FAILS = [
-  'file_session_not_found',
-  'forbidden',
-  'workspace_not_found',
-  'workspace_unauthorized',
-] as const
+/** What `requireSession` throws, except while a workspace goes; for a route's `fails`. */
+export const SESSION_FAILS = ['file_session_not_found', 'forbidden', 'workspace_unauthorized'] as const

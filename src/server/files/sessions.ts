@@ -62,6 +62,11 @@ export class FileSessions {
     this.#sessions.delete(this.#held(id, caller, nowMs).id)
   }
 
+  /** Of a workspace that is published no more. */
+  closeOf(workspaceId: string): void {
+    for (const [id, session] of this.#sessions) if (session.workspaceId === workspaceId) this.#sessions.delete(id)
+  }
+
   #held(id: string, caller: Pick<Caller, 'actor'>, nowMs: number): Held {
     const session = this.#sessions.get(id)
     if (!session || session.expiresAtMs <= nowMs) {

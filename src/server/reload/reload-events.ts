@@ -13,8 +13,14 @@ const MAX_KEPT = 200
 
 const QUIET_MS = 750
 
+/** Who lets a workspace alone so long is told what changed meanwhile when they ask again; until then nobody watches it. */
+const REST_AFTER_MS = 30 * 60_000
+const REST_CHECK_MS = 60_000
+
 /** What was changed through a route of ours. */
 export type ReloadNote = { reason: ReloadReason; trigger?: ReloadTrigger }
+
+type Watched = { path: string; watch: TriggerWatch; askedMs: number }
 
 /** As a stream sends it. */
 type SentEvent = ServerEvent & { readonly data: ReloadEvent }
@@ -32,16 +38,19 @@ const EXPLAINS: Readonly<Record<ReloadReason, readonly FileReason[]>> = {
 /**
  * What clients learn of changes that opencode takes up only when it is reloaded: changed files of the workspaces, and
  * what our own routes note. Told once a workspace has been quiet for 750 ms, one event for each reason, and only for
- * what really is different. The caller closes it.
+ * what really is different. A workspace is watched from when it is first asked about or used, and not while nobody asks:
+ * of hundreds few are. The caller closes it.
  */
 export class ReloadEvents {
   readonly #log: Log
   readonly #writes: boolean
   readonly #quietMs: number
   readonly #epoch = randomUUID()
-  readonly #feed = new EventFeed<SentEvent>()
-  readonly #watches = new Map<string, { path: string; watch: TriggerWatch }>()
+  readonly #feeds = new Map<string, EventFeed<SentEvent>>()
+  readonly #watches = new Map<string, Watched>()
   readonly #notes = new Map<string, ReloadNote[]>()
+  #paths: ReadonlyMap<string, string> = new Map()
+  #resting: ReturnType<typeof setInterval> | undefined
   #kept: SentEvent[] = []
   #seq = 0
 
@@ -52,26 +61,46 @@ export class ReloadEvents {
     this.#quietMs = quietMs
   }
 
-  /** From now on these are watched, and no others. Remote ones have no files here. */
+  /** From now on these can be watched, and no others. Remote ones have no files here. */
   follow(workspaces: readonly Workspace[]): void {
-    const local = new Map(workspaces.filter(({ path }) => path !== '').map(({ id, path }) => [id, path]))
+    const local = workspaces.filter(({ path }) => path !== '')
+    this.#paths = new Map(local.map(({ id, path }) => [id, path]))
     for (const [id, { path, watch }] of this.#watches) {
-      if (local.get(id) === path) continue
+      if (this.#paths.get(id) === path) continue
       watch.stop()
       this.#watches.delete(id)
     }
-    for (const [id, path] of local)
-      if (!this.#watches.has(id)) this.#watches.set(id, { path, watch: this.#watch(id, path) })
   }
 
-  /** Resolves when every change of the workspace's files from then on will be told. */
+  /** Watches a workspace, if it is not watched: somebody begins to work in it. */
+  begin(workspaceId: string): void {
+    this.#watched(workspaceId)
+  }
+
+  /** Resolves when every change of the workspace's files from then on will be told, and those since it was last asked. */
   async watching(workspaceId: string): Promise<void> {
-    await this.#watches.get(workspaceId)?.watch.watching
+    await this.#watched(workspaceId)?.watch.watching
+  }
+
+  /** Lets those go that nobody has asked about for half an hour. */
+  rest(nowMs: number): void {
+    for (const [id, { watch, askedMs }] of this.#watches)
+      if (nowMs - askedMs >= REST_AFTER_MS && !this.#feeds.get(id)?.size) watch.rest()
+  }
+
+  /** A workspace is published no more: its streams end, and what happened there is no news any more. */
+  forget(workspaceId: string): void {
+    this.#watches.get(workspaceId)?.watch.stop()
+    this.#watches.delete(workspaceId)
+    this.#notes.delete(workspaceId)
+    this.#kept = this.#kept.filter(({ data }) => data.workspaceId !== workspaceId)
+    this.#feeds.get(workspaceId)?.end()
+    this.#feeds.delete(workspaceId)
   }
 
   /** Something was changed, really, through a route of ours. */
   note(workspaceId: string, note: ReloadNote): void {
-    const watch = this.#watches.get(workspaceId)?.watch
+    const watch = this.#watched(workspaceId)?.watch
     if (watch) {
       this.#notes.set(workspaceId, [...(this.#notes.get(workspaceId) ?? []), note])
       watch.hint()
@@ -92,9 +121,11 @@ export class ReloadEvents {
     return { cursor: this.#seq, epoch: this.#epoch, oldestSeq: this.#kept[0]?.data.seq ?? null }
   }
 
-  /** The events of all workspaces from this call on, until the signal is aborted or the listener falls far behind. */
-  listen(signal: AbortSignal): AsyncIterable<SentEvent> {
-    return this.#feed.listen(signal)
+  /** The events of a workspace from this call on, until the signal is aborted, the workspace goes or the listener falls far behind. */
+  listen(workspaceId: string, signal: AbortSignal): AsyncIterable<SentEvent> {
+    const feed = this.#feeds.get(workspaceId) ?? new EventFeed<SentEvent>()
+    this.#feeds.set(workspaceId, feed)
+    return feed.listen(signal)
   }
 
   /** The place an event's id names, as `seq`; undefined when events were missed since, or it is of another life of the server. */
@@ -107,7 +138,18 @@ export class ReloadEvents {
   }
 
   close(): void {
+    clearInterval(this.#resting)
     this.follow([])
+  }
+
+  #watched(workspaceId: string): Watched | undefined {
+    const path = this.#paths.get(workspaceId)
+    if (path === undefined) return undefined
+    const watched = this.#watches.get(workspaceId) ?? { path, watch: this.#watch(workspaceId, path), askedMs: 0 }
+    watched.askedMs = performance.now()
+    this.#watches.set(workspaceId, watched)
+    this.#resting ??= setInterval(() => this.rest(performance.now()), REST_CHECK_MS).unref()
+    return watched
   }
 
   #watch(workspaceId: string, root: string): TriggerWatch {
@@ -136,6 +178,6 @@ export class ReloadEvents {
     }
     const sent: SentEvent = { id: `${this.#epoch}:${this.#seq}`, event: 'reload', data: event }
     this.#kept = [...this.#kept.slice(1 - MAX_KEPT), sent]
-    this.#feed.publish(sent)
+    this.#feeds.get(workspaceId)?.publish(sent)
   }
 }

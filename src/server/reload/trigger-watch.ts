@@ -47,8 +47,8 @@ export class TriggerWatch {
 
   /** Resolves when everything that changes from then on will be noticed. */
   get watching(): Promise<void> {
-    // The project's folder was not there, or was taken away: nothing tells when it comes back.
-    if (this.#watched.size === 0 && !this.#stopped) this.#work = this.#work.then(() => this.#compare())
+    // It rests; or the project's folder was not there, or was taken away: nothing tells when it comes back.
+    this.#work = this.#work.then(() => (this.#watched.size === 0 ? this.#compare() : undefined))
     return this.#work
   }
 
@@ -57,14 +57,27 @@ export class TriggerWatch {
     if (this.#stopped) return
     clearTimeout(this.#quiet)
     this.#quiet = setTimeout(() => {
+      this.#quiet = undefined
       this.#work = this.#work.then(() => this.#compare())
     }, this.#options.quietMs)
+  }
+
+  /** Watches no more until somebody waits for `watching`, and tells then what has changed meanwhile. */
+  rest(): void {
+    this.#work = this.#work.then(() => {
+      if (this.#quiet === undefined) this.#unwatchAll() // else something waits to be told
+    })
   }
 
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#quiet)
+    this.#unwatchAll()
+  }
+
+  #unwatchAll(): void {
     clearInterval(this.#polling)
+    this.#polling = undefined
     for (const { watcher } of this.#watched.values()) watcher?.close()
     this.#watched.clear()
   }

@@ -26,7 +26,9 @@ import {
   deleteWorkspace,
   listWorkspaces,
   mountedWorkspaces,
+  readWorkspaceActivity,
   renameWorkspace,
+  rereadWorkspaces,
 } from './workspaces.ts'
 
 /** A server-wide route that is also there under `/w/:id`, for clients that know one workspace as their base URL. */
@@ -74,6 +76,8 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   createWorkspace,
   renameWorkspace,
   deleteWorkspace,
+  rereadWorkspaces,
+  readWorkspaceActivity,
   listTokens,
   createToken,
   revokeToken,

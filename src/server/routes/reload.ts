@@ -47,7 +47,7 @@ async function* reloadFeed(
 ): AsyncGenerator<ServerEvent> {
   const { workspaceId, signal, lastEventId } = from
   // In this order, in one go: nothing is missed in between, and nothing told twice.
-  const coming = reloadEvents.listen(signal)
+  const coming = reloadEvents.listen(workspaceId, signal)
   const place = lastEventId === undefined ? reloadEvents.cursor.cursor : reloadEvents.placeOf(lastEventId)
   const missed = place === undefined ? [] : reloadEvents.sentSince(workspaceId, place)
   const { cursor, epoch } = reloadEvents.cursor
@@ -55,7 +55,7 @@ async function* reloadFeed(
   const id = `${epoch}:${place ?? cursor}`
   yield { id, event: place === undefined ? 'reset' : 'cursor', data: reloadEvents.cursor }
   yield* missed
-  for await (const event of coming) if (event.data.workspaceId === workspaceId) yield event
+  yield* coming
 }
 
 /** Allowed in read-only mode: it changes nothing but what opencode has in memory. */

@@ -1,3 +1,4 @@
+import { workspaceActivity, workspacesReread } from '../../api/control.ts'
 import {
   activatedWorkspace,
   deletedWorkspace,
@@ -54,7 +55,14 @@ export const activateWorkspace = route({
   },
 })
 
-const MANAGED_FAILS = ['invalid_config', 'config_file_unusable'] as const
+const MANAGED_FAILS = [
+  'invalid_config',
+  'config_file_unusable',
+  // where a daemon keeps the list
+  'daemon_not_running',
+  'daemon_state_unusable',
+  'disk_full',
+] as const
 
 export const createWorkspace = route({
   method: 'POST',
@@ -71,7 +79,7 @@ export const createWorkspace = route({
     'invalid_jsonc',
     'workspace_not_a_folder',
     'workspace_unusable',
-    'disk_full',
+    'workspace_limit_reached',
     'write_failed',
   ],
   handle: async ({ caller, body }, services) => {
@@ -105,11 +113,34 @@ export const deleteWorkspace = route({
   fails: [...MANAGED_FAILS, 'workspace_not_found'],
   handle: async ({ caller, params: { id } }, services) => {
     const { workspace, persisted } = await services.workspaceRegistry.remove(id)
-    services.fileIndexes.drop(id)
     await services.audit.record(id, caller.actor, [noteOf('delete', workspace)])
     const list = listFor(caller, services, persisted)
     return { ok: true as const, deleted: true as const, ...list, items: list.workspaces }
   },
+})
+
+/** Allowed in read-only mode: whoever changed the file has changed what is served already. */
+export const rereadWorkspaces = route({
+  method: 'POST',
+  path: '/workspaces/reload',
+  summary: 'Publish what the settings file lists now',
+  access: { auth: 'host' },
+  reply: ok(workspacesReread),
+  fails: ['invalid_config', 'not_available'],
+  handle: async (_call, { workspaceRegistry, workspaces }) => {
+    await workspaceRegistry.reload()
+    return { ok: true as const, count: workspaces.all.length }
+  },
+})
+
+export const readWorkspaceActivity = route({
+  method: 'GET',
+  path: '/workspaces/activity',
+  summary: 'Who uses opencode through this server, by workspace',
+  access: { auth: 'host' },
+  reply: ok(workspaceActivity),
+  fails: [],
+  handle: (_call, { workspaces, opencodeUse }) => ({ items: workspaces.all.map(({ id }) => opencodeUse.of(id)) }),
 })
 
 const listFor = ({ scope }: Caller, { workspaces }: Services, persisted: boolean) => ({

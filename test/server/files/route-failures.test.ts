@@ -119,7 +119,10 @@ describe('every file route', () => {
     await rename(`${server.workspace}-moved`, server.workspace)
 
     await server.call(`/workspaces/${server.workspaceId}`, { method: 'DELETE', headers: asHost })
-    expect(await codes(withMounts(server.workspaceId, all))).toEqual(['workspace_not_found'])
+    expect(await codes(workspaceRequests(server.workspaceId))).toEqual(['workspace_not_found'])
+    expect(await codes(ofSession)).toEqual(['file_session_not_found'])
+    const mounted = withMounts(server.workspaceId, all).filter(({ path }) => path.startsWith('/w/'))
+    expect(await codes(mounted)).toEqual(['workspace_not_found'])
   })
 
   test('that changes something is refused to viewers, to foreign tokens and to read-only servers', async () => {

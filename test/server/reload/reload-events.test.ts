@@ -36,8 +36,11 @@ async function put(path: string, text: string): Promise<void> {
   await writeFile(path, text)
 }
 
-/** Events of projects that are watched already, as they come. */
-async function following(workspaces: Workspace[], { writes = true }: { writes?: boolean } = {}) {
+/** Events of the first of these projects, which are watched already, as they come. */
+async function following(
+  workspaces: Workspace[],
+  { writes = true, listenTo = workspaces[0]?.id ?? '' }: { writes?: boolean; listenTo?: string } = {},
+) {
   let logged = ''
   const log = new Log({
     format: 'pretty',
@@ -59,7 +62,7 @@ async function following(workspaces: Workspace[], { writes = true }: { writes?: 
   })
   events.follow(workspaces)
   await Promise.all(workspaces.map(({ id }) => events.watching(id)))
-  const coming = events.listen(stop.signal)[Symbol.asyncIterator]()
+  const coming = events.listen(listenTo, stop.signal)[Symbol.asyncIterator]()
   return {
     events,
     logged: () => logged,
@@ -226,12 +229,51 @@ test('a project folder that was not there, or is made anew, is watched when some
 
 test('the list of workspaces decides what is watched', async () => {
   const [first, second] = [await temporaryProject(), await temporaryProject()]
-  const { events, next } = await following([workspaceAt(first, 'ws_first')])
+  const { events, next } = await following([workspaceAt(first, 'ws_first')], { listenTo: 'ws_second' })
   events.follow([workspaceAt(second, 'ws_second')])
   await events.watching('ws_second')
   await put(join(first, 'opencode.json'), '{}')
   await put(join(second, 'opencode.json'), '{}')
   expect(await next()).toMatchObject({ seq: 1, workspaceId: 'ws_second' })
+})
+
+test('a workspace is watched only when somebody asks about it', async () => {
+  const root = await temporaryProject({ 'opencode.json': '{}' })
+  const { events, next } = await following([], { listenTo: 'ws_1' })
+  events.follow([workspaceAt(root)])
+  const broken = '---\nmodel: null\n---\n'
+  await put(join(root, '.opencode/commands/a.md'), broken)
+  await events.watching('ws_1')
+  expect(await readFile(join(root, '.opencode/commands/a.md'), 'utf8')).not.toBe(broken)
+  expect(events.since('ws_1', 0)).toEqual([]) // it was there before anybody asked
+  await put(join(root, 'AGENTS.md'), 'x')
+  expect(await next()).toMatchObject({ seq: 1, reason: 'agents' })
+})
+
+test('who asks again after a long while is told what changed meanwhile; who listens is told at once', async () => {
+  const [quiet, heard] = [await temporaryProject(), await temporaryProject()]
+  const workspaces = [workspaceAt(quiet, 'ws_quiet'), workspaceAt(heard, 'ws_heard')]
+  const { events, next } = await following(workspaces, { listenTo: 'ws_heard' })
+  events.rest(performance.now() + 60 * 60_000)
+  await put(join(quiet, 'AGENTS.md'), 'x')
+  await put(join(heard, 'AGENTS.md'), 'x')
+  expect(await next()).toMatchObject({ seq: 1, workspaceId: 'ws_heard' })
+  expect(events.since('ws_quiet', 0)).toEqual([])
+  await events.watching('ws_quiet')
+  expect(events.since('ws_quiet', 0)).toMatchObject([{ seq: 2, reason: 'agents', trigger: { action: 'added' } }])
+})
+
+test('a workspace that goes takes its events and its listeners along', async () => {
+  const [first, second] = [await temporaryProject(), await temporaryProject()]
+  const workspaces = [workspaceAt(first, 'ws_first'), workspaceAt(second, 'ws_second')]
+  const { events, next } = await following(workspaces)
+  events.note('ws_first', { reason: 'config' })
+  await next()
+  events.follow(workspaces.slice(1))
+  events.forget('ws_first')
+  await expect(next()).rejects.toThrow('the feed ended')
+  expect(events.since('ws_first', 0)).toEqual([])
+  expect(events.cursor).toMatchObject({ cursor: 1, oldestSeq: null })
 })
 
 test('200 events are kept over all workspaces, and who is behind them is told so', async () => {
