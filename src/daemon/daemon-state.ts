@@ -51,6 +51,10 @@ export function parseDaemonState(text: string): { state: DaemonState; bad: numbe
   return { state: { ...file, activeId, workspaces: [...byId.values()] }, bad }
 }
 
+/** Of a daemon that does not run. */
+export const forgetProcesses = (state: DaemonState): DaemonState =>
+  state.daemon || state.opencode ? { ...state, daemon: undefined, opencode: undefined } : state
+
 function parseOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -4,6 +4,7 @@ import type { Secret } from '../shared/secret.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { daemonFiles } from './daemon-files.ts'
 import { DaemonLock, findLockHolder } from './daemon-lock.ts'
+import { forgetProcesses } from './daemon-state.ts'
 import { readDaemonState, StateFile } from './state-file.ts'
 import { readToken } from './token-file.ts'
 
@@ -51,8 +52,7 @@ export async function clearDeadDaemon(dataDir: string, log: Pick<Log, 'warn'>): 
   try {
     await reapDeadRuns(daemonLayout(dataDir).runs)
     const state = await StateFile.open(files.state, log)
-    const { daemon, opencode } = state.state
-    if (daemon || opencode) await state.change(({ daemon: _daemon, opencode: _opencode, ...rest }) => ({ ...rest }))
+    await state.change(forgetProcesses)
   } finally {
     await lock.release()
   }
