@@ -18,9 +18,7 @@ const lockFile = z.object({
   /** Pids mean something only there. */
   machine: z.string(),
 })
-type LockFile = z.infer<typeof lockFile>
-
-export type LockHolder = Pick<LockFile, 'pid' | 'startedAtMs'>
+export type LockHolder = z.infer<typeof lockFile>
 
 const MAX_BYTES = 4096
 
@@ -35,7 +33,7 @@ export class DaemonLock {
   readonly #nonce: string
   readonly #renewal: Timer
 
-  private constructor(path: string, { nonce, startedAtMs }: LockFile) {
+  private constructor(path: string, { nonce, startedAtMs }: LockHolder) {
     this.#path = path
     this.#nonce = nonce
     this.startedAtMs = startedAtMs
@@ -51,7 +49,7 @@ export class DaemonLock {
    * @throws OpenworkError daemon_already_running, data_dir_unusable, disk_full
    */
   static async take(path: string): Promise<DaemonLock> {
-    const own: LockFile = {
+    const own: LockHolder = {
       pid: process.pid,
       startTime: (await startTimeOf(process.pid)) ?? null,
       nonce: randomBytes(16).toString('hex'),
@@ -77,17 +75,21 @@ export async function findLockHolder(path: string): Promise<LockHolder | undefin
   return found && (await isHeld(path, found)) ? found : undefined
 }
 
-/** Resolves when that process does not hold it any more, to whether that was so in time. */
-export async function lockIsFree(path: string, { pid }: LockHolder, withinMs: number): Promise<boolean> {
+/** Resolves when that process has ended, or one of elsewhere does not hold it any more, to whether that was so in time. */
+export async function holderEnded(path: string, holder: LockHolder, withinMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + withinMs
   for (;;) {
-    if ((await findLockHolder(path))?.pid !== pid) return true
+    const held = await findLockHolder(path)
+    if (held?.nonce !== holder.nonce && !(await isAlive(holder))) return true
     if (performance.now() >= deadlineMs) return false
     await delay(50)
   }
 }
 
-async function replaceDead(path: string, own: LockFile): Promise<void> {
+const isAlive = async ({ pid, startTime, machine }: LockHolder): Promise<boolean> =>
+  machine === machineId() && startTime !== null && (await isSameProcess(pid, startTime))
+
+async function replaceDead(path: string, own: LockHolder): Promise<void> {
   const holder = await findLockHolder(path)
   if (holder) throw alreadyRunning(holder)
   const temporary = `${path}.${own.nonce}`
@@ -110,7 +112,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-async function isHeld(path: string, { pid, startTime, machine }: LockFile): Promise<boolean> {
+async function isHeld(path: string, { pid, startTime, machine }: LockHolder): Promise<boolean> {
   if (machine !== machineId()) return Date.now() - (await modifiedMs(path)) < FOREIGN_STALE_MS
   return startTime === null ? isRunning(pid) : await isSameProcess(pid, startTime)
 }
@@ -125,7 +127,7 @@ async function modifiedMs(path: string): Promise<number> {
 }
 
 /** A file that is none of ours names nobody: whoever wrote it is not a daemon. */
-async function read(path: string): Promise<LockFile | undefined> {
+async function read(path: string): Promise<LockHolder | undefined> {
   let text: string
   try {
     text = await readPlainFile(path, { maxBytes: MAX_BYTES })
