@@ -1,0 +1,335 @@
+import { stat } from 'node:fs/promises'
+import { z } from 'zod'
+import {
+  type ConfigProblem,
+  configProblem,
+  type EngineWork,
+  type HotReloadEvent,
+  type HotReloadStatus,
+  type ReloadReport,
+} from '../api/hot-reload.ts'
+import type { Served } from '../api/opencode-client.ts'
+import { messageOf, OpenworkError } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import { pause } from '../supervisor/pause.ts'
+import type { FileWatch, FileWatchOptions, Look } from './file-watch.ts'
+import { FollowedDirectory } from './followed-directory.ts'
+import { IdleListener } from './idle-listener.ts'
+import { isIdle, type ReloadEngine } from './reload-engine.ts'
+import type { Action, Extent, PolicyEvent, PolicyTimes } from './reload-policy.ts'
+import {
+  inventoryOf,
+  type Notice,
+  renderProblem,
+  renderReport,
+  renderTiding,
+  renderUnserved,
+  renderWork,
+  unserved,
+} from './reload-text.ts'
+import { Turns } from './turns.ts'
+
+/** To count what was served before a first reload; a reload does not wait longer for a number. */
+const BEFORE_LIMIT_MS = 1_000
+
+export type HotReloadsOptions = {
+  watches(options: FileWatchOptions): FileWatch
+  engine: ReloadEngine
+  /** Not `enabled`: nothing is watched; a reload by hand is done all the same. */
+  options: PolicyTimes & { enabled: boolean }
+  log: Log
+  /** Told of everything that is logged. Must not throw. */
+  onEvent(event: HotReloadEvent): void
+}
+
+/**
+ * Hot reload of any number of directories of one opencode: one reload at a time over all of them, none while work goes on
+ * that it would end. What happens is logged and told. `reload-policy.ts` decides; here it is done.
+ */
+export class HotReloads {
+  readonly #options: HotReloadsOptions
+  readonly #followed = new Map<string, FollowedDirectory>()
+  readonly #turns = new Turns()
+  readonly #idle: IdleListener
+  readonly #closed = new AbortController()
+
+  constructor(options: HotReloadsOptions) {
+    this.#options = options
+    this.#idle = new IdleListener(options.engine, directory => this.#mayBeIdle(directory))
+  }
+
+  /** Does nothing for one that is followed. `readAtMs`: since when opencode has an instance for it. */
+  follow(directory: string, { readAtMs }: { readAtMs: number | undefined }): void {
+    if (this.#closed.signal.aborted || this.#followed.has(directory)) return
+    this.#followed.set(directory, this.#directory(directory, { isWatched: this.#options.options.enabled, readAtMs }))
+  }
+
+  unfollow(directory: string): void {
+    this.#followed.get(directory)?.close()
+    this.#followed.delete(directory)
+    this.#listen()
+  }
+
+  status(directory: string): HotReloadStatus | undefined {
+    return this.#followed.get(directory)?.status()
+  }
+
+  statuses(): HotReloadStatus[] {
+    return [...this.#followed.values()].map(followed => followed.status())
+  }
+
+  /**
+   * Reloads a directory, followed or not, because somebody asked. Throws `workspace_busy` for work that it would end,
+   * unless that is to be forced; work of other directories is never ended. `opencode_config_invalid` (details `problems`)
+   * for files that opencode could not read, and why opencode does not answer.
+   */
+  reload(directory: string, { force }: { force: boolean }): Promise<ReloadReport> {
+    return this.#turns.run(() => this.#reloadByHand(directory, force), { first: true })
+  }
+
+  /** opencode was started anew, not by us: what it reads for its directories is what was there `atMs`, or newer. */
+  engineRestarted(atMs: number): void {
+    for (const followed of this.#followed.values()) this.#restarted(followed, atMs)
+  }
+
+  /** Gives up what is pending. */
+  close(): void {
+    this.#closed.abort()
+    this.#idle.close()
+    for (const followed of this.#followed.values()) followed.close()
+    this.#followed.clear()
+  }
+
+  #directory(directory: string, { isWatched, readAtMs }: { isWatched: boolean; readAtMs: number | undefined }) {
+    const { options, watches, log } = this.#options
+    const followed: FollowedDirectory = new FollowedDirectory({
+      directory,
+      times: options,
+      watches: isWatched ? watches : undefined,
+      readAtMs,
+      onTiding: (tiding, nowMs) => this.#tell(followed, renderTiding(directory, tiding, nowMs)),
+      onQueue: () => void this.#turns.run(() => this.#turn(followed)),
+      onFailure: error => log.warn(`changes in ${directory} may go unnoticed: ${messageOf(error)}`),
+    })
+    return followed
+  }
+
+  /** From its place in the queue on until it rests or waits. */
+  async #turn(followed: FollowedDirectory): Promise<void> {
+    let action = followed.dispatch({ type: 'turn' })
+    while (action) {
+      const event = await this.#perform(followed, action).catch(eventOf)
+      // Right after the answer that nothing is at work: the reload begins in this very moment.
+      action = followed.dispatch(event)
+      if (event.type === 'reloaded') this.#tellReload(followed)
+    }
+    this.#listen()
+  }
+
+  async #perform(followed: FollowedDirectory, action: InTurn): Promise<PolicyEvent> {
+    const { directory, watch, state } = followed
+    const { engine } = this.#options
+    switch (action.type) {
+      case 'look':
+        return { type: 'looked', look: (await watch?.look()) ?? NOTHING }
+      case 'ask':
+        if (action.extent === 'engine') return { type: 'worked', work: await engine.allWork() }
+        if (state.phase === 'asking') followed.served ??= await this.#servedBefore(directory)
+        return { type: 'worked', work: await engine.work(directory) }
+      case 'reload': {
+        await this.#renew(followed, { ...action, cause: 'change' })
+        // Closed meanwhile, it takes nothing any more.
+        if (!followed.isClosed) watch?.accept(action.look)
+        return { type: 'reloaded', isComplete: true }
+      }
+    }
+  }
+
+  async #reloadByHand(directory: string, force: boolean): Promise<ReloadReport> {
+    if (this.#closed.signal.aborted)
+      throw new OpenworkError('interrupted', `${directory} was not reloaded: its host is being stopped`)
+    const followed =
+      this.#followed.get(directory) ?? this.#directory(directory, { isWatched: false, readAtMs: undefined })
+    const watch = followed.watch ?? this.#options.watches({ directory, readAtMs: undefined, onHint() {} })
+    followed.dispatch({ type: 'taken' })
+    try {
+      await watch.ready
+      const look = await watch.look()
+      if (look.problems.length > 0) throw invalidConfig(directory, look.problems)
+      // A failure shows again where it matters.
+      followed.served ??= await this.#servedBefore(directory).catch(() => undefined)
+      const extent = await this.#extentByHand(directory, look, force)
+      const report = await this.#renew(followed, { extent, look, cause: 'request' })
+      const isComplete = extent === 'engine' || !look.needsRestart
+      if (isComplete) watch.accept(look)
+      followed.dispatch({ type: 'reloaded', isComplete })
+      this.#tellReload(followed)
+      return report
+    } catch (error) {
+      followed.dispatch({ type: 'given-back' })
+      throw error
+    } finally {
+      if (watch !== followed.watch) watch.close()
+      if (this.#followed.get(directory) !== followed) followed.close()
+      this.#listen()
+    }
+  }
+
+  /** What a reload by hand reaches. A restart would end the work of others too: that is not for one directory to force. */
+  async #extentByHand(directory: string, { needsRestart }: Look, force: boolean): Promise<Extent> {
+    const { engine } = this.#options
+    const own = await engine.work(directory).catch(noneIfStuck)
+    if (own && !force && !isIdle(own)) throw busy(directory, own)
+    if (own && !needsRestart) return 'instance'
+    const all = await engine.allWork()
+    if (isIdle(all) || (own && force && isIdle(without(all, own)))) return 'engine'
+    if (own) return 'instance'
+    throw busy('opencode, which must be started anew for this,', all)
+  }
+
+  async #renew(followed: FollowedDirectory, { extent, look, cause }: Renewal): Promise<ReloadReport> {
+    const { directory } = followed
+    const { engine } = this.#options
+    const at = Date.now()
+    const startedMs = performance.now()
+    if (extent === 'engine') {
+      await engine.restart()
+      for (const other of this.#followed.values()) if (other !== followed) this.#restarted(other, at)
+    } else await engine.dispose(directory)
+    const served = await engine.served(directory)
+    const report: ReloadReport = {
+      directory,
+      cause,
+      extent,
+      changes: [...look.changes],
+      ...(followed.served && { before: inventoryOf(followed.served) }),
+      after: inventoryOf(served),
+      at,
+      tookMs: Math.round(performance.now() - startedMs),
+    }
+    followed.reloaded(report, served)
+    return report
+  }
+
+  async #servedBefore(directory: string): Promise<Served | undefined> {
+    const served = this.#options.engine.served(directory).catch((error: unknown) => {
+      if (isRefused(error)) throw error
+      return undefined
+    })
+    // Not waited for any more, it may still fail.
+    served.catch(() => {})
+    return await Promise.race([served, pause(BEFORE_LIMIT_MS, this.#closed.signal).then(() => undefined)])
+  }
+
+  #restarted(followed: FollowedDirectory, atMs: number): void {
+    this.#acceptRead(followed, atMs).catch(error =>
+      this.#options.log.warn(`changes in ${followed.directory} may be reloaded twice: ${messageOf(error)}`),
+    )
+  }
+
+  /** Accepts what was there when opencode was started. What is newer stays pending: at worst it is reloaded once more. */
+  async #acceptRead(followed: FollowedDirectory, atMs: number): Promise<void> {
+    const { watch, state } = followed
+    let isRead = false
+    try {
+      // A reload in flight accepts for itself what it saw.
+      if (!watch || state.phase === 'reloading') return
+      const look = await watch.look()
+      const read = await Promise.all(
+        look.changes.map(({ action, path }) =>
+          action === 'removed' ? followed.hintedAtMs < atMs : isOlderThan(path, atMs),
+        ),
+      )
+      isRead = read.every(Boolean)
+      if (isRead && !followed.isClosed) watch.accept(look)
+    } finally {
+      followed.dispatch({ type: 'restarted' })
+      if (!isRead) followed.dispatch({ type: 'hint' })
+    }
+  }
+
+  #mayBeIdle(directory: string | undefined): void {
+    for (const followed of this.#followed.values()) {
+      const { phase, look, isStuck } = followed.state
+      if (phase !== 'waiting') continue
+      const isMeant = directory === undefined || directory === followed.directory || look.needsRestart || isStuck
+      if (isMeant) followed.dispatch({ type: 'may-be-idle' })
+    }
+  }
+
+  #listen(): void {
+    this.#idle.listen([...this.#followed.values()].some(({ state }) => state.phase === 'waiting'))
+  }
+
+  #tellReload(followed: FollowedDirectory): void {
+    const { last, served, directory } = followed
+    if (!last || !served) return
+    this.#tell(followed, { severity: 'info', message: renderReport(last) }, last)
+    const missing = unserved(last.changes, served)
+    if (missing.length > 0) this.#tell(followed, { severity: 'warn', message: renderUnserved(directory, missing) })
+  }
+
+  #tell(followed: FollowedDirectory, { severity, message }: Notice, report?: ReloadReport): void {
+    if (this.#closed.signal.aborted) return
+    const { directory } = followed
+    this.#options.log[severity](message, { directory })
+    this.#options.onEvent({ directory, message, severity, status: followed.status(), ...(report && { report }) })
+  }
+}
+
+type InTurn = Exclude<Action, { type: 'queue' }>
+type Renewal = { extent: Extent; look: Look; cause: ReloadReport['cause'] }
+
+const NOTHING: Look = { changes: [], problems: [], needsRestart: false }
+
+const isRefused = (error: unknown): error is OpenworkError =>
+  error instanceof OpenworkError && error.code === 'opencode_config_invalid'
+
+/** What a failure in a turn is to the policy. */
+function eventOf(error: unknown): PolicyEvent {
+  if (isRefused(error)) return { type: 'refused', problems: problemsOf(error) }
+  if (error instanceof OpenworkError && error.code === 'opencode_unreachable') return { type: 'unreachable' }
+  return { type: 'failed', message: messageOf(error) }
+}
+
+function problemsOf({ details, message }: OpenworkError): ConfigProblem[] {
+  const parsed = refusedDetails.safeParse(details)
+  return parsed.success ? parsed.data.problems : [{ path: 'its configuration', message }]
+}
+
+const refusedDetails = z.object({ problems: z.array(configProblem) })
+
+function noneIfStuck(error: unknown): undefined {
+  if (!isRefused(error)) throw error
+}
+
+const busy = (who: string, work: EngineWork): OpenworkError =>
+  new OpenworkError('workspace_busy', `${who} is at work: ${renderWork(work)}`, {
+    hint: 'Wait until that has ended; --force ends it',
+    details: { work },
+  })
+
+const invalidConfig = (directory: string, problems: readonly ConfigProblem[]): OpenworkError =>
+  new OpenworkError(
+    'opencode_config_invalid',
+    { head: `opencode could not read ${directory}`, parts: problems.map(renderProblem) },
+    {
+      hint: 'Nothing was reloaded; correct this first',
+      details: { problems },
+    },
+  )
+
+const without = (all: EngineWork, own: EngineWork): EngineWork => ({
+  sessions: all.sessions.filter(id => !own.sessions.includes(id)),
+  permissions: all.permissions.filter(id => !own.permissions.includes(id)),
+  questions: all.questions.filter(id => !own.questions.includes(id)),
+  terminals: all.terminals.filter(id => !own.terminals.includes(id)),
+})
+
+async function isOlderThan(path: string, atMs: number): Promise<boolean> {
+  try {
+    return (await stat(path)).ctimeMs < atMs
+  } catch {
+    return false // gone meanwhile: a change after the look
+  }
+}

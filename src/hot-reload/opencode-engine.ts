@@ -1,0 +1,81 @@
+import type { EngineWork } from '../api/hot-reload.ts'
+import type { OpencodeClient, OpencodeEvent } from '../api/opencode-client.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import { pause } from '../supervisor/pause.ts'
+import type { ReloadEngine } from './reload-engine.ts'
+
+const RECONNECT_MS = 1_000
+
+export type OpencodeEngineOptions = {
+  /** Those that have an instance, or may have one. */
+  directories(): readonly string[]
+  /** Starts opencode anew; resolves when it is ready. */
+  restart(): Promise<void>
+}
+
+/**
+ * Reloads through opencode's API. A directory is one to opencode by its spelling: an instance of a folder below it, or of
+ * the same folder by another name, is another one, with work of its own that is not seen and not ended here.
+ */
+export const reloadEngine = (
+  client: OpencodeClient,
+  { directories, restart }: OpencodeEngineOptions,
+): ReloadEngine => ({
+  work: directory => client.work(directory),
+  async allWork() {
+    const works = await Promise.all([...new Set(directories())].map(directory => workOrNone(client, directory)))
+    return {
+      sessions: works.flatMap(({ sessions }) => sessions),
+      permissions: works.flatMap(({ permissions }) => permissions),
+      questions: works.flatMap(({ questions }) => questions),
+      terminals: works.flatMap(({ terminals }) => terminals),
+    }
+  },
+  async dispose(directory) {
+    if (await client.dispose(directory)) return
+    throw new OpenworkError('opencode_invalid_answer', `opencode did not dispose of its instance of ${directory}`)
+  },
+  served: directory => client.served(directory),
+  restart,
+  onIdle(signal, listener) {
+    void listen(client, signal, listener)
+  },
+})
+
+const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
+
+/** Nothing can run in a directory that opencode refuses. */
+async function workOrNone(client: OpencodeClient, directory: string): Promise<EngineWork> {
+  try {
+    return await client.work(directory)
+  } catch (error) {
+    if (error instanceof OpenworkError && error.code === 'opencode_config_invalid') return NO_WORK
+    throw error
+  }
+}
+
+/** Connects anew when the stream ends: opencode was restarted, or was not there yet. */
+async function listen(
+  client: OpencodeClient,
+  signal: AbortSignal,
+  listener: (directory: string | undefined) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const event of client.events(signal)) if (mayEndWork(event)) listener(event.directory)
+    } catch (error) {
+      if (!(error instanceof OpenworkError)) throw error
+    }
+    await pause(RECONNECT_MS, signal)
+  }
+}
+
+const ENDINGS =
+  /^(?:session\.(?:idle|error|deleted)|permission\.|question\.|pty\.(?:exited|deleted)|server\.(?:connected|instance\.disposed)|global\.disposed)/
+
+/** Of any number of events of a streaming answer, few do. What ended while nobody listened shows at `server.connected`. */
+function mayEndWork({ type, properties }: OpencodeEvent): boolean {
+  if (type !== 'session.status') return ENDINGS.test(type)
+  const { status } = properties
+  return typeof status === 'object' && status !== null && 'type' in status && status.type === 'idle'
+}

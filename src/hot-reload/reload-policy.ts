@@ -1,0 +1,368 @@
+import type { ConfigProblem, EngineWork, FileChange, HotReloadStatus, ReloadReport } from '../api/hot-reload.ts'
+import type { Look } from './file-watch.ts'
+import { isIdle } from './reload-engine.ts'
+
+/** A change that comes so soon after a reload, beside the debounce, may be the reload's own doing. */
+const LOOP_WINDOW_MS = 5_000
+/** So often in a row the same files may change right after a reload… */
+const LOOP_REPEATS = 4
+/** … and so often any files, such as new ones each time. */
+const LOOP_ROUNDS = 12
+/** A file that is written to without a pause must not put every other change off. */
+const MAX_SETTLE_MS = 30_000
+const UNREACHABLE_RETRY_MS = 1_000
+const FAILURE_RETRY_MS = [1_000, 60_000] as const
+/** For a config that opencode refuses though nothing is found in it: starting anew again and again helps nobody. */
+const REFUSED_RETRY_MS = [10_000, 3_600_000] as const
+
+export type PolicyTimes = {
+  readonly debounceMs: number
+  readonly cooldownMs: number
+  readonly deadlineMs: number
+}
+
+/**
+ * `current` … `looping` as in `RELOAD_STATES`; `queued` waits for its turn, of which there is one at a time over all
+ * directories. In a turn: `probing` asks whether the work that was waited for has ended, `looking` at the files, `asking`
+ * about work once more, `reloading`.
+ */
+export type Phase =
+  | 'current'
+  | 'settling'
+  | 'queued'
+  | 'probing'
+  | 'looking'
+  | 'asking'
+  | 'reloading'
+  | 'waiting'
+  | 'blocked'
+  | 'looping'
+
+export type Extent = ReloadReport['extent']
+
+/** Everything known about hot reload of one directory, as a value. Made by `initialState`, changed only by `step`. */
+export type PolicyState = {
+  readonly times: PolicyTimes
+  readonly phase: Phase
+  /** Of `settling`: when it ends. */
+  readonly dueMs: number
+  readonly settlingSinceMs: number | undefined
+  /** Something was told during a turn that the turn has not seen. */
+  readonly isStale: boolean
+  /** The first thing told since the last reload began, or since everything was found to be current. */
+  readonly hintMs: number | undefined
+  /** Since when something is not taken up. */
+  readonly pendingSinceMs: number | undefined
+  /** Something was told since the last look. */
+  readonly isUnseen: boolean
+  readonly look: Look
+  /** When the last reload ended. */
+  readonly endedMs: number | undefined
+  /** What is waited for, and since when; whether people were told that it takes long. */
+  readonly wait: { readonly work: EngineWork; readonly sinceMs: number; readonly isOverdue: boolean } | undefined
+  /** opencode refuses the directory, and will until it is started anew. */
+  readonly isStuck: boolean
+  /** Reloads in a row that opencode refused, and the earliest time of the next one. */
+  readonly refusals: number
+  readonly notBeforeMs: number
+  readonly problems: readonly ConfigProblem[]
+  /** Tries in a row that failed for another reason; `isUnreachable`: because opencode did not answer. */
+  readonly failures: number
+  readonly isUnreachable: boolean
+  /** Files of the last reloads that came right after one another. */
+  readonly loop: { readonly paths: readonly string[]; readonly repeats: number; readonly rounds: number }
+  /** Files in a loop, for which alone no reload is done. */
+  readonly leftAlone: readonly string[]
+}
+
+export type PolicyEvent =
+  /** Something that may matter has happened. */
+  | { type: 'hint' }
+  /** The time of `settling` may be over. */
+  | { type: 'timer' }
+  /** The work that is waited for may have ended. */
+  | { type: 'may-be-idle' }
+  | { type: 'turn' }
+  | { type: 'looked'; look: Look }
+  | { type: 'worked'; work: EngineWork }
+  /** Not `isComplete`: what needs opencode itself to be started anew is left. */
+  | { type: 'reloaded'; isComplete: boolean }
+  /** opencode refuses what it reads for the directory. */
+  | { type: 'refused'; problems: readonly ConfigProblem[] }
+  | { type: 'unreachable' }
+  | { type: 'failed'; message: string }
+  /** opencode was started anew, and what it reads then is accepted. */
+  | { type: 'restarted' }
+  /** A reload by hand has its turn; it ends with `reloaded` or `given-back`. */
+  | { type: 'taken' }
+  | { type: 'given-back' }
+
+/** What people are told. */
+export type Tiding =
+  | { about: 'waiting'; work: EngineWork }
+  | { about: 'overdue'; work: EngineWork; sinceMs: number }
+  | { about: 'blocked'; problems: readonly ConfigProblem[] }
+  | { about: 'mended' }
+  | { about: 'looping'; changes: readonly FileChange[] }
+  | { about: 'stuck' }
+  | { about: 'unreachable' }
+  | { about: 'failed'; message: string }
+
+/** What a step asks for: one at most, beside what is told. */
+export type Action =
+  | { type: 'queue' }
+  | { type: 'look' }
+  /** About the directory's work, or that of all of them. */
+  | { type: 'ask'; extent: Extent }
+  | { type: 'reload'; extent: Extent; look: Look }
+
+export type Step = { state: PolicyState; action: Action | undefined; tidings: readonly Tiding[] }
+
+const NOTHING: Look = { changes: [], problems: [], needsRestart: false }
+const NO_LOOP: PolicyState['loop'] = { paths: [], repeats: 0, rounds: 0 }
+
+export const initialState = (times: PolicyTimes): PolicyState => ({
+  times,
+  phase: 'current',
+  dueMs: 0,
+  settlingSinceMs: undefined,
+  isStale: false,
+  hintMs: undefined,
+  pendingSinceMs: undefined,
+  isUnseen: false,
+  look: NOTHING,
+  endedMs: undefined,
+  wait: undefined,
+  isStuck: false,
+  refusals: 0,
+  notBeforeMs: 0,
+  problems: [],
+  failures: 0,
+  isUnreachable: false,
+  loop: NO_LOOP,
+  leftAlone: [],
+})
+
+const TURN: readonly Phase[] = ['probing', 'looking', 'asking', 'reloading']
+
+export function step(state: PolicyState, event: PolicyEvent, nowMs: number): Step {
+  switch (event.type) {
+    case 'hint':
+      return hinted(since(state, nowMs), nowMs)
+    case 'timer':
+      return state.phase === 'settling' && nowMs >= state.dueMs ? queue(state) : stay(state)
+    case 'may-be-idle':
+      return state.phase === 'waiting' ? queue(state) : stay(state)
+    case 'turn':
+      if (state.phase !== 'queued') return stay(state)
+      return state.wait && !state.isUnseen ? ask(state, 'probing') : look(state)
+    case 'looked':
+      return state.phase === 'looking' ? looked({ ...state, look: event.look }, nowMs) : stay(state)
+    case 'worked':
+      return state.phase === 'probing' || state.phase === 'asking' ? worked(state, event.work, nowMs) : stay(state)
+    case 'reloaded':
+      return state.phase === 'reloading' ? reloaded(state, event.isComplete, nowMs) : stay(state)
+    case 'refused':
+      return TURN.includes(state.phase) ? refused(state, event.problems, nowMs) : stay(state)
+    case 'unreachable':
+    case 'failed':
+      return TURN.includes(state.phase) ? failed(state, event, nowMs) : stay(state)
+    case 'restarted':
+      return restarted(state, nowMs)
+    case 'taken':
+      return stay({ ...state, phase: 'reloading', isStale: false, hintMs: undefined, loop: NO_LOOP, leftAlone: [] })
+    case 'given-back':
+      return settle(since(state, nowMs), nowMs)
+  }
+}
+
+const since = (state: PolicyState, nowMs: number): PolicyState => ({
+  ...state,
+  hintMs: state.hintMs ?? nowMs,
+  pendingSinceMs: state.pendingSinceMs ?? nowMs,
+  isUnseen: true,
+})
+
+const stay = (state: PolicyState, tidings: readonly Tiding[] = []): Step => ({ state, action: undefined, tidings })
+
+const queue = (state: PolicyState): Step => ({
+  state: { ...state, phase: 'queued' },
+  action: { type: 'queue' },
+  tidings: [],
+})
+
+const look = (state: PolicyState, tidings: readonly Tiding[] = []): Step => ({
+  state: { ...state, phase: 'looking', isStale: false, isUnseen: false },
+  action: { type: 'look' },
+  tidings,
+})
+
+const ask = (state: PolicyState, phase: 'probing' | 'asking'): Step => ({
+  state: { ...state, phase, problems: [] },
+  action: { type: 'ask', extent: extentOf(state) },
+  tidings: [],
+})
+
+const extentOf = ({ isStuck, look: { needsRestart } }: PolicyState): Extent =>
+  isStuck || needsRestart ? 'engine' : 'instance'
+
+function hinted(state: PolicyState, nowMs: number): Step {
+  if (TURN.includes(state.phase)) return stay({ ...state, isStale: true })
+  // Settled for long enough: its turn comes, whatever happens meanwhile.
+  const { settlingSinceMs = nowMs } = state
+  if (state.phase === 'queued' && nowMs - settlingSinceMs >= MAX_SETTLE_MS) return stay(state)
+  return settle(state, nowMs)
+}
+
+/** Waits for quiet, and for the cooldown. */
+function settle(state: PolicyState, nowMs: number, atLeastMs = 0, tidings: readonly Tiding[] = []): Step {
+  const settlingSinceMs = state.settlingSinceMs ?? nowMs
+  const quietMs = Math.min(nowMs + state.times.debounceMs, settlingSinceMs + MAX_SETTLE_MS)
+  const dueMs = Math.max(quietMs, cooledMs(state), state.notBeforeMs, nowMs + atLeastMs)
+  return stay({ ...state, phase: 'settling', dueMs, settlingSinceMs, isStale: false }, tidings)
+}
+
+const cooledMs = ({ endedMs, times }: PolicyState): number => (endedMs === undefined ? 0 : endedMs + times.cooldownMs)
+
+const isUnsettled = (state: PolicyState, nowMs: number): boolean =>
+  state.isStale && nowMs - (state.settlingSinceMs ?? nowMs) < MAX_SETTLE_MS
+
+function looked(state: PolicyState, nowMs: number): Step {
+  if (isUnsettled(state, nowMs)) return settle(state, nowMs)
+  const { changes, problems } = state.look
+  if (problems.length > 0) return block(state, problems, nowMs)
+  if (changes.length === 0 && !state.isStuck) return becomeCurrent(state, nowMs)
+  if (nowMs < Math.max(cooledMs(state), state.notBeforeMs)) return settle(state, nowMs)
+  const { repeats, rounds } = nextLoop(state)
+  const isAlone = state.leftAlone.length > 0 && changes.every(({ path }) => state.leftAlone.includes(path))
+  if (!state.isStuck && (isAlone || repeats >= LOOP_REPEATS || rounds >= LOOP_ROUNDS)) return leaveAlone(state, nowMs)
+  return ask(state, 'asking')
+}
+
+function block(state: PolicyState, problems: readonly ConfigProblem[], nowMs: number): Step {
+  const isNews = JSON.stringify(problems) !== JSON.stringify(state.problems)
+  const told: Tiding[] = isNews ? [{ about: 'blocked', problems }] : []
+  return rest({ ...state, phase: 'blocked', problems, hintMs: undefined }, nowMs, told)
+}
+
+function becomeCurrent(state: PolicyState, nowMs: number): Step {
+  const told: Tiding[] = state.problems.length > 0 ? [{ about: 'mended' }] : []
+  const clean = { ...state, problems: [], leftAlone: [], hintMs: undefined, pendingSinceMs: undefined }
+  return rest({ ...clean, phase: 'current' }, nowMs, told)
+}
+
+function leaveAlone(state: PolicyState, nowMs: number): Step {
+  const { changes } = state.look
+  const paths = changes.map(({ path }) => path)
+  const isNews = paths.some(path => !state.leftAlone.includes(path))
+  const leftAlone = isNews ? paths : state.leftAlone
+  const told: Tiding[] = isNews ? [{ about: 'looping', changes }] : []
+  return rest({ ...state, phase: 'looping', leftAlone, problems: [] }, nowMs, told)
+}
+
+/** Nothing goes on until something is told, or was told already; what was waited for before is over. */
+function rest(state: PolicyState, nowMs: number, tidings: readonly Tiding[] = []): Step {
+  const rested = { ...state, settlingSinceMs: undefined, wait: undefined, failures: 0, isUnreachable: false }
+  if (!state.isStale) return stay(rested, tidings)
+  return settle(since(rested, state.hintMs ?? nowMs), nowMs, 0, tidings)
+}
+
+function worked(state: PolicyState, work: EngineWork, nowMs: number): Step {
+  const answered: PolicyState = { ...state, isUnreachable: false, failures: 0 }
+  if (!isIdle(work)) return wait(answered, work, nowMs)
+  if (state.phase === 'probing') return look(answered)
+  if (isUnsettled(state, nowMs)) return settle(answered, nowMs)
+  const reloading: PolicyState = {
+    ...answered,
+    phase: 'reloading',
+    wait: undefined,
+    loop: nextLoop(state),
+    leftAlone: [],
+    // What was told since the look is looked at when this is done.
+    hintMs: state.isStale ? nowMs : undefined,
+  }
+  return { state: reloading, action: { type: 'reload', extent: extentOf(state), look: state.look }, tidings: [] }
+}
+
+function wait(state: PolicyState, work: EngineWork, nowMs: number): Step {
+  const sinceMs = state.wait?.sinceMs ?? nowMs
+  const isOverdue = nowMs - sinceMs >= state.times.deadlineMs
+  const told: Tiding[] = []
+  if (!state.wait) told.push({ about: 'waiting', work })
+  if (isOverdue && !state.wait?.isOverdue) told.push({ about: 'overdue', work, sinceMs })
+  const waiting: PolicyState = {
+    ...state,
+    wait: { work, sinceMs, isOverdue },
+    settlingSinceMs: undefined,
+  }
+  if (state.isStale) return settle(waiting, nowMs, 0, told)
+  return stay({ ...waiting, phase: 'waiting' }, told)
+}
+
+/** What the reload that is due means for the question whether reloads cause each other. */
+function nextLoop({ loop, leftAlone, hintMs, endedMs, times, look: { changes } }: PolicyState): PolicyState['loop'] {
+  const paths = changes.map(({ path }) => path)
+  // Another file has changed beside those in a loop: they get one more chance.
+  if (leftAlone.length > 0 && paths.some(path => !leftAlone.includes(path)))
+    return { paths: union(leftAlone, paths), repeats: LOOP_REPEATS - 1, rounds: 0 }
+  const isSoon = hintMs !== undefined && endedMs !== undefined && hintMs <= endedMs + LOOP_WINDOW_MS + times.debounceMs
+  if (!isSoon) return { ...NO_LOOP, paths }
+  const isKnown = paths.every(path => loop.paths.includes(path))
+  return { paths: union(loop.paths, paths), repeats: isKnown ? loop.repeats + 1 : 0, rounds: loop.rounds + 1 }
+}
+
+const union = (some: readonly string[], others: readonly string[]): string[] => [...new Set([...some, ...others])]
+
+function reloaded(state: PolicyState, isComplete: boolean, nowMs: number): Step {
+  const done: PolicyState = { ...state, endedMs: nowMs, isStuck: false, refusals: 0, notBeforeMs: 0, problems: [] }
+  const isStale = state.isStale || !isComplete
+  return rest({ ...done, phase: 'current', look: NOTHING, pendingSinceMs: undefined, isStale }, nowMs)
+}
+
+function refused(state: PolicyState, problems: readonly ConfigProblem[], nowMs: number): Step {
+  // Nothing was found in the files: opencode may hold on to what they were once.
+  if (!state.isStuck) return look(since({ ...state, isStuck: true }, nowMs), [{ about: 'stuck' }])
+  const refusals = state.refusals + 1
+  const notBeforeMs = nowMs + backOff(REFUSED_RETRY_MS, refusals)
+  return block({ ...state, refusals, notBeforeMs, endedMs: nowMs }, problems, nowMs)
+}
+
+function failed(state: PolicyState, event: PolicyEvent & { type: 'unreachable' | 'failed' }, nowMs: number): Step {
+  // A reload that was begun may have ended what ran.
+  const endedMs = state.phase === 'reloading' ? nowMs : state.endedMs
+  if (event.type === 'unreachable')
+    return settle(
+      { ...state, endedMs, isUnreachable: true },
+      nowMs,
+      UNREACHABLE_RETRY_MS,
+      state.isUnreachable ? [] : [{ about: 'unreachable' }],
+    )
+  const failures = state.failures + 1
+  const told: Tiding[] = failures === 1 ? [{ about: 'failed', message: event.message }] : []
+  return settle({ ...state, endedMs, failures }, nowMs, backOff(FAILURE_RETRY_MS, failures), told)
+}
+
+const backOff = ([first, most]: readonly [number, number], times: number): number =>
+  Math.min(first * 2 ** (times - 1), most)
+
+function restarted(state: PolicyState, nowMs: number): Step {
+  const fresh = since({ ...state, isStuck: false, wait: undefined }, nowMs)
+  if (TURN.includes(state.phase)) return stay({ ...fresh, isStale: true })
+  return state.phase === 'current' ? stay(state) : settle(fresh, nowMs)
+}
+
+/** What the wire says of a state. */
+export function reloadStateOf({ phase, wait }: PolicyState): HotReloadStatus['state'] {
+  switch (phase) {
+    case 'queued':
+    case 'probing':
+    case 'looking':
+    case 'asking':
+    case 'settling':
+    case 'waiting':
+      if (!wait) return 'settling'
+      return wait.isOverdue ? 'overdue' : 'waiting'
+    default:
+      return phase
+  }
+}

@@ -1,0 +1,105 @@
+import { basename } from 'node:path'
+import type { ConfigProblem, EngineWork, FileChange, Inventory, ReloadReport } from '../api/hot-reload.ts'
+import type { Served } from '../api/opencode-client.ts'
+import type { Tiding } from './reload-policy.ts'
+
+/** More changes than these are counted, not named. */
+const NAMED_CHANGES = 5
+
+export type Notice = { severity: 'info' | 'warn' | 'error'; message: string }
+
+/** `command "foo" added, opencode.json changed and 3 more`. */
+export function renderChanges(changes: readonly FileChange[]): string {
+  const named = changes.slice(0, NAMED_CHANGES).map(({ kind, name, action, path }) => {
+    const what = name === undefined ? basename(path) : `${kind} "${name}"`
+    return `${what} ${action}`
+  })
+  const more = changes.length - named.length
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+/** `1 session, 2 questions`. */
+export function renderWork({ sessions, permissions, questions, terminals }: EngineWork): string {
+  const counts = [
+    counted(sessions, 'session'),
+    counted(permissions, 'permission request'),
+    counted(questions, 'question'),
+    counted(terminals, 'terminal'),
+  ]
+  return counts.filter(count => count !== '').join(', ')
+}
+
+const counted = ({ length }: readonly string[], what: string): string =>
+  length === 0 ? '' : `${length} ${what}${length === 1 ? '' : 's'}`
+
+/** `/path/opencode.json:3:5: a comma is missing`. */
+export const renderProblem = ({ path, line, column, message }: ConfigProblem): string =>
+  `${[path, line, line && column].filter(part => part !== undefined).join(':')}: ${message}`
+
+export const inventoryOf = ({ commands, agents, skills }: Served): Inventory => ({
+  commands: commands.length,
+  agents: agents.length,
+  skills: skills.length,
+})
+
+/** One line: what was reloaded, why, and what came of it. */
+export function renderReport({ directory, cause, extent, changes, before, after, tookMs }: ReloadReport): string {
+  const why = changes.length > 0 ? renderChanges(changes) : cause === 'request' ? 'asked for' : 'opencode refused it'
+  const kinds = ['commands', 'agents', 'skills'] as const
+  const counts = kinds
+    .filter(kind => before && before[kind] !== after[kind])
+    .map(kind => `${kind} ${before?.[kind]} -> ${after[kind]}`)
+  const what = extent === 'engine' ? 'reloaded, with a restart of opencode,' : 'reloaded'
+  return `${what} ${directory}: ${why} (${[...counts, `${tookMs} ms`].join(', ')})`
+}
+
+const LIST_OF = { command: 'commands', agent: 'agents', skill: 'skills' } as const
+
+/** Commands, agents and skills whose files are there, though opencode does not serve them. */
+export const unserved = (changes: readonly FileChange[], served: Served): FileChange[] =>
+  changes.filter(({ kind, name, action }) => {
+    if (action === 'removed' || name === undefined) return false
+    return (kind === 'command' || kind === 'agent' || kind === 'skill') && !served[LIST_OF[kind]].includes(name)
+  })
+
+export const renderUnserved = (directory: string, missing: readonly FileChange[]): string => {
+  const files = missing.map(({ kind, name, path }) => `${kind} "${name}" (${path})`)
+  return `opencode does not serve what is new in ${directory}: ${files.join(', ')}. Look at the front matter of the file`
+}
+
+const minutes = (ms: number): string => (ms < 60_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`)
+
+export function renderTiding(directory: string, tiding: Tiding, nowMs: number): Notice {
+  switch (tiding.about) {
+    case 'waiting':
+      return info(`the reload of ${directory} waits for ${renderWork(tiding.work)}`)
+    case 'overdue':
+      return warn(
+        `the reload of ${directory} has waited for ${minutes(nowMs - tiding.sinceMs)}, now for ` +
+          `${renderWork(tiding.work)}. It is done when they end; at once: openwork reload --force`,
+      )
+    case 'blocked':
+      return {
+        severity: 'error',
+        message: `${directory} is not reloaded until this is mended: ${tiding.problems.map(renderProblem).join('; ')}`,
+      }
+    case 'mended':
+      return info(`what was wrong in ${directory} is mended, and nothing else has changed`)
+    case 'looping':
+      return warn(
+        `each reload of ${directory} changes ${tiding.changes.map(({ path }) => path).join(', ')} again, so that is left ` +
+          'alone now. Does a plugin write there? Stop it, then: openwork reload',
+      )
+    case 'stuck':
+      return warn(
+        `opencode holds on to a config of ${directory} that it refused, and is started anew when nothing is at work`,
+      )
+    case 'unreachable':
+      return info(`opencode does not answer; ${directory} is reloaded when it does`)
+    case 'failed':
+      return { severity: 'error', message: `the reload of ${directory} failed and is tried again: ${tiding.message}` }
+  }
+}
+
+const info = (message: string): Notice => ({ severity: 'info', message })
+const warn = (message: string): Notice => ({ severity: 'warn', message })
