@@ -1,3 +1,7 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { openDaemonLog } from '../daemon/daemon-log.ts'
+import { writeFailure } from '../orchestrator/write-failure.ts'
 import { BoundedWriter } from '../shared/bounded-writer.ts'
 import { Log, type LogFormat } from '../shared/log.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
@@ -25,7 +29,7 @@ export type HostLog = {
  * host is interrupted: nobody would ever stop it.
  */
 export function openHostLog(
-  options: { logFormat: LogFormat; runId: string; verbose: boolean; color?: boolean | undefined },
+  options: LogOptions & { color?: boolean | undefined },
   context: Context,
   interruptions: Interruptions,
 ): HostLog {
@@ -53,20 +57,44 @@ export function openHostLog(
     write: line => writer.line(status?.above(line) ?? line),
   })
   const shown = status ? progressBar(status, color) : progressLog(log)
+  return { log, ...noting(shown, interruptions), flush: () => writer.flush(1_000) }
+}
+
+type LogOptions = { logFormat: LogFormat; runId: string; verbose: boolean }
+
+/**
+ * The log of a daemon without a terminal, in a file that is rotated. Ends with the process.
+ * @throws OpenworkError data_dir_unusable, disk_full
+ */
+export function openLogFile(
+  path: string,
+  options: LogOptions,
+  { env, redactor }: Context,
+  interruptions: Interruptions,
+): HostLog {
+  const folder = dirname(path)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw writeFailure(folder, error)
+  }
+  const { log, flush } = openDaemonLog(path, { ...options, env, redactor })
+  return { log, ...noting(progressLog(log), interruptions), flush: async () => flush() }
+}
+
+function noting(shown: DownloadProgress, { signal }: Interruptions): Pick<HostLog, 'progress' | 'interruptedTransfer'> {
   let transfer: Progress | undefined
   return {
-    log,
     progress: {
       step: step => {
         transfer = step
         shown.step(step)
       },
       end: () => {
-        if (!interruptions.signal.aborted) transfer = undefined
+        if (!signal.aborted) transfer = undefined
         shown.end()
       },
     },
     interruptedTransfer: () => transfer,
-    flush: () => writer.flush(1_000),
   }
 }

@@ -33,6 +33,7 @@ export const FAILURES = {
   daemon_not_running: { exitCode: 1, status: 503 },
   daemon_already_running: { exitCode: 3, status: 409 },
   daemon_start_failed: { exitCode: 5, status: 503 },
+  daemon_stop_failed: { exitCode: 1, status: 504 },
   daemon_state_unusable: { exitCode: 3, status: 500 },
   workspace_served_by_daemon: { exitCode: 3, status: 409 },
   workspace_ambiguous: { exitCode: 2, status: 409 },

@@ -7,10 +7,10 @@ import { start } from '../../orchestrator/start.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { Progress } from '../../sidecars/download/progress.ts'
 import { openHostLog } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
+import { aborted, interruptedStart, startDeps } from '../start-deps.ts'
 import { parseStartOptions, type StartValues } from './start-options.ts'
 
 /** `start` and `serve`: a host until it is interrupted or cannot go on. Resolves to the exit code. */
@@ -22,21 +22,11 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   const { log, progress, interruptedTransfer, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {
     log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
-    const starting = start(options, {
-      env: context.env,
-      cwd: context.cwd,
-      self: { execPath: process.execPath, execArgv: process.execArgv, main: Bun.main },
-      platform: process.platform,
-      home: context.home,
-      log,
-      progress,
-      signal: interruptions.signal,
-      onKillable: interruptions.onAgain,
-    })
+    const starting = start(options, startDeps(context, { log, progress }, interruptions))
     const started = await Promise.race([starting, interruptions.forced])
     return await useHost(values, { ...started, options }, { context, log, flush, interruptions })
   } catch (error) {
-    const failure = interruptions.signal.aborted ? interrupted(interruptions, error, interruptedTransfer()) : error
+    const failure = interruptions.signal.aborted ? interruptedStart(interruptions, error, interruptedTransfer()) : error
     // stderr has it too; but a collector of records reads only these.
     if (options.logFormat === 'json' && failure instanceof OpenworkError)
       log.error(`run failed: ${failure.message}`, { code: failure.code })
@@ -46,14 +36,6 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
     await flush()
     interruptions.release()
   }
-}
-
-function interrupted(interruptions: Interruptions, cause: unknown, transfer: Progress | undefined): OpenworkError {
-  // npm keeps nothing of a file that has not arrived.
-  const isKept = transfer?.stage === 'downloading' && transfer.from !== 'npm'
-  const kept = isKept ? '; what had arrived of the download is gone on with by the next start' : ''
-  const outcome = transfer ? `nothing was started${kept}` : 'everything that was started is down again'
-  return new OpenworkError('interrupted', `Interrupted; ${outcome}`, { exitCode: interruptions.exitCode(), cause })
 }
 
 type Surroundings = { context: Context; log: Log; flush: () => Promise<void>; interruptions: Interruptions }
@@ -101,11 +83,7 @@ function announce(options: StartOptions, readiness: Readiness, { context, log }:
 
 /** Until a signal (0) or until a service that is needed is gone for good (its exit code, as an error). */
 async function untilEnd(host: Host, { interruptions }: Surroundings): Promise<number> {
-  const interrupted = new Promise<undefined>(resolve => {
-    if (interruptions.signal.aborted) resolve(undefined)
-    interruptions.signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
-  const failure = await Promise.race([interrupted, host.ended])
+  const failure = await Promise.race([aborted(interruptions.signal), host.ended])
   if (failure) throw failure
   return 0
 }

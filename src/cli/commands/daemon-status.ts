@@ -1,0 +1,17 @@
+import { requireDaemon } from '../daemon-connection.ts'
+import { daemonText } from '../daemon-status-text.ts'
+import { defineCommand } from '../kit/define.ts'
+import { showResult } from '../scripted-result.ts'
+import { dataDirFlag } from './data-dir-flag.ts'
+
+export const daemonStatus = defineCommand({
+  path: 'daemon status',
+  summary: 'The daemon, its services and its workspaces; exits 1 when it is not running',
+  flags: { dataDir: dataDirFlag },
+  async run({ dataDir }, context) {
+    const { client, baseUrl } = await requireDaemon(dataDir, context)
+    const [{ ok, ...status }, { workspaces }] = await Promise.all([client.status(), client.workspaces()])
+    const shown = { ok, baseUrl, ...status }
+    showResult(context, shown, () => daemonText(shown, workspaces, Date.now()))
+  },
+})

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs'
+import { daemonClient } from '../../api/daemon-client.ts'
+import { type DaemonFiles, daemonFiles } from '../../daemon/daemon-files.ts'
+import { findLockHolder, holderEnded, type LockHolder } from '../../daemon/daemon-lock.ts'
+import { clearDeadDaemon, findDaemon } from '../../daemon/find-daemon.ts'
+import { readDaemonState } from '../../daemon/state-file.ts'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { machineId } from '../../supervisor/process-identity.ts'
+import { noDaemon } from '../daemon-connection.ts'
+import type { Context } from '../kit/context.ts'
+import { defineCommand } from '../kit/define.ts'
+import { showResult } from '../scripted-result.ts'
+import { dataDirFlag } from './data-dir-flag.ts'
+
+const ASK_LIMIT_MS = 5_000
+/** After that it is told that it still stops. */
+const PATIENCE_MS = 2_000
+const STOP_LIMIT_MS = 30_000
+
+export const daemonStop = defineCommand({
+  path: 'daemon stop',
+  summary: 'Stop the daemon, its opencode and its server; the list of workspaces stays',
+  flags: { dataDir: dataDirFlag },
+  async run({ dataDir }, context) {
+    const files = daemonFiles(dataDir)
+    const holder = await findLockHolder(files.lock)
+    if (!holder) {
+      if (!(await isLeftBehind(files))) throw noDaemon(dataDir)
+      await clearDeadDaemon(dataDir, { warn: message => context.output.note(message) })
+      showResult(context, { ok: true }, () => 'The daemon had ended without stopping; what it left behind is gone')
+      return
+    }
+    await askToStop(dataDir, holder, context)
+    if (!(await holderEnded(files.lock, holder, PATIENCE_MS))) {
+      context.output.note(`Waiting for process ${holder.pid} to end…`)
+      if (!(await holderEnded(files.lock, holder, STOP_LIMIT_MS - PATIENCE_MS))) throw stillRuns(holder)
+    }
+    showResult(context, { ok: true }, () => 'The daemon has stopped')
+  },
+})
+
+/** Over its API; one that does not answer there is told by a signal, which the lock says is for the right process. */
+async function askToStop(dataDir: string, holder: LockHolder, { redactor }: Context): Promise<void> {
+  const found = await findDaemon(dataDir)
+  try {
+    if (found.state === 'running') {
+      redactor.add(found.token)
+      await daemonClient({ ...found, timeoutMs: ASK_LIMIT_MS }).shutdown()
+      return
+    }
+  } catch (error) {
+    if (!(error instanceof OpenworkError)) throw error // silent, or something else has its port
+  }
+  if (holder.machine !== machineId())
+    throw new OpenworkError(
+      'daemon_stop_failed',
+      'The daemon of this data dir runs on another machine, or in a container',
+      {
+        hint: 'Stop it there.',
+      },
+    )
+  try {
+    process.kill(holder.pid, 'SIGTERM')
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error // it ended meanwhile
+  }
+}
+
+/** A killed daemon leaves its lock, and where it listened. */
+async function isLeftBehind(files: DaemonFiles): Promise<boolean> {
+  const { daemon, opencode } = await readDaemonState(files.state)
+  return existsSync(files.lock) || daemon !== undefined || opencode !== undefined
+}
+
+const stillRuns = ({ pid }: LockHolder): OpenworkError =>
+  new OpenworkError(
+    'daemon_stop_failed',
+    `The daemon, process ${pid}, has not ended within ${STOP_LIMIT_MS / 1_000} s`,
+    {
+      hint: `End it with \`kill -9 ${pid}\`, and run this again: it takes away what is left then.`,
+      details: { pid },
+    },
+  )

@@ -1,0 +1,24 @@
+import { defineCommand } from '../kit/define.ts'
+import { onOneLine } from '../kit/one-line.ts'
+import { showResult } from '../scripted-result.ts'
+import { connectToWorkspace, workspaceArgs } from '../workspace-command.ts'
+import { daemonFlags } from './daemon-flags.ts'
+
+export const workspacePath = defineCommand({
+  path: 'workspace path',
+  aliases: ['workspaces path'],
+  summary: 'Which folders opencode uses for a workspace, as it says itself',
+  args: workspaceArgs,
+  flags: daemonFlags,
+  async run({ workspace: word, ...values }, context) {
+    const { client, meant } = await connectToWorkspace(word, values, context)
+    const { workspace, path } = await client.path(meant)
+    showResult(context, { ok: true, workspace, path }, () =>
+      Object.entries(path)
+        .map(([name, value]) =>
+          onOneLine(`${name.padEnd(10)} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
+        )
+        .join('\n'),
+    )
+  },
+})

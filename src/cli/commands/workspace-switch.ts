@@ -1,0 +1,18 @@
+import { defineCommand } from '../kit/define.ts'
+import { onOneLine } from '../kit/one-line.ts'
+import { showResult } from '../scripted-result.ts'
+import { connectToWorkspace, workspaceArgs } from '../workspace-command.ts'
+import { daemonFlags } from './daemon-flags.ts'
+
+export const workspaceSwitch = defineCommand({
+  path: 'workspace switch',
+  aliases: ['workspaces switch'],
+  summary: 'Make a workspace the active one, which clients see first',
+  args: workspaceArgs,
+  flags: daemonFlags,
+  async run({ workspace: word, ...values }, context) {
+    const { client, meant } = await connectToWorkspace(word, values, context)
+    const { activeId, workspace } = await client.activate(meant)
+    showResult(context, { ok: true, activeId, workspace }, () => onOneLine(`${workspace.name} is active`))
+  },
+})

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import type { DaemonFiles } from '../daemon/daemon-files.ts'
+import { writing } from '../orchestrator/write-failure.ts'
+import { ownProgramArgv } from '../services/own-program.ts'
+import { MARKER_VARIABLE } from '../supervisor/spawn-marker.ts'
+import { type DaemonValues, daemonFlags } from './commands/daemon-flags.ts'
+import type { Context } from './kit/context.ts'
+import { forwardFlags } from './kit/forward.ts'
+
+/** What a command with `--json` prints when it fails. */
+const failureDocument = z.object({
+  ok: z.literal(false),
+  code: z.string(),
+  error: z.string(),
+  hint: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+})
+
+/** How a daemon ended that was to start. */
+export type DaemonEnd = {
+  /** `code 1`, `SIGKILL`. */
+  how: string
+  /** As it said itself, if it came to that. */
+  failure: z.infer<typeof failureDocument> | undefined
+}
+
+/** A daemon that was started a moment ago. Disposing of this lets go of it: it goes on. */
+export type SpawnedDaemon = Disposable & {
+  pid: number
+  /** Undefined while it runs. */
+  end(): DaemonEnd | undefined
+}
+
+/** Of the host whose agent called us, if one did: not for a daemon, which is nobody's child. */
+const NOT_INHERITED = ['OPENWORK', 'OPENWORK_PARENT_WATCH', 'OPENWORK_RUN_ID', MARKER_VARIABLE]
+
+/**
+ * Starts `daemon run` of this same executable with the flags given here, in a session of its own, with a log file.
+ * @throws OpenworkError data_dir_unusable, disk_full
+ */
+export async function spawnDaemon(
+  files: DaemonFiles,
+  values: DaemonValues,
+  context: Pick<Context, 'cwd' | 'env' | 'source'>,
+): Promise<SpawnedDaemon> {
+  const answer = join(files.folder, `start-${randomBytes(8).toString('hex')}.json`)
+  const [stdout, stderr] = await writing(answer, () => {
+    mkdirSync(files.folder, { recursive: true, mode: 0o700 })
+    // Crashes of the runtime itself, which no log of ours would have, come to stand in the log too.
+    return [openSync(answer, 'wx', 0o600), openSync(files.log, 'a', 0o600)] as const
+  })
+  try {
+    const [program, ...args] = commandLine(files, values, context)
+    const child = spawn(program, args, {
+      cwd: files.folder, // it outlives the folder we are in
+      env: childEnvironment(values, context),
+      detached: true,
+      stdio: ['ignore', stdout, stderr],
+      windowsHide: true,
+    })
+    let how: string | undefined
+    child.once('error', error => {
+      how = error.message
+    })
+    child.once('exit', (code, signal) => {
+      how = signal ?? `code ${code}`
+    })
+    child.unref()
+    return {
+      pid: child.pid ?? 0,
+      end: () => (how === undefined ? undefined : { how, failure: parseFailure(readFileSync(answer, 'utf8')) }),
+      [Symbol.dispose]: () => rmSync(answer, { force: true }),
+    }
+  } catch (error) {
+    rmSync(answer, { force: true })
+    throw error
+  } finally {
+    closeSync(stdout)
+    closeSync(stderr)
+  }
+}
+
+type Called = Pick<Context, 'cwd' | 'env' | 'source'>
+
+const forwarded = (values: DaemonValues, { cwd, source }: Called) =>
+  forwardFlags(
+    daemonFlags,
+    {
+      ...values,
+      opencodeBin: absolute(values.opencodeBin, cwd),
+      openworkServerBin: absolute(values.openworkServerBin, cwd),
+      logFile: undefined,
+    },
+    source,
+  )
+
+function commandLine(files: DaemonFiles, values: DaemonValues, called: Called): [string, ...string[]] {
+  const { args } = forwarded(values, called)
+  const self = { execPath: process.execPath, execArgv: process.execArgv, main: Bun.main }
+  return ownProgramArgv(self, 'openwork', ['daemon', 'run', '--json', `--log-file=${files.log}`, ...args])
+}
+
+function childEnvironment(values: DaemonValues, called: Called): Record<string, string | undefined> {
+  const inherited = Object.entries(called.env).filter(([name]) => !NOT_INHERITED.includes(name))
+  return { ...Object.fromEntries(inherited), ...forwarded(values, called).env, OPENWORK_DATA_DIR: values.dataDir }
+}
+
+/** A program named by a path, not by a name on PATH, is meant from where the user is. */
+const absolute = (bin: string | undefined, cwd: string): string | undefined =>
+  bin !== undefined && !bin.startsWith('~') && /[/\\]|^\./.test(bin) ? resolve(cwd, bin) : bin
+
+function parseFailure(text: string): DaemonEnd['failure'] {
+  try {
+    return failureDocument.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined // it did not come to say anything
+  }
+}

@@ -1,0 +1,19 @@
+import type { DaemonClient } from '../api/daemon-client.ts'
+import type { DaemonValues } from './commands/daemon-flags.ts'
+import { ensureDaemon } from './daemon-connection.ts'
+import type { Context } from './kit/context.ts'
+import { workspaceMeant } from './workspace-word.ts'
+
+/** Of a command that is about one workspace of a daemon. */
+export const workspaceArgs = { workspace: { summary: 'Its id, name or folder' } } as const
+
+/** The daemon, which is started if need be, and the workspace as it has to be named to it. */
+export async function connectToWorkspace(
+  word: string,
+  values: DaemonValues,
+  context: Context,
+): Promise<{ client: DaemonClient; meant: string }> {
+  const { client } = await ensureDaemon(values, context)
+  const { workspaces } = await client.workspaces()
+  return { client, meant: await workspaceMeant(word, workspaces, context) }
+}
