@@ -27,9 +27,10 @@ export function selectProgram(argv0: string, args: readonly string[]): { program
   return { program: 'openwork', args }
 }
 
-/** The command line that runs another of our programs with this same executable. */
+/** The command line that runs one of our programs with this same executable. */
 export function ownProgramArgv(self: Self, program: Program, args: readonly string[]): [string, ...string[]] {
-  if (isCompiled(self.main)) return [self.execPath, program, ...args]
+  const named = program === 'openwork' ? args : [program, ...args]
+  if (isCompiled(self.main)) return [self.execPath, ...named]
   // The flags keep Bun from loading files of the child's folder, which is the workspace: see scripts/lib/from-source.mjs.
-  return [self.execPath, ...self.execArgv, self.main, program, ...args]
+  return [self.execPath, ...self.execArgv, self.main, ...named]
 }

@@ -42,5 +42,6 @@ describe('one executable, three programs', () => {
       '/src/bin/openwork.ts',
       'openwork-server',
     ])
+    expect(ownProgramArgv(compiled, 'openwork', ['daemon', 'run'])).toEqual(['/opt/openwork', 'daemon', 'run'])
   })
 })
