@@ -1,0 +1,256 @@
+import { expect, test } from 'bun:test'
+import type { DaemonEvent } from '../../../src/api/daemon.ts'
+import type { HotReloadStatus } from '../../../src/api/hot-reload.ts'
+import { Instances, type InstancesDeps, type InstancesPace } from '../../../src/daemon/instances/instances.ts'
+import { eventually } from '../../e2e/harness.ts'
+import { listeningLog } from '../../fixtures/listening-log.ts'
+import { Engine } from './engine.ts'
+
+const TIMEOUT_MS = 60
+const HOUR = { ttlMs: 3_600_000, label: '' }
+
+type Options = Partial<InstancesDeps> & { idleTimeoutMs?: number; pace?: Partial<InstancesPace> }
+
+/** `Instances` over an engine, and what they told. Workspace `a` is `/w/a`. */
+async function started(engine: Engine, { idleTimeoutMs = TIMEOUT_MS, pace, ...deps }: Options = {}) {
+  const events: DaemonEvent[] = []
+  const told: string[] = []
+  const instances = new Instances(
+    { idleTimeoutMs, memoryLimitBytes: undefined },
+    {
+      opencode: engine.client,
+      activity: engine.activity,
+      service: () => undefined,
+      restart: async () => {},
+      log: listeningLog().log,
+      onLive: ({ id }) => told.push(`live ${id}`),
+      onGone: ({ id }) => told.push(`gone ${id}`),
+      onEvent: event => events.push(event),
+      ...deps,
+    },
+    { settleMs: 50, ...pace },
+  )
+  await eventually('its events are listened to', () => engine.listeners === 1)
+  return {
+    instances,
+    events,
+    told,
+    add: (...names: string[]) => {
+      for (const name of names) instances.add({ id: name, name, path: `/w/${name}` })
+    },
+    /** As openwork-server tells, and opencode does. */
+    use: (...names: string[]) => {
+      for (const name of names) {
+        engine.instances.add(`/w/${name}`)
+        instances.used(name, Date.now())
+      }
+    },
+    [Symbol.asyncDispose]: () => instances.close(),
+  }
+}
+
+/** Resolves when a workspace was looked at twice more: it was due, and will not go. */
+async function survives(engine: Engine, name: string): Promise<void> {
+  const before = engine.looks.get(`/w/${name}`) ?? 0
+  await eventually(`${name} is looked at`, () => (engine.looks.get(`/w/${name}`) ?? 0) >= before + 2)
+  expect(engine.disposed).not.toContain(`/w/${name}`)
+}
+
+test('what nobody uses any more is disposed of, and that is told', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  run.add('a', 'b', 'never-used')
+  run.use('a', 'b')
+  expect(run.instances.status('a')).toMatchObject({ state: 'idle', evictsAt: expect.any(Number), evictions: 0 })
+
+  await eventually('both are gone', () => run.events.length === 2)
+
+  expect(engine.disposed.toSorted()).toEqual(['/w/a', '/w/b'])
+  expect(run.events).toContainEqual({ event: 'instance.disposed', data: { workspaceId: 'a', reason: 'idle' } })
+  expect(run.told.toSorted()).toEqual(['gone a', 'gone b', 'live a', 'live b'])
+  expect(run.instances.status('a')).toMatchObject({ state: 'none', evictions: 1 })
+  expect([...engine.looks.keys()].toSorted()).toEqual(['/w/a', '/w/b']) // asking would have made one
+})
+
+test('work of any kind, a client and an open request hold it, and its idle time begins when they end', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  const kinds = ['sessions', 'permissions', 'questions', 'terminals'] as const
+  run.add(...kinds, 'listeners', 'openRequests')
+  for (const kind of kinds) engine.work.set(`/w/${kind}`, { [kind]: ['id'] })
+  for (const kind of ['listeners', 'openRequests']) engine.use.set(kind, { [kind]: 1 })
+  const all = [...kinds, 'listeners', 'openRequests']
+  run.use(...all)
+
+  for (const name of all) await survives(engine, name)
+  await run.instances.refresh()
+  for (const kind of kinds)
+    expect(run.instances.status(kind)).toMatchObject({ state: 'busy', work: { [kind]: ['id'] } })
+  expect(run.instances.status('listeners')).toMatchObject({ state: 'held', listeners: 1 })
+
+  engine.work.clear()
+  for (const kind of ['listeners', 'openRequests']) engine.use.set(kind, {})
+  await eventually('all are gone', () => engine.disposed.length === all.length)
+})
+
+test('a lease holds it until it is given back', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  run.add('leased', 'other')
+  const lease = run.instances.lease('leased', HOUR)
+  run.use('leased', 'other')
+
+  await eventually('the other one is gone', () => run.instances.status('other').state === 'none')
+  expect(run.instances.status('leased')).toMatchObject({ state: 'held', leases: [lease] })
+  run.instances.releaseLease(lease.id)
+  await eventually('the leased one is gone', () => engine.disposed.includes('/w/leased'))
+  expect(() => run.instances.releaseLease(lease.id)).toThrow(expect.objectContaining({ code: 'lease_not_found' }))
+})
+
+test('a timeout of 0 lets everything stay', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a')
+  run.use('a')
+  expect(run.instances.status('a')).toMatchObject({ state: 'idle', evictsAt: undefined })
+})
+
+test('a request that comes while it is looked at keeps it', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  run.add('told', 'asked')
+  // One is told of at once; of the other one only openwork-server knows.
+  engine.onLook = directory => {
+    if (directory === '/w/told') run.instances.used('told', Date.now())
+    if (directory === '/w/asked') engine.use.set('asked', { lastRequestAt: Date.now() })
+  }
+  run.use('told', 'asked')
+
+  await survives(engine, 'told')
+  await survives(engine, 'asked')
+})
+
+test('while openwork-server does not say who uses it, nothing goes', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  engine.isServerUp = false
+  run.add('a')
+  run.use('a')
+
+  await survives(engine, 'a')
+  engine.isServerUp = true
+  await eventually('it is gone', () => engine.disposed.includes('/w/a'))
+})
+
+test('what opencode tells of a folder, or of one below it, is use of its workspace', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a', 'b', 'c')
+  engine.emit('/w/a', 'session.created')
+  engine.emit('/w/b/deep/er', 'message.part.updated')
+  engine.emit('/w/c', 'file.watcher.updated') // a build may write all day long
+  engine.emit('/elsewhere', 'session.created')
+  engine.emit('global', 'project.updated', { worktree: '/' })
+  await eventually('the stranger is known', () => run.instances.liveDirectories().includes('/elsewhere'))
+
+  expect(run.instances.liveDirectories().toSorted()).toEqual(['/elsewhere', '/w/a', '/w/b/deep/er'])
+  expect(run.told).toEqual(['live a']) // the folder of b itself has no instance
+  expect(run.instances.status('b').state).toBe('idle')
+  expect(run.instances.status('c').state).toBe('none')
+})
+
+test('a repository that opencode opens is the workspace there, unless one inside may be meant', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a', 'b', 'b/inner')
+  for (const worktree of ['/w/b', '/w/a']) engine.emit('global', 'project.updated', { worktree })
+  await eventually('a is live', () => run.told.includes('live a'))
+  expect(run.told).toEqual(['live a'])
+})
+
+test('an instance that others dispose of is gone, unless somebody goes on with it', async () => {
+  await using engine = new Engine()
+  const reload = new Map<string, Pick<HotReloadStatus, 'state' | 'problems'>>()
+  const settleMs = 50
+  await using run = await started(engine, {
+    idleTimeoutMs: 0,
+    pace: { settleMs },
+    reload: ({ id }) => reload.get(id) as HotReloadStatus | undefined,
+  })
+  run.add('gone', 'went-on', 'broken')
+  run.use('gone', 'went-on', 'broken')
+  reload.set('broken', { state: 'blocked', problems: [{ path: '/w/broken/opencode.json', message: 'no JSON' }] })
+  engine.use.set('went-on', { lastRequestAt: Date.now() + 10_000 })
+  for (const name of ['broken', 'went-on', 'gone']) engine.disposeOf(`/w/${name}`)
+
+  await eventually('it is believed', () => run.told.includes('gone gone'))
+  expect(run.told.filter(line => line.startsWith('gone'))).toEqual(['gone gone'])
+})
+
+test('with an engine that is gone all instances are, and clients that go on are found again', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a', 'b')
+  run.use('a', 'b')
+  run.instances.engineRestarted()
+  expect(run.instances.liveDirectories()).toEqual([])
+  expect(run.told.slice(2)).toEqual(['gone a', 'gone b'])
+
+  engine.use.set('a', { lastRequestAt: Date.now() + 1 })
+  await eventually('a is live', () => run.instances.liveDirectories().includes('/w/a'))
+  expect(run.instances.liveDirectories()).toEqual(['/w/a'])
+})
+
+test('the events are listened to again after they were cut off', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a')
+  engine.endStreams()
+  await eventually('its events are listened to', () => engine.listeners === 1)
+  engine.emit('/w/a', 'session.created')
+  await eventually('a is live', () => run.told.includes('live a'))
+})
+
+test('by hand, work is not ended unless that is meant', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('busy', 'idle', 'unused')
+  run.use('busy', 'idle')
+  engine.work.set('/w/busy', { sessions: ['ses_1', 'ses_2'], terminals: ['pty_1'] })
+
+  const refused = await run.instances.dispose('busy', { force: false }).catch(error => error)
+  expect(refused).toMatchObject({ code: 'workspace_busy', message: '"busy" is busy: 2 sessions at work, 1 terminals' })
+  expect(await run.instances.dispose('busy', { force: true })).toBe(true)
+  expect(await run.instances.dispose('idle', { force: false })).toBe(true)
+  expect(await run.instances.dispose('unused', { force: false })).toBe(false)
+  expect(engine.disposed).toEqual(['/w/busy', '/w/idle'])
+  expect(await run.instances.dispose('unused', { force: true })).toBe(true)
+  expect(await run.instances.dispose('no-such', { force: true }).catch(error => error.code)).toBe('workspace_not_found')
+  expect(run.events).toContainEqual({ event: 'instance.disposed', data: { workspaceId: 'busy', reason: 'request' } })
+})
+
+test('a workspace that is removed leaves no instance, and what is below it no trouble', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a')
+  run.use('a')
+  engine.emit('/w/a/deep', 'session.created')
+  await eventually('the folder below is known', () => run.instances.liveDirectories().length === 2)
+
+  await run.instances.remove('a')
+  expect(engine.disposed.toSorted()).toEqual(['/w/a', '/w/a/deep'])
+  expect(run.instances.status('a').state).toBe('unknown')
+  expect(run.told).toEqual(['live a', 'gone a'])
+})
+
+test('a folder that opencode refuses is kept: it would be refused again', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine)
+  run.add('a', 'b')
+  engine.refused.add('/w/a')
+  run.use('a', 'b')
+
+  await eventually('b is gone', () => run.told.includes('gone b'))
+  await run.instances.refresh()
+  expect(run.instances.status('a').state).toBe('held')
+})
