@@ -3,6 +3,7 @@ import type { WorkspaceActivity } from '../../api/control.ts'
 import type { DaemonEvent, EngineStatus, InstanceStatus, Lease, leaseRequest } from '../../api/daemon.ts'
 import type { EngineWork, HotReloadStatus } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
+import { renderWork } from '../../hot-reload/reload-text.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type ProcessUsage, processUsage } from '../../supervisor/process-usage.ts'
@@ -389,17 +390,8 @@ const dueOf = (plan: InstancePlan): number => {
   return (plan.state === 'idle' ? plan.evictAtMs : plan.lookAtMs) ?? Number.POSITIVE_INFINITY
 }
 
-function busy({ name, id }: InstanceWorkspace, work: EngineWork): OpenworkError {
-  const { sessions, permissions, questions, terminals } = work
-  const waiting = [...permissions, ...questions]
-  const parts = [
-    { amount: sessions.length, what: 'sessions at work' },
-    { amount: waiting.length, what: 'questions that wait for an answer' },
-    { amount: terminals.length, what: 'terminals' },
-  ]
-  const told = parts.filter(({ amount }) => amount > 0).map(({ amount, what }) => `${amount} ${what}`)
-  return new OpenworkError('workspace_busy', `"${name}" is busy: ${told.join(', ')}`, {
+const busy = ({ name, id }: InstanceWorkspace, work: EngineWork): OpenworkError =>
+  new OpenworkError('workspace_busy', `"${name}" is busy: ${renderWork(work)}`, {
     hint: 'Wait for their end, or end them with --force',
     details: { workspaceId: id, work },
   })
-}

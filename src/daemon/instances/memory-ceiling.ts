@@ -97,11 +97,7 @@ export class MemoryCeiling {
     if (left === 0) return true
     this.#isDraining = true
     try {
-      log.warn('opencode is over its memory limit and is restarted when its work has ended', {
-        memoryBytes,
-        limitBytes,
-        work: left,
-      })
+      log.warn(`opencode ${uses(memoryBytes, limitBytes)}; it is restarted when its work has ended`, { work: left })
       onEvent({ event: 'engine.draining', data: { memoryBytes, limitBytes, work: left } })
       while (left > 0) {
         await pause(this.#pace.drainEveryMs, signal)
@@ -109,7 +105,7 @@ export class MemoryCeiling {
         const now = await usage()
         if (!now || now.memoryBytes <= limitBytes) {
           this.#looksAbove = 0
-          log.info('opencode is below its memory limit again', { memoryBytes: now?.memoryBytes, limitBytes })
+          log.info('opencode is below its memory limit again, and is not restarted')
           return false
         }
         left = await work()
@@ -122,7 +118,7 @@ export class MemoryCeiling {
 
   async #restart(memoryBytes: number): Promise<void> {
     const { restart, log, onEvent } = this.#deps
-    log.warn('restarting opencode, which is over its memory limit', { memoryBytes, limitBytes: this.#limitBytes })
+    log.warn(`restarting opencode, which ${uses(memoryBytes, this.#limitBytes)}`)
     this.#looksAbove = 0
     this.#restartedAtMs = performance.now()
     await restart()
@@ -134,10 +130,15 @@ export class MemoryCeiling {
     const limitBytes = this.#limitBytes
     const now = await usage()
     if (!now || now.memoryBytes <= limitBytes) return true
-    log.warn('the memory limit is below what opencode needs for itself, and is not held any more', {
-      memoryBytes: now.memoryBytes,
-      limitBytes,
-    })
+    log.warn(
+      `opencode ${uses(now.memoryBytes, limitBytes)}, with no workspace in memory: that limit is not held any more`,
+      { memoryBytes: now.memoryBytes, limitBytes },
+    )
     return false
   }
 }
+
+const uses = (memoryBytes: number, limitBytes: number): string =>
+  `uses ${megabytes(memoryBytes)} of memory, more than the ${megabytes(limitBytes)} allowed`
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1_000_000)} MB`

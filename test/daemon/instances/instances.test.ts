@@ -219,7 +219,7 @@ test('by hand, work is not ended unless that is meant', async () => {
   engine.work.set('/w/busy', { sessions: ['ses_1', 'ses_2'], terminals: ['pty_1'] })
 
   const refused = await run.instances.dispose('busy', { force: false }).catch(error => error)
-  expect(refused).toMatchObject({ code: 'workspace_busy', message: '"busy" is busy: 2 sessions at work, 1 terminals' })
+  expect(refused).toMatchObject({ code: 'workspace_busy', message: '"busy" is busy: 2 sessions, 1 terminal' })
   expect(await run.instances.dispose('busy', { force: true })).toBe(true)
   expect(await run.instances.dispose('idle', { force: false })).toBe(true)
   expect(await run.instances.dispose('unused', { force: false })).toBe(false)
