@@ -7,6 +7,8 @@ import { start } from '../../orchestrator/start.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { VERSION } from '../../shared/version.ts'
+import { attachToDaemon } from '../attach/attach.ts'
+import { findServedByDaemon } from '../attach/served-by-daemon.ts'
 import { openHostLog } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
@@ -18,6 +20,13 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
   // Inside the agent of another host its run id is in the environment; it is not ours.
   const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
   const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context)
+  const served = await findServedByDaemon({ ...options, attach: values.attach }, context)
+  if (served) {
+    if (!values.check && !values.checkEvents) return await attachToDaemon({ ...values, ...options }, served, context)
+    throw new OpenworkError('flags_conflict', '--check starts services of its own, --attach starts none', {
+      hint: 'Leave one out.',
+    })
+  }
   const interruptions = takeInterruptions()
   const { log, progress, interruptedTransfer, flush } = openHostLog({ ...values, ...options }, context, interruptions)
   try {

@@ -20,6 +20,11 @@ export const startFlags = {
   }),
   ...serviceFlags,
 
+  attach: bool({
+    group: RUN,
+    default: false,
+    summary: 'Use the daemon that serves the folder, without asking; an error when none does',
+  }),
   check: bool({ group: RUN, default: false, summary: 'Start everything, use it once as a client would, stop, report' }),
   checkEvents: bool({ group: RUN, default: false, summary: 'Like --check, with the event stream' }),
   tui: bool({ group: RUN, summary: 'Show the dashboard (not in this version: logs are shown)', hidden: true }),

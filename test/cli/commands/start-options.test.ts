@@ -34,6 +34,7 @@ const TYPED_NOTHING: StartValues = {
   sidecarManifest: undefined,
   sidecarDir: undefined,
   allowExternal: false,
+  attach: false,
   check: false,
   checkEvents: false,
   tui: undefined,
