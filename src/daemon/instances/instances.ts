@@ -120,6 +120,11 @@ export class Instances {
     if (tracked) this.#live.used(tracked, tracked.workspace.path, atMs)
   }
 
+  /** A reload of its folder was done, which has made the instance anew. */
+  reloaded(directory: string): void {
+    this.#live.reloaded(directory, Date.now())
+  }
+
   /** Looks at what holds the instances now. At most one look at a time, and none within a second of the last one. */
   refresh(): Promise<void> {
     if (performance.now() - this.#refreshedAtMs < REFRESH_MS) return Promise.resolve()

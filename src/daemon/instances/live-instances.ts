@@ -80,7 +80,13 @@ export class LiveInstances {
 
   used(tracked: TrackedWorkspace, directory: string, atMs: number): void {
     tracked.lastUsedAtMs = Math.max(tracked.lastUsedAtMs, atMs)
-    if (tracked.cameToBe(directory, atMs)) this.#deps.onLive(tracked, directory, atMs)
+    this.#made(tracked, directory, atMs)
+  }
+
+  /** Made anew by ourselves, which is no use of it. */
+  reloaded(directory: string, atMs: number): void {
+    const tracked = this.#ownerOf(directory)
+    if (tracked) this.#made(tracked, directory, atMs)
   }
 
   gone(tracked: TrackedWorkspace, directory: string): void {
@@ -179,6 +185,10 @@ export class LiveInstances {
     }, this.#deps.settleMs)
     timer.unref()
     this.#settling.add(timer)
+  }
+
+  #made(tracked: TrackedWorkspace, directory: string, atMs: number): void {
+    if (tracked.cameToBe(directory, atMs)) this.#deps.onLive(tracked, directory, atMs)
   }
 
   /** The workspace whose folder it is, or the nearest one above. */

@@ -201,6 +201,16 @@ test('with an engine that is gone all instances are, and clients that go on are 
   expect(run.instances.liveDirectories()).toEqual(['/w/a'])
 })
 
+test('a folder that was reloaded with a restart of opencode has an instance, which nobody has used yet', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a', 'b')
+  run.instances.engineRestarted()
+  run.instances.reloaded('/w/a')
+  expect(run.told).toEqual(['live a'])
+  expect(run.instances.status('a')).toMatchObject({ state: 'idle', lastUsedAt: undefined })
+})
+
 test('the events are listened to again after they were cut off', async () => {
   await using engine = new Engine()
   await using run = await started(engine, { idleTimeoutMs: 0 })
