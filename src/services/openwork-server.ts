@@ -9,6 +9,12 @@ import type { Program } from './own-program.ts'
 
 export const OPENWORK_SERVER = 'openwork-server' satisfies Program
 
+/**
+ * Every client of every workspace holds a stream of opencode's events open, and Bun makes no more than 256 requests at once
+ * unless told so before it starts (1.4.5): the next one would wait for ever.
+ */
+const MAX_OPEN_REQUESTS = 16_384
+
 export type OpenworkServerInput = {
   /** The program and what comes before its own arguments; see `ownProgramArgv`. */
   argv: readonly [string, ...string[]]
@@ -81,6 +87,7 @@ export const openworkServerService = (input: OpenworkServerInput): ServiceSpec =
     OPENWORK_OPENCODE_DIRECTORY: input.workspace,
     OPENWORK_OPENCODE_USERNAME: input.opencode.username,
     OPENWORK_OPENCODE_PASSWORD: input.opencode.password,
+    BUN_CONFIG_MAX_HTTP_REQUESTS: String(MAX_OPEN_REQUESTS),
     OPENWORK_CONTROL_BASE_URL: input.control.baseUrl,
     OPENWORK_CONTROL_TOKEN: input.control.token,
     OPENWORK_CONTROL_WORKSPACES: input.workspace === undefined ? '1' : undefined,
