@@ -187,5 +187,11 @@ export class OpenworkError extends Error {
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
+/** For what cannot be looked at and so counts as not being there: nothing instead of a system error. */
+export function unlessSystemError(error: unknown): undefined {
+  if (systemCode(error) === undefined) throw error
+  return undefined
+}
+
 /** What a thrown value says, without its stack. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))

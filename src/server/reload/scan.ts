@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
 import { parseJsonc } from '../../shared/jsonc.ts'
 import { isPassing } from '../../shared/passing-files.ts'
 import {
@@ -160,10 +160,4 @@ const statOrUndefined = (path: string): Promise<Stats | undefined> => stat(path)
 async function namesIn(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(unlessSystemError)) ?? []
   return names.filter(name => !isPassing(name)).sort()
-}
-
-/** What cannot be looked at is not there, for opencode as for us. */
-function unlessSystemError(error: unknown): undefined {
-  if (systemCode(error) === undefined) throw error
-  return undefined
 }

@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { homeFolder } from '../shared/home-folder.ts'
+import type { Log } from '../shared/log.ts'
+import type { FileWatch, FileWatchOptions } from './file-watch.ts'
+import { DirectoryWatch, type Surroundings } from './watch/directory-watch.ts'
+import { FileFacts } from './watch/file-facts.ts'
+import { FolderWatches } from './watch/folder-watches.ts'
+import { ProblemFinder } from './watch/problem-finder.ts'
+
+export type FileWatchesOptions = {
+  /** Of opencode: it says where the user's and other config files are. */
+  env: Readonly<Record<string, string | undefined>>
+  log: Log
+  /** JSON schema of opencode's settings; without it, only their syntax is checked. May reject. */
+  configSchema?: () => Promise<unknown>
+  /** How long it takes at most until every directory was looked at, whatever the system told. Default 60 s. */
+  rescanMs?: number
+  /** How often directories are looked at for which the system has no watches. Default 2 s. */
+  pollMs?: number
+  /** Where an administrator puts settings for all users. Default: as opencode has it for this system. */
+  managed?: string
+}
+
+/** The watches of all directories of a program. They share what the directories have in common. */
+export type FileWatches = {
+  /** The caller closes it. */
+  follow(options: FileWatchOptions): FileWatch
+  /** How many watches of the system are in use. */
+  readonly count: number
+  close(): void
+}
+
+const RESCAN_MS = 60_000
+const POLL_MS = 2_000
+
+/** Costs nothing until something is followed. */
+export function openFileWatches(options: FileWatchesOptions): FileWatches {
+  const { env, log, configSchema, rescanMs = RESCAN_MS, pollMs = POLL_MS } = options
+  const home = env.HOME || env.USERPROFILE || homeFolder()
+  const facts = new FileFacts(home)
+  const folders = new FolderWatches({ log, pollMs })
+  const problems = new ProblemFinder({ env, home, log, facts, configSchema })
+  const around: Surroundings = {
+    env,
+    home,
+    managed: options.managed ?? managedFolder(env),
+    log,
+    facts,
+    folders,
+    problems,
+  }
+  const followed = new Set<DirectoryWatch>()
+  const rounds = new Rounds(followed, log)
+  const timers = [
+    setInterval(() => rounds.run(() => true), rescanMs),
+    setInterval(() => rounds.run(({ mode }) => mode === 'polling'), pollMs),
+  ]
+  for (const timer of timers) timer.unref()
+  return {
+    follow(asked) {
+      const watch = new DirectoryWatch(asked, around, () => followed.delete(watch))
+      followed.add(watch)
+      return watch
+    },
+    get count() {
+      return folders.count
+    },
+    close() {
+      for (const timer of timers) clearInterval(timer)
+      for (const watch of [...followed]) watch.close()
+      folders.close()
+    },
+  }
+}
+
+/** Looks at directories one after the other, so that hundreds of them do not come all at once. */
+class Rounds {
+  readonly #followed: ReadonlySet<DirectoryWatch>
+  readonly #log: Log
+  #isRunning = false
+
+  constructor(followed: ReadonlySet<DirectoryWatch>, log: Log) {
+    this.#followed = followed
+    this.#log = log
+  }
+
+  /** Nothing while a round goes on. */
+  run(isDue: (watch: DirectoryWatch) => boolean): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#round(isDue)
+      .catch(error => this.#log.error(`Looking for changes failed: ${error instanceof Error ? error.stack : error}`))
+      .finally(() => {
+        this.#isRunning = false
+      })
+  }
+
+  async #round(isDue: (watch: DirectoryWatch) => boolean): Promise<void> {
+    for (const watch of [...this.#followed]) if (isDue(watch)) await watch.rescan()
+  }
+}
+
+function managedFolder(env: Readonly<Record<string, string | undefined>>): string {
+  if (process.platform === 'darwin') return '/Library/Application Support/opencode'
+  if (process.platform === 'win32') return join(env.ProgramData || 'C:\\ProgramData', 'opencode')
+  return '/etc/opencode'
+}
