@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { workspaceList } from '../../src/api/workspaces.ts'
 import { asClient, asHost, startServer, temporaryFolder } from './start-server.ts'
@@ -44,6 +44,24 @@ test('a remote workspace is sent nothing of ours: neither opencode’s credentia
   const sent = JSON.stringify(remote.seen)
   for (const secret of ['client-token', 'host-token', 'engine-password', 'session=1', 'phone'])
     expect(sent).not.toContain(secret)
+})
+
+test('the path of a remote workspace is on its own machine: no file of this one is reached by it', async () => {
+  await using folder = await temporaryFolder()
+  await using local = startUpstream()
+  await using remote = startUpstream()
+  const outside = join(folder.path, 'outside')
+  await mkdir(outside)
+  await writeFile(join(outside, 'opencode.json'), '{"model":"theirs"}')
+  await using server = await serverWith(folder.path, local.url, [{ id: 'peer', baseUrl: remote.url, path: outside }])
+
+  expect((await server.call('/w/peer/opencode/session', { headers: asClient })).status).toBe(200)
+  expect(remote.seen[0]?.headers['x-opencode-directory']).toBe(outside)
+  const config = await server.json('/workspace/peer/config', { headers: asHost })
+  expect(config.body).toMatchObject({ opencode: {} })
+  expect(config.body).not.toMatchObject({ opencode: { model: 'theirs' } })
+  const session = await server.post('/workspace/peer/files/sessions', asHost, {})
+  expect([session.status, await codeOf(session)]).toEqual([400, 'workspace_not_a_folder'])
 })
 
 test('a remote workspace without an address leads nowhere, not to the opencode of this machine', async () => {
