@@ -5,7 +5,7 @@ import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
-import { checkDataDir, daemonLayout, dataLayout, ensureDataDir } from './data-dir.ts'
+import { checkDataDir, daemonLayout, dataLayout, ensureDataDir, runsFolder } from './data-dir.ts'
 import { findBinary, findServer, targetName } from './find-programs.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
@@ -34,6 +34,7 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
   const { log } = deps
   findWorkspace(options.workspace, options.createWorkspace)
   checkDataDir(options.dataDir)
+  await cleanUp(runsFolder(options.dataDir), log) // first: what a killed run left may hold the ports
   const ports = await choosePorts(options, log)
   const server = await findServer(options, deps)
   const opencode = await findBinary(options, deps)
@@ -44,7 +45,6 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
   if (workspace.configured) log.info('opencode.jsonc written, the workspace had no opencode config')
   const layout = options.serves === 'one' ? dataLayout(options.dataDir, workspace.path) : daemonLayout(options.dataDir)
   ensureDataDir(layout)
-  await cleanUp(layout.runs, log)
   const state = opencodeState(layout, options.devMode)
   const seeds = {
     configDir: deps.env.OPENWORK_DEV_OPENCODE_IMPORT_CONFIG_DIR,
