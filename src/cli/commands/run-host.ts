@@ -1,4 +1,5 @@
 import { checkHost } from '../../orchestrator/check.ts'
+import { followWorkspace } from '../../orchestrator/follow-workspace.ts'
 import { parseHeartbeat, startHeartbeat } from '../../orchestrator/heartbeat.ts'
 import type { Host } from '../../orchestrator/host.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
@@ -54,6 +55,7 @@ async function useHost(values: StartValues, readiness: Readiness, around: Surrou
   const { host, options } = readiness
   const { context, log } = around
   let heartbeat: { stop(): void } | undefined
+  let hotReload: { stop(): Promise<void> } | undefined
   try {
     log.debug('what runs', readinessDocument(readiness).diagnostics)
     if (values.check || values.checkEvents) {
@@ -67,11 +69,12 @@ async function useHost(values: StartValues, readiness: Readiness, around: Surrou
     announce(options, readiness, around)
     const asked = parseHeartbeat(context.env)
     heartbeat = asked && startHeartbeat(asked, host.plan, log)
+    hotReload = followWorkspace(host, options.opencode.hotReload, log)
     return await untilEnd(host, around)
   } finally {
     heartbeat?.stop()
     log.info('shutting down')
-    await host.stop()
+    await Promise.all([hotReload?.stop(), host.stop()])
     log.info('stopped')
   }
 }

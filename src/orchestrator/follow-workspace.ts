@@ -1,0 +1,36 @@
+import { OPENCODE } from '../services/opencode.ts'
+import { messageOf } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import type { Host } from './host.ts'
+import type { HotReload } from './hot-reload.ts'
+import type { HotReloadOptions } from './options.ts'
+
+/**
+ * Takes over changes in the workspace of a host that is ready, until `stop()`. Begins in the background: what it needs is
+ * not loaded before the host is up, and where it cannot begin that is a warning.
+ */
+export function followWorkspace(host: Host, options: HotReloadOptions, log: Log): { stop(): Promise<void> } {
+  let isStopped = false
+  const opening = open(host, options, log).catch((error: unknown): undefined => {
+    if (!isStopped)
+      log.warn(`hot reload could not begin: ${messageOf(error)}`, { hint: 'restart the host to try again' })
+  })
+  return {
+    stop: async () => {
+      isStopped = true
+      await (await opening)?.close()
+    },
+  }
+}
+
+async function open(host: Host, options: HotReloadOptions, log: Log): Promise<HotReload> {
+  const [{ openHotReload }, { usedDirectories }] = await Promise.all([
+    import('./hot-reload.ts'),
+    import('./used-directories.ts'),
+  ])
+  const hotReload = openHotReload(host, { options, log, others: () => usedDirectories(host.plan) })
+  const opencode = host.services().find(({ name }) => name === OPENCODE)
+  // opencode makes the instance when it is first asked for it: at the earliest when it started.
+  hotReload.follow(host.plan.workspace, { readAtMs: opencode?.startedAtMs })
+  return hotReload
+}
