@@ -17,6 +17,9 @@ import type { Access, Caller, Services } from './services.ts'
 /** Beyond what any route takes, so that the answer to a body that is too long is ours, in JSON. */
 const BUN_BODY_LIMIT = 16 * 1024 * 1024
 
+/** How long an answer may take that is no event stream; Bun allows at most 255. */
+const IDLE_SECONDS = 120
+
 /** Running requests and event streams get so long to end when the daemon stops. */
 const DRAIN_MS = 1_000
 const DRAIN_CHECK_MS = 5
@@ -52,6 +55,7 @@ export class DaemonApi {
       port,
       maxRequestBodySize: BUN_BODY_LIMIT,
       development: false,
+      idleTimeout: IDLE_SECONDS,
       reusePort: false,
       fetch: async (request, server) => (await handler)(request, server),
     })

@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { workspacesReread } from '../api/control.ts'
-import type { DaemonEvent, DaemonProcess, DaemonStatus } from '../api/daemon.ts'
+import type { DaemonEvent, DaemonProcess, DaemonStatus, DaemonWorkspace } from '../api/daemon.ts'
+import type { HotReloadEvent } from '../api/hot-reload.ts'
 import { type OpencodeClient, opencodeClient } from '../api/opencode-client.ts'
 import { askServer } from '../api/request.ts'
 import type { EventFeed } from '../http/event-feed.ts'
-import type { Reloads } from '../orchestrator/control-app.ts'
+import { type HotReload, openHotReload } from '../orchestrator/hot-reload.ts'
 import { type Readiness, readinessDocument } from '../orchestrator/readiness.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
@@ -16,6 +18,9 @@ import { serverActivity } from './instances/server-activity.ts'
 import type { WorkspaceList } from './workspace-list.ts'
 
 const SERVER_LIMIT_MS = 5_000
+/** After a crash opencode is back in a second or two. */
+const READY_LIMIT_MS = 20_000
+const READY_CHECK_MS = 50
 
 export type EngineDeps = {
   options: DaemonOptions
@@ -29,8 +34,10 @@ export type EngineDeps = {
 /** The running opencode and openwork-server of a daemon, with what opencode keeps in memory. */
 export type Engine = {
   opencode: OpencodeClient
+  /** Resolves when it can be asked. Throws `opencode_unreachable` after a while. */
+  opencodeReady(): Promise<void>
   instances: Instances
-  reloads: Reloads
+  reloads: HotReload
   /** openwork-server reads its list anew. Never rejects: it does so anyway when it comes back. */
   published(): Promise<void>
   status(daemon: DaemonProcess): Promise<DaemonStatus>
@@ -46,19 +53,28 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
   const service = (name: string): ServiceSnapshot | undefined => host.services().find(found => found.name === name)
   const { baseUrl, hostToken } = host.plan.server
   const server = { baseUrl, hostToken, timeoutMs: SERVER_LIMIT_MS }
-  const reloads: Reloads = {
-    statuses: () => [],
-    reload: async () => {
-      throw new OpenworkError('not_available', 'Not written yet')
-    },
-  }
-  const instances = new Instances(options, {
+  const instances: Instances = new Instances(options, {
     opencode,
     activity: () => serverActivity(server),
     service: () => service(OPENCODE),
     restart: async () => void (await host.restart(OPENCODE)),
+    reload: ({ path }) => reloads.status(path),
     log,
+    onLive: ({ path }, sinceMs) => reloads.follow(path, { readAtMs: sinceMs }),
+    onGone({ path }) {
+      // A restart of opencode is a part of some reloads: they tell how they ended.
+      if (reloads.status(path)?.state !== 'reloading') reloads.unfollow(path)
+    },
     onEvent: event => feed.publish(event),
+  })
+  const reloads: HotReload = openHotReload(host, {
+    options: options.services.opencode.hotReload,
+    log,
+    others: async () => instances.liveDirectories(),
+    onEvent(event) {
+      if (event.report) instances.reloaded(event.directory)
+      for (const told of reloadEvents(event, list)) feed.publish(told)
+    },
   })
   for (const workspace of list.all) if (workspace.workspaceType === 'local') instances.add(workspace)
 
@@ -82,14 +98,17 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
   })
   return {
     opencode,
+    opencodeReady: () => untilReady(() => service(OPENCODE)),
     instances,
     reloads,
     published,
-    close: () => instances.close(),
+    async close() {
+      await reloads.close()
+      await instances.close()
+    },
     async status(daemon) {
       await instances.refresh()
       const { diagnostics } = readinessDocument(readiness)
-      const reloadOf = new Map(reloads.statuses().map(status => [status.directory, status]))
       const running = service(OPENWORK_SERVER)
       const { idleTimeoutMs, logFile } = options
       return {
@@ -110,13 +129,40 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
         engine: await instances.engine(),
         hotReload: options.services.opencode.hotReload,
         idleTimeoutMs,
-        instances: list.all.map(({ id, path }) => {
-          const reload = reloadOf.get(path)
-          return { ...instances.status(id), ...(reload && { reload }) }
-        }),
+        instances: list.all.map(({ id }) => instances.status(id)),
         ...(logFile !== undefined && { logFile }),
       }
     },
+  }
+}
+
+/** Of a folder that is no workspace nobody is told: it was reloaded by its path. */
+function reloadEvents(event: HotReloadEvent, list: WorkspaceList): DaemonEvent[] {
+  const isMeant = ({ workspaceType, path }: DaemonWorkspace): boolean =>
+    workspaceType === 'local' && path === event.directory
+  const workspace = list.all.find(isMeant)
+  const { report } = event
+  return [
+    ...(report?.extent === 'engine'
+      ? [
+          {
+            event: 'engine.restarted' as const,
+            data: { reason: report.cause === 'change' ? ('config' as const) : ('request' as const) },
+          },
+        ]
+      : []),
+    ...(workspace ? [{ event: 'reload' as const, data: { ...event, workspaceId: workspace.id } }] : []),
+  ]
+}
+
+async function untilReady(service: () => ServiceSnapshot | undefined): Promise<void> {
+  const deadlineMs = performance.now() + READY_LIMIT_MS
+  while (service()?.state !== 'ready') {
+    if (performance.now() >= deadlineMs)
+      throw new OpenworkError('opencode_unreachable', `opencode is ${service()?.state ?? 'not there'}`, {
+        hint: 'The log of the daemon says why.',
+      })
+    await delay(READY_CHECK_MS)
   }
 }
 

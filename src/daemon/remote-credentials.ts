@@ -25,7 +25,7 @@ export class KeptCredentials {
   /** A file that holds something else is set aside. The log masks all of them from now on. */
   static async open(path: string, log: Pick<Log, 'warn' | 'redactor'>): Promise<KeptCredentials> {
     const kept = await writing(path, () => readOrSetAside(path, log))
-    for (const { username, password } of kept.values()) for (const part of [username, password]) log.redactor.add(part)
+    for (const credentials of kept.values()) mask(credentials, log)
     return new KeptCredentials(path, kept)
   }
 
@@ -46,6 +46,12 @@ export class KeptCredentials {
     await writing(this.#path, () => writeFileAtomic(this.#path, text, { mode: 0o600 }))
     this.#byId = next
   }
+}
+
+/** The user name alone is a word like others: often `opencode`. */
+export function mask({ username, password }: RemoteCredentials, { redactor }: Pick<Log, 'redactor'>): void {
+  redactor.add(password)
+  redactor.add(secret(`${username.reveal()}:${password.reveal()}`))
 }
 
 async function readOrSetAside(path: string, log: Pick<Log, 'warn'>): Promise<Map<string, RemoteCredentials>> {

@@ -21,7 +21,9 @@ export type Services = {
     'used' | 'refresh' | 'status' | 'dispose' | 'lease' | 'renewLease' | 'releaseLease' | 'remove'
   >
   opencode: Pick<OpencodeClient, 'path'>
-  reloads: Reloads
+  /** Resolves when opencode can be asked: it may be on its way back. Throws `opencode_unreachable`. */
+  opencodeReady(): Promise<void>
+  reloads: Pick<Reloads, 'reload'>
   remotes: Pick<RemoteOpencodes, 'path' | 'dispose'>
   /** Resolves when openwork-server has what the list says, or could not be told. Never rejects. */
   published(): Promise<void>

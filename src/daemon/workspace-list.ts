@@ -5,7 +5,7 @@ import { ensureWorkspace, findWorkspace } from '../orchestrator/workspace.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { DaemonState } from './daemon-state.ts'
-import type { KeptCredentials } from './remote-credentials.ts'
+import { type KeptCredentials, mask } from './remote-credentials.ts'
 import type { StateFile } from './state-file.ts'
 import { localWorkspaceId, parseRemoteUrl, type RemoteCredentials, remoteWorkspaceId } from './workspace-id.ts'
 
@@ -88,7 +88,7 @@ export class WorkspaceList {
         throw new OpenworkError('invalid_payload', 'path: an absolute path is needed')
       const known = findByPath(this.all, path)
       if (!known) this.#requireRoom()
-      const real = ensureFolder(resolve(path))
+      const real = ensureListed(resolve(path))
       const own = this.all.find(workspace => workspace.workspaceType === 'local' && workspace.path === real)
       return this.#put({
         ...own,
@@ -112,7 +112,7 @@ export class WorkspaceList {
       const own = this.all.find(workspace => workspace.id === id)
       if (!own) this.#requireRoom()
       const kept = credentials ?? inUrl
-      for (const part of kept ? [kept.username, kept.password] : []) this.#deps.log.redactor.add(part)
+      if (kept) mask(kept, this.#deps.log)
       // First: one that is listed and cannot be asked would be the worse half.
       if (kept) await this.#deps.credentials.keep(id, kept)
       return this.#put({
@@ -281,6 +281,16 @@ function ensureFolder(path: string): string {
       hint: 'Check the path.',
     })
   return ensureWorkspace(path).path
+}
+
+/** Its reasons, without the flags of a host that has one workspace. */
+function ensureListed(path: string): string {
+  try {
+    return ensureFolder(path)
+  } catch (error) {
+    if (!(error instanceof OpenworkError) || error.code === 'workspace_not_found') throw error
+    throw new OpenworkError(error.code, error.message, { cause: error, hint: 'Name another folder.' })
+  }
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false

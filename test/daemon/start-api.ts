@@ -55,8 +55,8 @@ export async function startApi({ cors = [], port }: { cors?: string[]; port?: nu
         return { home: '/h', state: '/s', config: '/c', worktree: '/', directory }
       },
     },
+    opencodeReady: async () => {},
     reloads: {
-      statuses: () => [],
       reload: async (directory, { force }) => {
         asked.push(`reload ${directory} ${force}`)
         return {

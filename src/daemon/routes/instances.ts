@@ -34,6 +34,7 @@ export const reloadWorkspace = route({
   handle: async ({ params: { id }, body: { force }, keepOpen }, services) => {
     keepOpen() // plugins and MCP servers are started anew
     const workspace = findLocal(services, id)
+    await services.opencodeReady()
     services.instances.used(workspace.id, Date.now())
     return { ok: true, report: await services.reloads.reload(workspace.path, { force }) }
   },

@@ -68,11 +68,10 @@ export const workspaceInfo = route({
   access: 'bearer',
   reply: ok(daemonWorkspaceInfo),
   fails: FIND_FAILS,
-  handle: async ({ params: { id } }, { list, instances, reloads }) => {
+  handle: async ({ params: { id } }, { list, instances }) => {
     const workspace = list.find(id)
     await instances.refresh()
-    const reload = reloads.statuses().find(({ directory }) => directory === workspace.path)
-    return { workspace, instance: { ...instances.status(workspace.id), ...(reload && { reload }) } }
+    return { workspace, instance: instances.status(workspace.id) }
   },
 })
 
@@ -97,11 +96,12 @@ export const workspacePath = route({
   access: 'bearer',
   reply: ok(daemonWorkspacePath),
   fails: [...FIND_FAILS, ...FOLDER_FAILS, ...OPENCODE_FAILS],
-  handle: async ({ params: { id }, keepOpen }, { list, instances, opencode, remotes }) => {
+  handle: async ({ params: { id }, keepOpen }, { list, instances, opencode, opencodeReady, remotes }) => {
     keepOpen() // plugins and MCP servers may start first
     const workspace = list.find(id)
     if (workspace.workspaceType === 'remote') return { workspace, path: await remotes.path(workspace) }
     findWorkspace(workspace.path, false) // opencode would make an instance for a folder that is gone
+    await opencodeReady()
     instances.used(workspace.id, Date.now())
     list.used(workspace.id, Date.now())
     return { workspace, path: await opencode.path(workspace.path) }
