@@ -203,6 +203,38 @@ test('opencode that is not there is 503 with the target, and found again when it
   await back.stop(true)
 })
 
+test('while opencode is restarted on its port, streams end, requests are told when to come again, and nothing hangs', async () => {
+  const listening = (): Response =>
+    new Response(new ReadableStream({ start: controller => controller.enqueue('data: hello\n\n') }), {
+      headers: { 'content-type': 'text/event-stream' },
+    })
+  const unanswered = Promise.withResolvers<void>()
+  const before = startUpstream(({ url }) => {
+    if (url.endsWith('/event')) return listening()
+    unanswered.resolve()
+    return new Promise<Response>(() => {})
+  })
+  await using server = await serverOf(before.url)
+  const stream = await server.call('/opencode/event', { headers: asClient })
+  const chunks = stream.body?.getReader()
+  await chunks?.read()
+  const prompt = server.json('/opencode/session/s1/message', { method: 'POST', headers: asClient, body: '{}' })
+  await unanswered.promise
+
+  await before[Symbol.asyncDispose]()
+
+  expect(await prompt).toMatchObject({ status: 503, body: { code: 'opencode_unreachable' } })
+  // However the stream ends, it does.
+  await chunks?.read().catch(() => {})
+  const down = await server.call('/opencode/session', { headers: asClient })
+  expect([down.status, down.headers.get('retry-after')]).toEqual([503, '1'])
+  const port = Number(new URL(before.url).port)
+  const back = Bun.serve({ port, hostname: '127.0.0.1', fetch: listening })
+  const again = (await server.call('/opencode/event', { headers: asClient })).body?.getReader()
+  expect(new TextDecoder().decode((await again?.read())?.value)).toBe('data: hello\n\n')
+  await back.stop(true)
+})
+
 test('an opencode that boots, accepting and never answering, holds no request: not even a prompt', async () => {
   await using upstream = await startRawUpstream(() => undefined, false)
   await using server = await serverOf(upstream.url)
