@@ -21,6 +21,10 @@ const SERVER_LIMIT_MS = 5_000
 /** After a crash opencode is back in a second or two. */
 const READY_LIMIT_MS = 20_000
 const READY_CHECK_MS = 50
+/** Who was waited for longer is not gone. */
+const CUT_WITHIN_MS = 2_000
+const RETRY_MS = 250
+const TRIES = 3
 
 export type EngineDeps = {
   options: DaemonOptions
@@ -33,7 +37,7 @@ export type EngineDeps = {
 
 /** The running opencode and openwork-server of a daemon, with what opencode keeps in memory. */
 export type Engine = {
-  opencode: OpencodeClient
+  opencode: Pick<OpencodeClient, 'path'>
   /** Resolves when it can be asked. Throws `opencode_unreachable` after a while. */
   opencodeReady(): Promise<void>
   instances: Instances
@@ -96,9 +100,10 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
     // It may have read its list just before a change of it, and listened just after.
     if (event.service === OPENWORK_SERVER && state === 'ready') void published()
   })
+  const opencodeReady = (): Promise<void> => untilReady(() => service(OPENCODE))
   return {
-    opencode,
-    opencodeReady: () => untilReady(() => service(OPENCODE)),
+    opencode: { path: directory => askPatiently(opencodeReady, () => opencode.path(directory)) },
+    opencodeReady,
     instances,
     reloads,
     published,
@@ -163,6 +168,21 @@ async function untilReady(service: () => ServiceSnapshot | undefined): Promise<v
         hint: 'The log of the daemon says why.',
       })
     await delay(READY_CHECK_MS)
+  }
+}
+
+/** An opencode that has just crashed counts as ready for another moment. For what may be asked twice. */
+async function askPatiently<Answer>(ready: () => Promise<void>, ask: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    await ready()
+    const startedMs = performance.now()
+    try {
+      return await ask()
+    } catch (error) {
+      const isCut = error instanceof OpenworkError && error.code === 'opencode_unreachable'
+      if (!isCut || tries === TRIES || performance.now() - startedMs > CUT_WITHIN_MS) throw error
+      await delay(RETRY_MS)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DaemonEvent, DaemonStatus, DaemonWorkspace } from '../api/daemon.ts'
 import type { OpencodeClient } from '../api/opencode-client.ts'
 import type { EventFeed } from '../http/event-feed.ts'
-import { type AnyRoute, eventRoutesOf, type Route, routesOf } from '../http/route.ts'
+import { type AnyRoute, eventRoutesOf, routesOf } from '../http/route.ts'
 import type { Reloads } from '../orchestrator/control-app.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Instances } from './instances/instances.ts'
@@ -34,7 +34,6 @@ export type Services = {
 }
 
 export type AnyDaemonRoute = AnyRoute<Access, Caller, Services>
-export type DaemonRoute = Route<Access, Caller, Services>
 
 export const route = routesOf<Access, Caller, Services>()
 export const eventRoute = eventRoutesOf<Access, Caller, Services>()

@@ -8,7 +8,7 @@ import { failureOf } from './failure-of.ts'
 
 /** Another process that wants the lock. */
 async function contender(path: string) {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'holds-daemon-lock.ts'), path], {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, '..', 'fixtures', 'holds-daemon-lock.ts'), path], {
     stdin: 'pipe',
     stdout: 'pipe',
   })

@@ -96,12 +96,11 @@ export const workspacePath = route({
   access: 'bearer',
   reply: ok(daemonWorkspacePath),
   fails: [...FIND_FAILS, ...FOLDER_FAILS, ...OPENCODE_FAILS],
-  handle: async ({ params: { id }, keepOpen }, { list, instances, opencode, opencodeReady, remotes }) => {
+  handle: async ({ params: { id }, keepOpen }, { list, instances, opencode, remotes }) => {
     keepOpen() // plugins and MCP servers may start first
     const workspace = list.find(id)
     if (workspace.workspaceType === 'remote') return { workspace, path: await remotes.path(workspace) }
     findWorkspace(workspace.path, false) // opencode would make an instance for a folder that is gone
-    await opencodeReady()
     instances.used(workspace.id, Date.now())
     list.used(workspace.id, Date.now())
     return { workspace, path: await opencode.path(workspace.path) }
