@@ -56,7 +56,7 @@ function instanceCells(instance: InstanceStatus | undefined, nowMs: number): str
   const { state, work, listeners, leases, evictsAt, reload } = instance
   const holders = [counted(listeners, 'client'), counted(leases.length, 'lease')].filter(text => text !== '')
   return [
-    state,
+    state === 'unknown' ? 'remote' : state,
     work ? counted(work.sessions.length, 'session') : '',
     holders.join(', '),
     evictsAt === undefined ? '' : span(Math.max(0, evictsAt - nowMs)),
@@ -93,7 +93,7 @@ const counted = (count: number, one: string, many: string = `${one}s`): string =
   count === 0 ? '' : `${count} ${count === 1 ? one : many}`
 
 /** `45 s`, `15 min`, `3 h`. */
-export function span(ms: number): string {
+function span(ms: number): string {
   if (ms < 90_000) return `${Math.ceil(ms / 1_000)} s`
   if (ms < 120 * 60_000) return `${Math.round(ms / 60_000)} min`
   return `${Math.round(ms / 3_600_000)} h`

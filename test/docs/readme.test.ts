@@ -1,6 +1,13 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { program } from '../../src/cli/commands/index.ts'
+import { globalFlagsOf, loadCommand } from '../../src/cli/kit/define.ts'
+import { CommandTree } from '../../src/cli/kit/locate.ts'
+import { parseArgv } from '../../src/cli/kit/parse.ts'
+import { FlagTable } from '../../src/cli/kit/table.ts'
+import { readArguments } from '../../src/cli/kit/values.ts'
+import { PROGRAMS } from '../../src/services/own-program.ts'
 import { FAILURES } from '../../src/shared/errors.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')
@@ -31,6 +38,29 @@ test('the README explains every failure code, and none that does not exist', () 
 
   expect(Object.keys(FAILURES).filter(code => !explained.has(code))).toEqual([])
   expect([...explained].filter(word => word.includes('_') && !(word in FAILURES))).toEqual([])
+})
+
+test('every command that the README shows can be typed as it stands there', async () => {
+  const tree = new CommandTree(program)
+  const blocks = [...README.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) => block.split('\n'))
+  const lines = blocks.flatMap(line => /^openwork (.*?)(?: *#.*)?$/.exec(line)?.[1] ?? [])
+  const inText = [...README.matchAll(/`openwork ([a-z][^`<…|]*)`/g)].map(([, typed = '']) => typed)
+  for (const typed of [...lines, ...inText]) {
+    const words = typed
+      .replaceAll(/"([^"]*)"/g, (_, quoted: string) => quoted.replaceAll(' ', '_'))
+      .trim()
+      .split(/\s+/)
+    if (['help', ...PROGRAMS].includes(words[0] ?? '')) continue // built in; another program's flags
+    const { entry, path, rest } = await tree.locate(words)
+    if (!entry && rest.length === 0 && tree.under(path).length > 0) continue // a group of commands, as a whole
+    const command = entry && (await loadCommand(entry))
+    if (!command || path.length === 0) throw new Error(`no command: openwork ${typed}`)
+    const parsed = parseArgv(rest, new FlagTable({ ...command.flags, ...globalFlagsOf(program) }))
+    if ('unknownFlag' in parsed) throw new Error(`openwork ${path.join(' ')} has no ${parsed.unknownFlag}`)
+    if (lines.includes(typed)) readArguments(command, parsed.words, path.join(' '))
+  }
+  expect(lines.length).toBeGreaterThan(10)
+  expect(inText.length).toBeGreaterThan(20)
 })
 
 test('every link between the pages of this repository leads somewhere', async () => {

@@ -1,0 +1,122 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import type { DaemonStatus, DaemonWorkspace, InstanceStatus } from '../../src/api/daemon.ts'
+import { daemonText, workspaceTable, workspaceText } from '../../src/cli/daemon-status-text.ts'
+
+const NOW = Date.parse('2026-11-22T12:00:00Z')
+const minutesAgo = (minutes: number): number => NOW - minutes * 60_000
+
+const local = (id: string, name: string): DaemonWorkspace => ({
+  id,
+  name,
+  path: `/home/you/${name}`,
+  workspaceType: 'local',
+  createdAt: minutesAgo(600),
+})
+const shop = local('ws-55b39db761b0', 'shop')
+const blog = local('ws-0d6c9b3f8a11', 'blog')
+const notes = local('ws-9f86d081884c', 'notes')
+const box: DaemonWorkspace = {
+  id: 'ws-ac13570dc26e',
+  name: 'box',
+  path: '/srv/app',
+  workspaceType: 'remote',
+  baseUrl: 'https://box.example:4096',
+  directory: '/srv/app',
+  createdAt: minutesAgo(600),
+}
+
+const instance = (workspace: DaemonWorkspace, more: Partial<InstanceStatus>): InstanceStatus => ({
+  workspaceId: workspace.id,
+  state: 'none',
+  listeners: 0,
+  leases: [],
+  evictions: 0,
+  ...more,
+})
+const work = { sessions: ['ses_1', 'ses_2'], permissions: [], questions: [], terminals: [] }
+
+const STATUS: DaemonStatus & { baseUrl: string } = {
+  ok: true,
+  baseUrl: 'http://127.0.0.1:43551',
+  daemon: { pid: 4710, port: 43551, baseUrl: 'http://127.0.0.1:43551', startedAt: minutesAgo(180) },
+  opencode: { pid: 4712, port: 45111, baseUrl: 'http://127.0.0.1:45111', startedAt: minutesAgo(180) },
+  activeId: shop.id,
+  workspaceCount: 4,
+  cliVersion: '0.19.0',
+  sidecar: null,
+  binaries: null,
+  openwork: { baseUrl: 'http://127.0.0.1:8787', connectUrl: 'http://127.0.0.1:8787', state: 'ready', pid: 4711 },
+  engine: { state: 'ready', pid: 4712, memoryBytes: 512_000_000, children: 3, restarts: 0, isDraining: false },
+  hotReload: { enabled: true, debounceMs: 700, cooldownMs: 1_500, deadlineMs: 600_000 },
+  idleTimeoutMs: 900_000,
+  instances: [
+    instance(shop, {
+      state: 'busy',
+      lastUsedAt: NOW,
+      work,
+      listeners: 1,
+      reload: {
+        directory: shop.path,
+        state: 'waiting',
+        watching: 'events',
+        pending: [{ kind: 'command', name: 'ship', action: 'added', path: `${shop.path}/.opencode/command/ship.md` }],
+        pendingSince: minutesAgo(2),
+        waitingFor: work,
+        problems: [],
+        reloads: 0,
+      },
+    }),
+    instance(blog, { state: 'idle', lastUsedAt: minutesAgo(4), idleSince: minutesAgo(4), evictsAt: NOW + 11 * 60_000 }),
+    instance(notes, { lastUsedAt: minutesAgo(150), evictions: 1 }),
+    instance(box, { state: 'unknown' }),
+  ],
+  logFile: '/home/you/.openwork/openwork-orchestrator/daemon/daemon.log',
+}
+
+test('the README shows what a person is told of a daemon', async () => {
+  const readme = await Bun.file(join(import.meta.dir, '..', '..', 'README.md')).text()
+  const [, shown] = /<!-- output:daemon:begin -->\n```\n([\s\S]*?)```\n<!-- output:daemon:end -->/.exec(readme) ?? []
+
+  expect(`${daemonText(STATUS, [shop, blog, notes, box], NOW)}\n`).toBe(shown ?? '')
+})
+
+test('without a daemon the list tells what is known, and an empty daemon what to do next', () => {
+  const table = workspaceTable([{ ...shop, lastUsedAt: minutesAgo(5) }, box], { activeId: box.id }, NOW)
+
+  expect(table.split('\n').map(line => line.trimEnd())).toEqual([
+    '   NAME  ID               USED       PATH',
+    '   shop  ws-55b39db761b0  5 min ago  /home/you/shop',
+    '*  box   ws-ac13570dc26e  never      https://box.example:4096 /srv/app',
+  ])
+  expect(daemonText({ ...STATUS, instances: [] }, [], NOW)).toContain('openwork workspace add')
+})
+
+test('what is wrong with a changed file is told with the workspace, and nothing a stranger wrote moves the cursor', () => {
+  const problems = [{ path: '/home/you/blog/opencode.json', line: 3, column: 7, message: 'comma expected \x1b[2J' }]
+  const reload = {
+    directory: blog.path,
+    state: 'blocked' as const,
+    watching: 'events' as const,
+    pending: [],
+    problems,
+    reloads: 2,
+  }
+  const blocked = instance(blog, { state: 'idle', reload })
+
+  for (const text of [
+    daemonText({ ...STATUS, instances: [blocked] }, [{ ...blog, name: 'blog\x1b[31m' }], NOW),
+    workspaceText({ workspace: { ...blog, name: 'blog\x1b[31m' }, instance: blocked }, NOW),
+  ]) {
+    expect(text).toContain('/home/you/blog/opencode.json:3:7: comma expected')
+    expect(text).not.toContain('\x1b')
+  }
+})
+
+test('an opencode that takes too much is told as such', () => {
+  const engine = { ...STATUS.engine, memoryLimitBytes: 500_000_000, restarts: 1, isDraining: true }
+
+  expect(daemonText({ ...STATUS, engine }, [shop], NOW)).toMatch(
+    /512 MB of 500 MB {2}3 children {2}1 restart {2}waits for its sessions to end/,
+  )
+})
