@@ -186,6 +186,7 @@ function folderFailure(path: string, cause: unknown): unknown {
         cause,
       })
     case 'EACCES':
+    case 'ENOENT': // in /proc, or where somebody takes it away again
     case 'EPERM':
     case 'EROFS':
       return new OpenworkError('workspace_unusable', `${path} may not be written to (${systemCode(cause)})`, {

@@ -245,8 +245,10 @@ test('a settings file that cannot be changed leaves everything as it was', async
 
 test.if(process.platform === 'linux')('a place where nothing may be made is no workspace', async () => {
   await using server = await startServer()
-  const response = await create(server, { folderPath: '/sys/openwork-test' })
-  expect([response.status, await codeOf(response)]).toEqual([403, 'workspace_unusable'])
+  for (const folderPath of ['/sys/openwork-test', '/proc/openwork-test']) {
+    const response = await create(server, { folderPath })
+    expect([response.status, await codeOf(response)]).toEqual([403, 'workspace_unusable'])
+  }
 })
 
 test('a workspace is authorized by where it really is', async () => {
