@@ -2,9 +2,12 @@ import type { EngineWork } from '../api/hot-reload.ts'
 import type { OpencodeClient, OpencodeEvent } from '../api/opencode-client.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { pause } from '../supervisor/pause.ts'
-import type { ReloadEngine } from './reload-engine.ts'
+import { isIdle, type ReloadEngine } from './reload-engine.ts'
 
 const RECONNECT_MS = 1_000
+const FRESH_MS = 50
+/** A machine on which every answer takes longer must have its reloads too. */
+const FRESH_TRIES = 5
 
 export type OpencodeEngineOptions = {
   /** Those that have an instance, or may have one. */
@@ -21,16 +24,8 @@ export const reloadEngine = (
   client: OpencodeClient,
   { directories, restart }: OpencodeEngineOptions,
 ): ReloadEngine => ({
-  work: directory => client.work(directory),
-  async allWork() {
-    const works = await Promise.all([...new Set(directories())].map(directory => workOrNone(client, directory)))
-    return {
-      sessions: works.flatMap(({ sessions }) => sessions),
-      permissions: works.flatMap(({ permissions }) => permissions),
-      questions: works.flatMap(({ questions }) => questions),
-      terminals: works.flatMap(({ terminals }) => terminals),
-    }
-  },
+  work: directory => fresh(() => client.work(directory)),
+  allWork: () => fresh(() => workOf(client, directories())),
   async dispose(directory) {
     if (await client.dispose(directory)) return
     throw new OpenworkError('opencode_invalid_answer', `opencode did not dispose of its instance of ${directory}`)
@@ -41,6 +36,28 @@ export const reloadEngine = (
     void listen(client, signal, listener)
   },
 })
+
+/**
+ * The first prompt of an instance keeps opencode so busy (1.18.33, seen for a second) that an answer from before it, that
+ * nothing is at work, arrives when the prompt is well under way. So only an answer that came quickly counts.
+ */
+async function fresh(ask: () => Promise<EngineWork>): Promise<EngineWork> {
+  for (let tries = 1; ; tries += 1) {
+    const askedMs = performance.now()
+    const work = await ask()
+    if (!isIdle(work) || performance.now() - askedMs < FRESH_MS || tries === FRESH_TRIES) return work
+  }
+}
+
+async function workOf(client: OpencodeClient, directories: readonly string[]): Promise<EngineWork> {
+  const works = await Promise.all([...new Set(directories)].map(directory => workOrNone(client, directory)))
+  return {
+    sessions: works.flatMap(({ sessions }) => sessions),
+    permissions: works.flatMap(({ permissions }) => permissions),
+    questions: works.flatMap(({ questions }) => questions),
+    terminals: works.flatMap(({ terminals }) => terminals),
+  }
+}
 
 const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
 
