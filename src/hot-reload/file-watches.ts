@@ -13,7 +13,7 @@ export type FileWatchesOptions = {
   log: Log
   /** JSON schema of opencode's settings; without it, only their syntax is checked. May reject. */
   configSchema?: () => Promise<unknown>
-  /** How long it takes at most until every directory was looked at, whatever the system told. Default 60 s. */
+  /** How often every directory is looked at, whatever the system told; less often when that takes long. Default 60 s. */
   rescanMs?: number
   /** How often directories are looked at for which the system has no watches. Default 2 s. */
   pollMs?: number
@@ -50,12 +50,10 @@ export function openFileWatches(options: FileWatchesOptions): FileWatches {
     problems,
   }
   const followed = new Set<DirectoryWatch>()
-  const rounds = new Rounds(followed, log)
-  const timers = [
-    setInterval(() => rounds.run(() => true), rescanMs),
-    setInterval(() => rounds.run(({ mode }) => mode === 'polling'), pollMs),
+  const rounds = [
+    new Rounds({ followed, log, everyMs: rescanMs, pausePerMs: 300, isDue: () => true }),
+    new Rounds({ followed, log, everyMs: pollMs, pausePerMs: 20, isDue: ({ mode }) => mode === 'polling' }),
   ]
-  for (const timer of timers) timer.unref()
   return {
     follow(asked) {
       const watch = new DirectoryWatch(asked, around, () => followed.delete(watch))
@@ -66,37 +64,53 @@ export function openFileWatches(options: FileWatchesOptions): FileWatches {
       return folders.count
     },
     close() {
-      for (const timer of timers) clearInterval(timer)
+      for (const round of rounds) round.end()
       for (const watch of [...followed]) watch.close()
       folders.close()
     },
   }
 }
 
-/** Looks at directories one after the other, so that hundreds of them do not come all at once. */
+type RoundsOptions = {
+  followed: ReadonlySet<DirectoryWatch>
+  log: Log
+  everyMs: number
+  /** So many times as long as a round took is the pause after it at least: hundreds of directories cost little, too. */
+  pausePerMs: number
+  isDue(watch: DirectoryWatch): boolean
+}
+
+/** Looks at directories now and then, one after the other. */
 class Rounds {
-  readonly #followed: ReadonlySet<DirectoryWatch>
-  readonly #log: Log
-  #isRunning = false
+  readonly #options: RoundsOptions
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #isEnded = false
 
-  constructor(followed: ReadonlySet<DirectoryWatch>, log: Log) {
-    this.#followed = followed
-    this.#log = log
+  constructor(options: RoundsOptions) {
+    this.#options = options
+    this.#after(options.everyMs)
   }
 
-  /** Nothing while a round goes on. */
-  run(isDue: (watch: DirectoryWatch) => boolean): void {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    this.#round(isDue)
-      .catch(error => this.#log.error(`Looking for changes failed: ${error instanceof Error ? error.stack : error}`))
-      .finally(() => {
-        this.#isRunning = false
-      })
+  end(): void {
+    this.#isEnded = true
+    clearTimeout(this.#timer)
   }
 
-  async #round(isDue: (watch: DirectoryWatch) => boolean): Promise<void> {
-    for (const watch of [...this.#followed]) if (isDue(watch)) await watch.rescan()
+  #after(pauseMs: number): void {
+    if (this.#isEnded) return
+    this.#timer = setTimeout(() => void this.#run(), pauseMs)
+    this.#timer.unref()
+  }
+
+  async #run(): Promise<void> {
+    const { followed, log, everyMs, pausePerMs, isDue } = this.#options
+    const startedMs = performance.now()
+    try {
+      for (const watch of [...followed]) if (isDue(watch)) await watch.rescan()
+    } catch (error) {
+      log.error(`Looking for changes failed: ${error instanceof Error ? error.stack : String(error)}`)
+    }
+    this.#after(Math.max(everyMs, pausePerMs * (performance.now() - startedMs)))
   }
 }
 
