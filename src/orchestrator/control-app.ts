@@ -70,8 +70,9 @@ const listed = ({ workspaces }: ControlServices): ListedWorkspaces => {
   throw new OpenworkError('not_available', 'This host serves one workspace')
 }
 
-const CHANGE_FAILS = ['not_available', 'daemon_state_unusable', 'disk_full'] as const
+const CHANGE_FAILS = ['not_available', 'daemon_state_unusable', 'data_dir_unusable', 'disk_full'] as const
 const FOLDER_FAILS = [
+  'workspace_not_found',
   'workspace_not_a_folder',
   'workspace_unusable',
   'workspace_limit_reached',

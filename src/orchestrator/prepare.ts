@@ -8,7 +8,7 @@ import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
 import { checkDataDir, daemonLayout, dataLayout, ensureDataDir, runsFolder } from './data-dir.ts'
 import { findBinary, findServer, targetName } from './find-programs.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
-import { DEFAULT_SERVER_PORT, type StartOptions } from './options.ts'
+import type { StartOptions } from './options.ts'
 import type { HostFacts } from './plan.ts'
 import { findPort, requirePort } from './ports.ts'
 import type { PrepareDeps } from './prepare-deps.ts'
@@ -80,7 +80,7 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
       ? await requirePort(bindHost, number, '--openwork-port')
       : await findPort(bindHost, number, '--openwork-port')
   if (!exact && server !== number)
-    log.warn(`port ${DEFAULT_SERVER_PORT} is in use, taking ${server} instead`, {
+    log.warn(`port ${number} is in use, taking ${server} instead`, {
       hint: 'pass --openwork-port to choose',
     })
   const opencode =
