@@ -4,7 +4,7 @@ import { checkDataDir, daemonLayout, ensureDataDir } from '../orchestrator/data-
 import type { ListedWorkspaces } from '../orchestrator/listed-workspaces.ts'
 import type { StartOptions } from '../orchestrator/options.ts'
 import { type StartDeps, start } from '../orchestrator/start.ts'
-import type { OpenworkError } from '../shared/errors.ts'
+import { messageOf, type OpenworkError } from '../shared/errors.ts'
 import { DaemonApi } from './daemon-api.ts'
 import { daemonFiles } from './daemon-files.ts'
 import { DaemonLock } from './daemon-lock.ts'
@@ -49,7 +49,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   // What has begun is put here, and ended in the opposite order.
   await using begun = new AsyncDisposableStack()
   const lock = begun.adopt(await DaemonLock.take(files.lock), held => held.release())
-  const state = begun.adopt(await StateFile.open(files.state, log), opened => opened.change(forgetProcesses))
+  const state = begun.adopt(await StateFile.open(files.state, log), opened => note(opened, log, forgetProcesses))
   const feed = new EventFeed<DaemonEvent>()
   let engine: Engine | undefined
   const onEvent = (event: DaemonEvent): void => {
@@ -66,7 +66,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
     workspaces: listedWorkspaces(list, () => engine),
   })
   begun.defer(() => started.host.stop())
-  const onOpencode = (opencode: DaemonProcess): void => void noteOpencode(state, opencode, deps)
+  const onOpencode = (opencode: DaemonProcess): void => void note(state, log, known => ({ ...known, opencode }))
   engine = await openEngine(
     { ...started, options: { ...options.services, ...FIXED, workspace: files.workdir } },
     { options, list, feed, log, onOpencode },
@@ -172,8 +172,13 @@ const noteStart = (state: StateFile, status: DaemonStatus, openworkPort: number)
     formerPorts: { daemon: status.daemon?.port, opencode: status.opencode?.port, openwork: openworkPort },
   }))
 
-async function noteOpencode(state: StateFile, opencode: DaemonProcess, { log }: DaemonDeps): Promise<void> {
+/** For what is worth no failure: nobody trusts the processes in the state without the lock. */
+async function note(
+  state: StateFile,
+  log: DaemonDeps['log'],
+  next: (known: DaemonState) => DaemonState,
+): Promise<void> {
   await state
-    .change(known => ({ ...known, opencode }))
-    .catch(error => log.warn('the state could not be written', { reason: String(error) }))
+    .change(next)
+    .catch(error => log.warn('the state of the daemon could not be written', { reason: messageOf(error) }))
 }
