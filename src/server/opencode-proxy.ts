@@ -81,7 +81,13 @@ export class OpencodeProxy {
         streams: this.#streams,
         owner: workspace.id,
         onEnd: () => use.end(),
-        admission: { stillAdmitted, everyMs: KEEP_ALIVE_MS },
+        admission: {
+          stillAdmitted: () => {
+            this.#workspaces.find(workspace.id) // it may have gone while this one was on its way
+            return stillAdmitted()
+          },
+          everyMs: KEEP_ALIVE_MS,
+        },
       })
       this.#trust.answered(engine)
       if (isEventStream(answer.headers)) use.listens()

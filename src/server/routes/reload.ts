@@ -37,6 +37,7 @@ export const watchReloadEvents = eventRoute({
   handle: async ({ params: { id }, signal, lastEventId }, services) => {
     const workspace = requireWorkspace(services, id)
     await services.reloadEvents.watching(workspace.id)
+    requireWorkspace(services, id) // it may have gone meanwhile, and nothing would end the stream
     return reloadFeed(services.reloadEvents, { workspaceId: workspace.id, signal, lastEventId })
   },
 })
