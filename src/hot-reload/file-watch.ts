@@ -4,9 +4,15 @@ import type { ConfigProblem, FileChange } from '../api/hot-reload.ts'
 export type Look = {
   /** By path; empty when everything is as it was accepted, whatever happened in between. */
   readonly changes: readonly FileChange[]
-  /** Of the changed files: those that opencode could not read. With any, nothing must be reloaded. */
+  /**
+   * Files that opencode could not read. With any, nothing must be reloaded. Those for which it would refuse the directory
+   * are told whether they changed or not; those that it would pass over, only when they changed.
+   */
   readonly problems: readonly ConfigProblem[]
-  /** A changed file is one of those that opencode reads once in its life: disposing of an instance is not enough. */
+  /**
+   * A changed file is one of those that opencode reads once in its life, its global config or code of a plugin or tool that
+   * it has loaded: disposing of an instance is not enough.
+   */
   readonly needsRestart: boolean
 }
 

@@ -15,6 +15,8 @@ export type ProblemFinderOptions = {
   configSchema?: (() => Promise<unknown>) | undefined
 }
 
+const MAX_KNOWN = 50_000
+
 type Verdict = {
   readonly fingerprint: string
   readonly isShapeKnown: boolean
@@ -61,6 +63,7 @@ export class ProblemFinder {
     const { fingerprint } = await this.#options.facts.read(path, content, file.role)
     const problems = await this.#check(path, file, content.toString(), shape)
     const verdict = { fingerprint, isShapeKnown, problems }
+    if (this.#verdicts.size >= MAX_KNOWN) this.#verdicts.clear()
     this.#verdicts.set(path, verdict)
     return verdict
   }

@@ -33,7 +33,7 @@ export type PlanInput = {
 
 const CONFIG_FILES = ['opencode.json', 'opencode.jsonc']
 const INSTRUCTIONS = ['AGENTS.md', 'CLAUDE.md', 'CONTEXT.md']
-export const CONFIG_FOLDER = '.opencode'
+const CONFIG_FOLDER = '.opencode'
 const SKILL_FOLDERS = { '.claude': 'OPENCODE_DISABLE_CLAUDE_CODE', '.agents': undefined } as const
 
 const TREES: readonly (readonly [name: string, kind: ChangeKind, form: TreeForm])[] = [
