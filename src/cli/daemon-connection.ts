@@ -20,6 +20,7 @@ export type DaemonConnection = {
 /** A reload, or the first look at a folder, may have to wait for opencode to read it. */
 const TIMEOUT_MS = 60_000
 const ALIVE_LIMIT_MS = 5_000
+const STOPPING_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 50
 /** A first run downloads opencode, and says every few seconds how far it is. */
 const SILENCE_LIMIT_MS = 120_000
@@ -33,11 +34,26 @@ type Running = Extract<FoundDaemon, { state: 'running' }>
  * @throws OpenworkError daemon_start_failed, server_unreachable, server_invalid_answer
  */
 export async function findConnection(dataDir: string, context: Shown): Promise<DaemonConnection | undefined> {
-  const found = await findDaemon(dataDir)
-  if (found.state === 'none') return undefined
-  const running = found.state === 'running' ? found : await untilRunning(dataDir, context)
-  return running && (await connectTo(running, context))
+  for (const startedAtMs = performance.now(); ; await delay(LOOK_EVERY_MS)) {
+    const found = await findDaemon(dataDir)
+    if (found.state === 'none') return undefined
+    const running = found.state === 'running' ? found : await untilRunning(dataDir, context)
+    if (!running) return undefined
+    try {
+      return await connectTo(running, context)
+    } catch (error) {
+      if (!(error instanceof OpenworkError && error.code === 'server_unreachable')) throw error
+      // One that is stopping listens no more, and may be gone in a moment.
+      if (performance.now() - startedAtMs > STOPPING_LIMIT_MS) throw doesNotAnswer(running, error)
+    }
+  }
 }
+
+const doesNotAnswer = ({ pid, baseUrl }: Running, cause: OpenworkError): OpenworkError =>
+  new OpenworkError('server_unreachable', `The daemon, process ${pid}, does not answer at ${baseUrl}`, {
+    hint: 'Stop it with `openwork daemon stop`, which ends it if need be.',
+    cause,
+  })
 
 /** As `findConnection`; without a daemon `daemon_not_running`. */
 export async function requireDaemon(dataDir: string, context: Shown): Promise<DaemonConnection> {

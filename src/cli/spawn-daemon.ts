@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { DaemonFiles } from '../daemon/daemon-files.ts'
@@ -47,21 +47,22 @@ export async function spawnDaemon(
   values: DaemonValues,
   context: Pick<Context, 'cwd' | 'env' | 'source'>,
 ): Promise<SpawnedDaemon> {
-  const answer = join(files.folder, `start-${randomBytes(8).toString('hex')}.json`)
-  const [stdout, stderr] = await writing(answer, () => {
+  const answer = await writing(files.folder, () => {
     mkdirSync(files.folder, { recursive: true, mode: 0o700 })
-    // Crashes of the runtime itself, which no log of ours would have, come to stand in the log too.
-    return [openSync(answer, 'wx', 0o600), openSync(files.log, 'a', 0o600)] as const
+    return new AnswerFile(join(files.folder, `start-${randomBytes(8).toString('hex')}.json`))
   })
   try {
     const [program, ...args] = commandLine(files, values, context)
+    // Crashes of the runtime itself, which no log of ours would have, come to stand in the log too.
+    const stderr = await writing(files.log, () => openSync(files.log, 'a', 0o600))
     const child = spawn(program, args, {
       cwd: files.folder, // it outlives the folder we are in
       env: childEnvironment(values, context),
       detached: true,
-      stdio: ['ignore', stdout, stderr],
+      stdio: ['ignore', answer.fd, stderr],
       windowsHide: true,
     })
+    closeSync(stderr)
     let how: string | undefined
     child.once('error', error => {
       how = error.message
@@ -72,17 +73,38 @@ export async function spawnDaemon(
     child.unref()
     return {
       pid: child.pid ?? 0,
-      end: () => (how === undefined ? undefined : { how, failure: parseFailure(readFileSync(answer, 'utf8')) }),
-      [Symbol.dispose]: () => rmSync(answer, { force: true }),
+      end: () => (how === undefined ? undefined : { how, failure: parseFailure(answer.text()) }),
+      [Symbol.dispose]: () => answer.close(),
     }
   } catch (error) {
-    rmSync(answer, { force: true })
+    answer.close()
     throw error
-  } finally {
-    closeSync(stdout)
-    closeSync(stderr)
   }
 }
+
+/** Where a daemon that fails to start says why. No name is left of it, whenever we end, where the system allows that. */
+class AnswerFile {
+  readonly fd: number
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+    this.fd = openSync(path, 'wx+', 0o600)
+    if (process.platform !== 'win32') rmSync(path)
+  }
+
+  text(): string {
+    const text = Buffer.alloc(MAX_ANSWER_BYTES)
+    return text.toString('utf8', 0, readSync(this.fd, text, 0, text.length, 0))
+  }
+
+  close(): void {
+    closeSync(this.fd)
+    rmSync(this.#path, { force: true })
+  }
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024
 
 type Called = Pick<Context, 'cwd' | 'env' | 'source'>
 

@@ -7,6 +7,8 @@ import { StatusLine } from './status-line.ts'
 /** Where there is no terminal only these are worth a line: they can take minutes. */
 const DOWNLOAD = /^(?:\[[\w-]+\] )?(?:waiting|locating|downloading|unpacking|checking) /
 
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z /
+
 const LAST_LINES = 5
 const MAX_READ_BYTES = 1024 * 1024
 
@@ -47,9 +49,9 @@ export function watchStart(
   }
 }
 
-/** A record of the JSON form is told by its words. */
+/** Without its time; a record of the JSON form is told by its words. */
 function shownText(line: string): string {
-  if (!line.startsWith('{')) return onOneLine(line)
+  if (!line.startsWith('{')) return onOneLine(line.replace(TIME, ''))
   try {
     const { body } = JSON.parse(line) as { body?: unknown }
     return onOneLine(typeof body === 'string' ? body : line)

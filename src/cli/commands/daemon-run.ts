@@ -79,9 +79,9 @@ async function useDaemon(
   try {
     await flush() // what led here stands above it
     const status = await daemon.status()
+    // Among JSON logs nothing but records may stand, and the log has one of this.
     if (context.json || options.services.logFormat === 'pretty')
       context.output.result({ ok: true, daemon: status.daemon }, readyText(daemon, status))
-    else log.info('daemon ready', { baseUrl: daemon.baseUrl, connectUrl: status.openwork.connectUrl })
     const failure = await Promise.race([aborted(interruptions.signal), daemon.ended])
     if (failure) throw failure
     return 0

@@ -1,0 +1,141 @@
+import { expect, test } from 'bun:test'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DaemonWorkspace } from '../../../src/api/daemon.ts'
+import { VERSION } from '../../../src/shared/version.ts'
+import { type Ran, runCommand } from '../commands/run-command.ts'
+import { type Seen, type StandIn, startStandIn, TOKEN } from './stand-in.ts'
+
+const workspace = (id: string, name: string, path: string): DaemonWorkspace => ({
+  id,
+  name,
+  path,
+  workspaceType: 'local',
+  createdAt: 1,
+})
+const shop = workspace('ws-000000000001', 'shop', '/srv/shop')
+
+const run = ({ env, folder }: StandIn, ...argv: string[]): Promise<Ran> => runCommand(argv, env, folder)
+
+/** The last of what was asked, beside what every command asks. */
+const lastOf = ({ seen }: StandIn): Seen | undefined => seen.findLast(({ path }) => path !== '/health')
+
+const disposed = (): Response => Response.json({ disposed: true })
+
+test('a word that names a workspace is an id or a name, or a folder from where it is typed', async () => {
+  await using daemon = await startStandIn({
+    version: VERSION,
+    workspaces: [shop, workspace('ws-2', 'named/like/a/path', '/srv/gone')],
+    answer: disposed,
+  })
+  mkdirSync(join(daemon.folder, 'here'))
+  symlinkSync(join(daemon.folder, 'here'), join(daemon.folder, 'link'))
+
+  for (const [typed, asked] of [
+    ['shop', 'shop'],
+    [shop.id, shop.id],
+    ['named/like/a/path', 'named/like/a/path'],
+    ['here', join(daemon.folder, 'here')],
+    ['./link/', join(daemon.folder, 'here')],
+    ['~/here', join(daemon.folder, 'here')],
+    ['/srv/gone/', '/srv/gone'],
+    ['nowhere', 'nowhere'],
+  ] as const) {
+    expect(await run(daemon, 'instance', 'dispose', typed)).toMatchObject({ code: 0 })
+    expect(lastOf(daemon)?.path).toBe(`/instances/${encodeURIComponent(asked)}/dispose`)
+    expect(lastOf(daemon)?.authorization).toBe(`Bearer ${TOKEN}`)
+  }
+})
+
+test('a folder to add is meant from where it is typed, and what is given with it arrives', async () => {
+  await using daemon = await startStandIn({
+    version: VERSION,
+    answer: ({ body }) =>
+      Response.json(
+        { activeId: 'ws-1', workspace: workspace('ws-1', 'x', JSON.parse(body).path ?? '') },
+        { status: 201 },
+      ),
+  })
+
+  expect(await run(daemon, 'workspace', 'add', '../x', '--name', 'n')).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(lastOf(daemon)?.body ?? '')).toEqual({ path: join(daemon.folder, '..', 'x'), name: 'n' })
+
+  const remote = ['workspace', 'add-remote', 'https://box:4096', '--directory', '/srv/app', '--password', 'hunter22']
+  const { stdout, stderr } = await run(daemon, ...remote)
+  expect(JSON.parse(lastOf(daemon)?.body ?? '')).toEqual({
+    baseUrl: 'https://box:4096',
+    directory: '/srv/app',
+    password: 'hunter22',
+  })
+  expect(stdout + stderr).not.toContain('hunter22')
+})
+
+test('a daemon of another version is used, and said to be one', async () => {
+  await using daemon = await startStandIn({ version: '0.1.0', workspaces: [shop] })
+
+  const { code, stdout, stderr } = await run(daemon, 'workspace', 'list')
+
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ ok: true, workspaces: [shop] })
+  expect(stderr).toContain(`The daemon is openwork 0.1.0, this is ${VERSION}`)
+  expect(stderr).toContain('openwork daemon stop && openwork daemon start')
+})
+
+test('flags that a running daemon cannot take any more are named', async () => {
+  await using daemon = await startStandIn({ version: VERSION, workspaces: [shop], answer: disposed })
+
+  const { stderr } = await run(
+    daemon,
+    'instance',
+    'dispose',
+    'shop',
+    '--idle-timeout',
+    '1h',
+    '--data-dir',
+    daemon.dataDir,
+  )
+
+  expect(stderr).toContain('The daemon runs already: --idle-timeout will count when it is started again')
+})
+
+test('what a killed daemon left is not asked: the token stays here, and the list is read from the file', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false, workspaces: [shop] })
+
+  expect(await run(daemon, 'daemon', 'status', '--json')).toMatchObject({ code: 1 })
+  const list = await run(daemon, 'workspace', 'list')
+  expect(JSON.parse(list.stdout)).toEqual({ ok: true, activeId: shop.id, workspaces: [shop] })
+  expect(JSON.parse((await run(daemon, 'workspace', 'info', 'shop')).stdout)).toEqual({ ok: true, workspace: shop })
+  expect((await run(daemon, 'workspace', 'info', 'blog', '--json')).stdout).toContain('workspace_not_found')
+
+  expect(daemon.seen).toEqual([])
+})
+
+test('what is wrong with the flags of a daemon is said before anything is started', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false })
+
+  for (const [flag, mention] of [
+    ['--daemon-host=0.0.0.0', 'loopback'],
+    ['--opencode-host=10.0.0.1', 'loopback'],
+    ['--connect-host=box', '--remote-access'],
+    ['--idle-timeout=15', '15m'],
+    ['--opencode-memory-limit=1MB', 'at least 64 MB'],
+    ['--opencode-bin=/bin/true', '--allow-external'],
+  ] as const) {
+    const { code, stderr } = await run(daemon, 'workspace', 'add', '.', flag)
+    expect([flag, code]).toEqual([flag, 2])
+    expect(stderr).toContain(mention)
+  }
+  expect(daemon.seen).toEqual([])
+})
+
+test('a daemon that refuses a name says so with its own code', async () => {
+  await using daemon = await startStandIn({
+    version: VERSION,
+    answer: () => Response.json({ code: 'workspace_ambiguous', message: 'Two are called so' }, { status: 409 }),
+  })
+
+  const { code, stdout } = await run(daemon, 'workspace', 'remove', 'twice', '--json')
+
+  expect(code).toBe(2)
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, code: 'workspace_ambiguous', error: 'Two are called so' })
+})
