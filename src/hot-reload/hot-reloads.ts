@@ -31,6 +31,8 @@ import { Turns } from './turns.ts'
 
 /** To count what was served before a first reload; a reload does not wait longer for a number. */
 const BEFORE_LIMIT_MS = 1_000
+/** It is asked anew as often while it is waited for. */
+const BUSY_FOR_MS = 2_000
 
 export type HotReloadsOptions = {
   watches(options: FileWatchOptions): FileWatch
@@ -52,6 +54,8 @@ export class HotReloads {
   readonly #turns = new Turns()
   readonly #idle: IdleListener
   readonly #closed = new AbortController()
+  /** The last answer about all directories, where it was that they are at work. */
+  #busy: { work: EngineWork; atMs: number } | undefined
 
   constructor(options: HotReloadsOptions) {
     this.#options = options
@@ -89,7 +93,7 @@ export class HotReloads {
 
   /** opencode was started anew, not by us: what it reads for its directories is what was there `atMs`, or newer. */
   engineRestarted(atMs: number): void {
-    for (const followed of this.#followed.values()) this.#restarted(followed, atMs)
+    void this.#restarted([...this.#followed.values()], atMs)
   }
 
   /** Gives up what is pending. */
@@ -133,7 +137,7 @@ export class HotReloads {
       case 'look':
         return { type: 'looked', look: (await watch?.look()) ?? NOTHING }
       case 'ask':
-        if (action.extent === 'engine') return { type: 'worked', work: await engine.allWork() }
+        if (action.extent === 'engine') return { type: 'worked', work: await this.#allWork() }
         if (state.phase === 'asking') followed.served ??= await this.#servedBefore(directory)
         return { type: 'worked', work: await engine.work(directory) }
       case 'reload': {
@@ -143,6 +147,14 @@ export class HotReloads {
         return { type: 'reloaded', isComplete: true }
       }
     }
+  }
+
+  /** Whatever is global changes for all directories at once: they share an answer that there is work, never one of none. */
+  async #allWork(): Promise<EngineWork> {
+    if (this.#busy && performance.now() - this.#busy.atMs < BUSY_FOR_MS) return this.#busy.work
+    const work = await this.#options.engine.allWork()
+    this.#busy = isIdle(work) ? undefined : { work, atMs: performance.now() }
+    return work
   }
 
   async #reloadByHand(directory: string, force: boolean): Promise<ReloadReport> {
@@ -194,7 +206,10 @@ export class HotReloads {
     const startedMs = performance.now()
     if (extent === 'engine') {
       await engine.restart()
-      for (const other of this.#followed.values()) if (other !== followed) this.#restarted(other, at)
+      void this.#restarted(
+        [...this.#followed.values()].filter(other => other !== followed),
+        at,
+      )
     } else await engine.dispose(directory)
     const served = await engine.served(directory)
     const report: ReloadReport = {
@@ -208,6 +223,8 @@ export class HotReloads {
       tookMs: Math.round(performance.now() - startedMs),
     }
     followed.reloaded(report, served)
+    // The first question about terminals takes opencode (1.18.33) a tenth of a second: not when the next change waits.
+    engine.work(directory).catch(() => {})
     return report
   }
 
@@ -221,10 +238,11 @@ export class HotReloads {
     return await Promise.race([served, pause(BEFORE_LIMIT_MS, this.#closed.signal).then(() => undefined)])
   }
 
-  #restarted(followed: FollowedDirectory, atMs: number): void {
-    this.#acceptRead(followed, atMs).catch(error =>
-      this.#options.log.warn(`changes in ${followed.directory} may be reloaded twice: ${messageOf(error)}`),
-    )
+  async #restarted(all: readonly FollowedDirectory[], atMs: number): Promise<void> {
+    for (const followed of all)
+      await this.#acceptRead(followed, atMs).catch(error =>
+        this.#options.log.warn(`changes in ${followed.directory} may be reloaded twice: ${messageOf(error)}`),
+      )
   }
 
   /** Accepts what was there when opencode was started. What is newer stays pending: at worst it is reloaded once more. */
@@ -249,6 +267,7 @@ export class HotReloads {
   }
 
   #mayBeIdle(directory: string | undefined): void {
+    this.#busy = undefined
     for (const followed of this.#followed.values()) {
       const { phase, look, isStuck } = followed.state
       if (phase !== 'waiting') continue

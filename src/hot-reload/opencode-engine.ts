@@ -8,6 +8,8 @@ const RECONNECT_MS = 1_000
 const FRESH_MS = 50
 /** A machine on which every answer takes longer must have its reloads too. */
 const FRESH_TRIES = 5
+/** Directories; each is four requests. */
+const ASKED_AT_ONCE = 8
 
 export type OpencodeEngineOptions = {
   /** Those that have an instance, or may have one. */
@@ -50,7 +52,10 @@ async function fresh(ask: () => Promise<EngineWork>): Promise<EngineWork> {
 }
 
 async function workOf(client: OpencodeClient, directories: readonly string[]): Promise<EngineWork> {
-  const works = await Promise.all([...new Set(directories)].map(directory => workOrNone(client, directory)))
+  const all = [...new Set(directories)]
+  const works: EngineWork[] = []
+  while (all.length > 0)
+    works.push(...(await Promise.all(all.splice(0, ASKED_AT_ONCE).map(directory => workOrNone(client, directory)))))
   return {
     sessions: works.flatMap(({ sessions }) => sessions),
     permissions: works.flatMap(({ permissions }) => permissions),
