@@ -232,7 +232,6 @@ function looked(state: PolicyState, nowMs: number): Step {
   const { changes, problems } = state.look
   if (problems.length > 0) return block(state, problems, nowMs)
   if (changes.length === 0 && !state.isStuck) return becomeCurrent(state, nowMs)
-  if (nowMs < Math.max(cooledMs(state), state.notBeforeMs)) return settle(state, nowMs)
   const { repeats, rounds } = nextLoop(state)
   const isAlone = state.leftAlone.length > 0 && changes.every(({ path }) => state.leftAlone.includes(path))
   if (!state.isStuck && (isAlone || repeats >= LOOP_REPEATS || rounds >= LOOP_ROUNDS)) return leaveAlone(state, nowMs)
@@ -295,7 +294,6 @@ function wait(state: PolicyState, work: EngineWork, nowMs: number): Step {
     wait: { work, sinceMs, isOverdue },
     settlingSinceMs: undefined,
   }
-  if (state.isStale) return settle(waiting, nowMs, 0, told)
   return stay({ ...waiting, phase: 'waiting' }, told)
 }
 

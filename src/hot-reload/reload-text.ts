@@ -9,7 +9,7 @@ const NAMED_CHANGES = 5
 export type Notice = { severity: 'info' | 'warn' | 'error'; message: string }
 
 /** `command "foo" added, opencode.json changed and 3 more`. */
-export function renderChanges(changes: readonly FileChange[]): string {
+function renderChanges(changes: readonly FileChange[]): string {
   const named = changes.slice(0, NAMED_CHANGES).map(({ kind, name, action, path }) => {
     const what = name === undefined ? basename(path) : `${kind} "${name}"`
     return `${what} ${action}`

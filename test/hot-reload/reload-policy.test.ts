@@ -72,6 +72,19 @@ test('a reload comes when it has been quiet for the debounce', () => {
   expect(it.now()).toBe('current')
 })
 
+test('what changes while the files or the work are looked at may break a file: all of it is looked at anew', () => {
+  for (const later of [0, 1]) {
+    const it = directory()
+    it.at(0, HINT)
+    it.at(700, { type: 'timer' }, { type: 'turn' })
+    if (later === 0) it.send(HINT)
+    it.send({ type: 'looked', look: changed('/w/a.md') })
+    if (later === 1) it.at(701, HINT, { type: 'worked', work: IDLE })
+    expect(it.actions).not.toContain('reload')
+    expect(it.turn(1_401, broken({ path: '/w/opencode.json', message: 'no JSON' }))).toBe('queue look')
+  }
+})
+
 test('a file that is written to without a pause does not put a reload off for ever', () => {
   const it = directory()
   for (let ms = 0; ms < 30_000; ms += 500) it.at(ms, HINT)
