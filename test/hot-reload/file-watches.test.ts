@@ -4,7 +4,7 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watching } from './watching.ts'
 
-const ROUNDS = 25
+const ROUNDS = 15
 const command = (text: string): string => `---\ndescription: d\n---\n${text}`
 const skill = (name: string): string => `---\nname: ${name}\ndescription: d\n---\nbody`
 

@@ -54,6 +54,7 @@ const CASES: readonly (readonly [file: string, text: string, told?: string])[] =
   ],
   [agent, markdown('description: see: below', 'mode: subagent')],
   [agent, 'no front matter'],
+  [agent, '---\n---\n---\ntemperature: hot\n---\nbody'],
   [agent, markdown('- a', '- b')],
   ['.opencode/agent/a.txt', markdown('temperature: hot')],
   [command, markdown('description: d', 'model: null'), `${command}:3:8 model: expected string, received null`],
@@ -64,6 +65,7 @@ const CASES: readonly (readonly [file: string, text: string, told?: string])[] =
 /** opencode goes on without these: they are told of all the same when they are new. */
 const PASSED_OVER: readonly (readonly [file: string, text: string, told: string])[] = [
   [agent, markdown('description: [oops', 'mode: subagent'), `${agent}:3:1 front matter is not YAML`],
+  [agent, markdown('description: *nothing'), `${agent}:2:1 front matter is not YAML`],
   ['.opencode/mode/m.md', markdown('temperature: hot'), '.opencode/mode/m.md:2:14 temperature: expected number'],
   ['.opencode/skills/s/SKILL.md', markdown('description: d'), '.opencode/skills/s/SKILL.md:1:1 a skill needs a name'],
   ['.opencode/skills/s/SKILL.md', 'body', '.opencode/skills/s/SKILL.md:1:1 a skill needs a name'],

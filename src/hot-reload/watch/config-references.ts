@@ -21,6 +21,8 @@ export type Pointers = {
 type Place = { config: string; directory: string; home: string }
 
 const GLOB = /[*?[{]/
+/** A pattern is no longer than a path. */
+const MAX_PATTERN_LENGTH = 4_096
 
 /**
  * What the settings of a config file name: `{file:…}`, instructions, plugins that are files, folders of skills. Of
@@ -36,7 +38,8 @@ export function referencesOf({ named, settings }: Pointers, place: Place): Refer
     if (/^https?:/.test(name)) continue
     const path = pathNamed(name, directory, home)
     if (!GLOB.test(path)) files.push({ path, kind: 'instructions' })
-    else if (!GLOB.test(dirname(path))) globs.push({ folder: dirname(path), pattern: basename(path) })
+    else if (!GLOB.test(dirname(path)) && path.length <= MAX_PATTERN_LENGTH)
+      globs.push({ folder: dirname(path), pattern: basename(path) })
   }
   for (const plugin of pluginsOf(settings.plugin)) {
     const path = plugin.startsWith('file:') ? pathOfUrl(plugin) : pathNamed(plugin, inFolder, home)

@@ -1,3 +1,5 @@
+import type { Document } from 'yaml'
+
 /** What the YAML block at the beginning of a Markdown file says. */
 export type FrontMatter = {
   readonly values: Readonly<Record<string, unknown>>
@@ -9,7 +11,7 @@ export type FrontMatter = {
   placeOf(path: readonly PropertyKey[]): { line: number; column: number } | undefined
 }
 
-const BLOCK = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:\r?\n|^)---[ \t]*(?:\r?\n|$)/
+const BLOCK = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?<=\n)---[ \t]*(?:\r?\n|$)/
 /** Before the YAML comes the line that opens it. */
 const LINES_BEFORE = 1
 
@@ -45,7 +47,8 @@ export async function parseFrontMatter(text: string): Promise<FrontMatter> {
     const [message = error.code] = error.message.split(/ at line |\n/)
     return { ...none, body, mistake: { message, ...place(error.pos[0]) } }
   }
-  const value: unknown = document.toJS()
+  const value = contentOf(document)
+  if (value instanceof Error) return { ...none, body, mistake: { message: value.message, ...place(0) } }
   return {
     values: typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {},
     body,
@@ -54,6 +57,16 @@ export async function parseFrontMatter(text: string): Promise<FrontMatter> {
       const node = document.getIn(path, true)
       return isNode(node) && node.range ? place(node.range[0]) : undefined
     },
+  }
+}
+
+/** An alias of nothing, or too many of them, shows only here. */
+function contentOf(document: Document): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw error
   }
 }
 
