@@ -21,6 +21,8 @@ const SERVER_LIMIT_MS = 5_000
 /** After a crash opencode is back in a second or two. */
 const READY_LIMIT_MS = 20_000
 const READY_CHECK_MS = 50
+/** Many instances that have just been made answer late; nobody waits that long to see a status. */
+const LOOK_LIMIT_MS = 2_000
 /** Who was waited for longer is not gone. */
 const CUT_WITHIN_MS = 2_000
 const RETRY_MS = 250
@@ -42,6 +44,8 @@ export type Engine = {
   opencodeReady(): Promise<void>
   instances: Instances
   reloads: HotReload
+  /** Looks at the instances; their status is as of the last look where this one takes long. */
+  look(): Promise<void>
   /** openwork-server reads its list anew. Never rejects: it does so anyway when it comes back. */
   published(): Promise<void>
   status(daemon: DaemonProcess): Promise<DaemonStatus>
@@ -100,19 +104,21 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
     // It may have read its list just before a change of it, and listened just after.
     if (event.service === OPENWORK_SERVER && state === 'ready') void published()
   })
+  const look = (): Promise<void> => Promise.race([instances.refresh(), delay(LOOK_LIMIT_MS, undefined, { ref: false })])
   const opencodeReady = (): Promise<void> => untilReady(() => service(OPENCODE))
   return {
     opencode: { path: directory => askPatiently(opencodeReady, () => opencode.path(directory)) },
     opencodeReady,
     instances,
     reloads,
+    look,
     published,
     async close() {
       await reloads.close()
       await instances.close()
     },
     async status(daemon) {
-      await instances.refresh()
+      await look()
       const { diagnostics } = readinessDocument(readiness)
       const running = service(OPENWORK_SERVER)
       const { idleTimeoutMs, logFile } = options

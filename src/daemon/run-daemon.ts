@@ -77,9 +77,9 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   const opened = engine
   const status = (): Promise<DaemonStatus> => opened.status(process)
   const asked = Promise.withResolvers<undefined>()
-  const { opencode, opencodeReady, instances, reloads, published } = engine
+  const { opencode, opencodeReady, instances, look, reloads, published } = engine
   const shutDown = (): void => asked.resolve(undefined)
-  api.serve({ list, feed, remotes, opencode, opencodeReady, instances, reloads, published, status, shutDown })
+  api.serve({ list, feed, remotes, opencode, opencodeReady, instances, look, reloads, published, status, shutDown })
   // Before all else: clients hear of it, and nothing is asked for any more.
   begun.defer(async () => {
     feed.publish({ event: 'stopping', data: {} })

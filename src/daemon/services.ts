@@ -16,14 +16,13 @@ export type Caller = { isAdmitted: boolean }
 /** What the handlers of the daemon's API work with. */
 export type Services = {
   list: WorkspaceList
-  instances: Pick<
-    Instances,
-    'used' | 'refresh' | 'status' | 'dispose' | 'lease' | 'renewLease' | 'releaseLease' | 'remove'
-  >
+  instances: Pick<Instances, 'used' | 'status' | 'dispose' | 'lease' | 'renewLease' | 'releaseLease' | 'remove'>
   opencode: Pick<OpencodeClient, 'path'>
   /** Resolves when opencode can be asked: it may be on its way back. Throws `opencode_unreachable`. */
   opencodeReady(): Promise<void>
   reloads: Pick<Reloads, 'reload'>
+  /** Looks at the instances, for a moment at most. */
+  look(): Promise<void>
   remotes: Pick<RemoteOpencodes, 'path' | 'dispose'>
   /** Resolves when openwork-server has what the list says, or could not be told. Never rejects. */
   published(): Promise<void>

@@ -56,6 +56,7 @@ export async function startApi({ cors = [], port }: { cors?: string[]; port?: nu
       },
     },
     opencodeReady: async () => {},
+    look: async () => {},
     reloads: {
       reload: async (directory, { force }) => {
         asked.push(`reload ${directory} ${force}`)
@@ -112,7 +113,6 @@ function standInInstances(asked: string[]): Services['instances'] {
   }
   return {
     used: id => void asked.push(`used ${id}`),
-    refresh: async () => {},
     status: (workspaceId): InstanceStatus => ({ workspaceId, state: 'idle', listeners: 0, leases: [], evictions: 0 }),
     remove: async id => void asked.push(`remove ${id}`),
     async dispose(id, { force }) {

@@ -68,9 +68,9 @@ export const workspaceInfo = route({
   access: 'bearer',
   reply: ok(daemonWorkspaceInfo),
   fails: FIND_FAILS,
-  handle: async ({ params: { id } }, { list, instances }) => {
+  handle: async ({ params: { id } }, { list, instances, look }) => {
     const workspace = list.find(id)
-    await instances.refresh()
+    await look()
     return { workspace, instance: instances.status(workspace.id) }
   },
 })
