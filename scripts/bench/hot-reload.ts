@@ -1,7 +1,7 @@
 // From the change of a file until opencode serves it, by itself. What the user waits for beyond the debounce.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { controlReloadStatuses } from '../../src/api/control.ts'
+import { type ControlClient, controlClient } from '../../src/api/control-client.ts'
 import { parseHostInfo } from '../../src/orchestrator/host-info.ts'
 import { listRuns } from '../../src/supervisor/run-record.ts'
 import { newWorld, type RunningHost, type World } from '../../test/e2e/harness.ts'
@@ -29,7 +29,11 @@ export async function measureHotReload(): Promise<Measurement[]> {
     '--opencode-hot-reload-cooldown-ms',
     String(COOLDOWN_MS),
   ])
-  const isCurrent = await reloadStates(world)
+  const control = await controlOf(world)
+  const isCurrent = async (): Promise<boolean> => {
+    const [status] = await control.reloadStatuses().catch(() => [])
+    return status?.state === 'current'
+  }
   // What is loaded only now is not in the figures, and neither is the first instance.
   await until('hot reload', isCurrent)
   await served(host, world, 'command', undefined)
@@ -38,6 +42,7 @@ export async function measureHotReload(): Promise<Measurement[]> {
     const samples: number[] = []
     for (let round = 0; round < ROUNDS; round++) {
       await until('the end of the last reload', isCurrent)
+      await control.reload({}) // or so many changes, each right after a reload, would pass for a loop
       await Bun.sleep(COOLDOWN_MS)
       const added = `bench-${asked}-${name.replaceAll(' ', '-')}-${round}`
       const startedAt = performance.now()
@@ -105,20 +110,11 @@ async function served({ document }: RunningHost, { workspace }: World, what: str
   })
 }
 
-/** Whether hot reload has begun and has nothing to do. */
-async function reloadStates({ dataDir }: World): Promise<() => Promise<boolean>> {
+async function controlOf({ dataDir }: World): Promise<ControlClient> {
   const [run] = await listRuns(join(dataDir, 'runs'))
   const control = parseHostInfo(run?.info)?.control
   if (!control) throw new Error('The host is not written down')
-  return async () => {
-    const answer = await fetch(`${control.baseUrl}/reload/status`, {
-      headers: { authorization: `Bearer ${control.token}` },
-      signal: AbortSignal.timeout(LIMIT_MS),
-    })
-    if (!answer.ok) return false
-    const { items } = controlReloadStatuses.parse(await answer.json())
-    return items.length === 1 && items.every(({ state }) => state === 'current')
-  }
+  return controlClient({ ...control, timeoutMs: LIMIT_MS })
 }
 
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
