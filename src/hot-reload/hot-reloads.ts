@@ -142,7 +142,6 @@ export class HotReloads {
         return { type: 'worked', work: await engine.work(directory) }
       case 'reload': {
         await this.#renew(followed, { ...action, cause: 'change' })
-        // Closed meanwhile, it takes nothing any more.
         if (!followed.isClosed) watch?.accept(action.look)
         return { type: 'reloaded', isComplete: true }
       }
@@ -178,7 +177,7 @@ export class HotReloads {
       this.#tellReload(followed)
       return report
     } catch (error) {
-      followed.dispatch({ type: 'given-back' })
+      followed.dispatch(error instanceof FreshRefusal ? eventOf(error) : { type: 'given-back' })
       throw error
     } finally {
       if (watch !== followed.watch) watch.close()
@@ -211,7 +210,7 @@ export class HotReloads {
         at,
       )
     } else await engine.dispose(directory)
-    const served = await engine.served(directory)
+    const served = await engine.served(directory).catch(asFresh)
     const report: ReloadReport = {
       directory,
       cause,
@@ -304,9 +303,20 @@ const NOTHING: Look = { changes: [], problems: [], needsRestart: false }
 const isRefused = (error: unknown): error is OpenworkError =>
   error instanceof OpenworkError && error.code === 'opencode_config_invalid'
 
+/** opencode refuses what it has just read. */
+class FreshRefusal extends OpenworkError {
+  constructor({ code, message, hint, details }: OpenworkError) {
+    super(code, message, { ...(hint !== undefined && { hint }), details })
+  }
+}
+
+function asFresh(error: unknown): never {
+  throw isRefused(error) ? new FreshRefusal(error) : error
+}
+
 /** What a failure in a turn is to the policy. */
 function eventOf(error: unknown): PolicyEvent {
-  if (isRefused(error)) return { type: 'refused', problems: problemsOf(error) }
+  if (isRefused(error)) return { type: 'refused', problems: problemsOf(error), isFresh: error instanceof FreshRefusal }
   if (error instanceof OpenworkError && error.code === 'opencode_unreachable') return { type: 'unreachable' }
   return { type: 'failed', message: messageOf(error) }
 }

@@ -62,7 +62,7 @@ export type PolicyState = {
   readonly wait: { readonly work: EngineWork; readonly sinceMs: number; readonly isOverdue: boolean } | undefined
   /** opencode refuses the directory, and will until it is started anew. */
   readonly isStuck: boolean
-  /** Reloads in a row that opencode refused, and the earliest time of the next one. */
+  /** Restarts in a row after which opencode refused it again, and the earliest time of the next one. */
   readonly refusals: number
   readonly notBeforeMs: number
   readonly problems: readonly ConfigProblem[]
@@ -87,8 +87,8 @@ export type PolicyEvent =
   | { type: 'worked'; work: EngineWork }
   /** Not `isComplete`: what needs opencode itself to be started anew is left. */
   | { type: 'reloaded'; isComplete: boolean }
-  /** opencode refuses what it reads for the directory. */
-  | { type: 'refused'; problems: readonly ConfigProblem[] }
+  /** opencode refuses what it reads for the directory: `isFresh` what it has just read, otherwise what it once did. */
+  | { type: 'refused'; problems: readonly ConfigProblem[]; isFresh: boolean }
   | { type: 'unreachable' }
   | { type: 'failed'; message: string }
   /** opencode was started anew, and what it reads then is accepted. */
@@ -163,7 +163,7 @@ export function step(state: PolicyState, event: PolicyEvent, nowMs: number): Ste
     case 'reloaded':
       return state.phase === 'reloading' ? reloaded(state, event.isComplete, nowMs) : stay(state)
     case 'refused':
-      return TURN.includes(state.phase) ? refused(state, event.problems, nowMs) : stay(state)
+      return TURN.includes(state.phase) ? refused(state, event, nowMs) : stay(state)
     case 'unreachable':
     case 'failed':
       return TURN.includes(state.phase) ? failed(state, event, nowMs) : stay(state)
@@ -317,12 +317,15 @@ function reloaded(state: PolicyState, isComplete: boolean, nowMs: number): Step 
   return rest({ ...done, phase: 'current', look: NOTHING, pendingSinceMs: undefined, isStale }, nowMs)
 }
 
-function refused(state: PolicyState, problems: readonly ConfigProblem[], nowMs: number): Step {
-  // Nothing was found in the files: opencode may hold on to what they were once.
-  if (!state.isStuck) return look(since({ ...state, isStuck: true }, nowMs), [{ about: 'stuck' }])
+function refused(state: PolicyState, { problems, isFresh }: PolicyEvent & { type: 'refused' }, nowMs: number): Step {
+  // Nothing is wrong with the files as they are: opencode holds on to what they were once.
+  if (!isFresh) return look(since({ ...state, isStuck: true }, nowMs), state.isStuck ? [] : [{ about: 'stuck' }])
+  // There is something wrong that we do not find. Only another change can help, and then a restart.
+  const blocked: PolicyState = { ...state, isStuck: true, endedMs: nowMs }
+  if (!state.isStuck) return block(blocked, problems, nowMs)
   const refusals = state.refusals + 1
   const notBeforeMs = nowMs + backOff(REFUSED_RETRY_MS, refusals)
-  return block({ ...state, refusals, notBeforeMs, endedMs: nowMs }, problems, nowMs)
+  return block({ ...blocked, refusals, notBeforeMs }, problems, nowMs)
 }
 
 function failed(state: PolicyState, event: PolicyEvent & { type: 'unreachable' | 'failed' }, nowMs: number): Step {

@@ -183,6 +183,24 @@ test('an opencode that is stuck with a config that was mended is started anew, w
   expect(it.engine).toMatchObject({ starts: 2, cut: [] })
 })
 
+test('what only opencode finds to be wrong is told, and mended it is taken up by a restart', async () => {
+  await using it = setUp()
+  await it.client.served(it.directory)
+  it.write('opencode.json', '{ "odd": true }')
+  await it.becomes('blocked')
+  expect(it.at().problems).toEqual([{ path: `${it.directory}/opencode.json`, message: 'odd: Unknown' }])
+  expect(it.engine.starts).toBe(1)
+  it.write('opencode.json', '{}')
+  await it.reloaded(1)
+  expect(it.at().last).toMatchObject({ extent: 'engine' })
+  // The same by hand.
+  writeFileSync(join(it.directory, 'opencode.json'), '{ "odd": true }')
+  const byHand = it.reloads.reload(it.directory, { force: false })
+  await expect(byHand).rejects.toMatchObject({ code: 'opencode_config_invalid' })
+  expect(it.at().state).toBe('blocked')
+  expect(it.engine.starts).toBe(2)
+})
+
 test('what opencode reads once in its life has it started anew, and the other directories have read it with that', async () => {
   await using it = setUp({ directories: 3 })
   for (const directory of it.all) await it.client.served(directory)

@@ -9,6 +9,7 @@ type Names = Readonly<Record<Kind, readonly string[]>>
 
 type Instance = { refusal: object | undefined; names: Names; sessions: Set<string>; permissions: Set<string> }
 
+/** What it refuses beside broken JSON is an `odd` key. */
 export type OpencodeStandIn = {
   /** For `opencodeClient`. */
   readonly options: { baseUrl: string; username: ReturnType<typeof secret>; password: ReturnType<typeof secret> }
@@ -160,8 +161,9 @@ function readFolder(directory: string): { refusal: object | undefined; names: Na
   const path = join(directory, 'opencode.json')
   const served = { command: ['init', ...names('command')], agent: names('agent'), skill: names('skill') }
   try {
-    JSON.parse(readFileSync(path, 'utf8'))
-    return { refusal: undefined, names: served }
+    const { odd } = JSON.parse(readFileSync(path, 'utf8'))
+    const issues = [{ path: ['odd'], message: 'Unknown' }]
+    return { refusal: odd && { name: 'ConfigInvalidError', data: { path, issues } }, names: served }
   } catch (error) {
     if (!(error instanceof SyntaxError)) return { refusal: undefined, names: served }
     const message = '\n--- JSONC Input ---\nsk-secret\n--- Errors ---\nValueExpected at line 1, column 2\n--- End ---'

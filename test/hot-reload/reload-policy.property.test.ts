@@ -100,12 +100,12 @@ class World {
     if (this.#isDown) return { type: 'unreachable' }
     if (action.type === 'look') return { type: 'looked', look: this.#look() }
     if (action.type === 'ask') return { type: 'worked', work: this.#isBusy ? BUSY : IDLE }
-    // One that is refused goes on with a restart; that one is the end.
     if (action.extent === 'engine') this.#isStuck = false
     if (!this.#isStuck && !this.#isBroken) return { type: 'reloaded', isComplete: true }
-    if (action.extent === 'engine') this.#endedMs = this.#nowMs
+    const isFresh = !this.#isStuck
+    if (isFresh) this.#endedMs = this.#nowMs
     this.#isStuck = true
-    return { type: 'refused', problems: [{ path: '/w/opencode.json', message: 'refused' }] }
+    return { type: 'refused', problems: [{ path: '/w/opencode.json', message: 'refused' }], isFresh }
   }
 
   #takeByHand(): void {
