@@ -1,11 +1,8 @@
 import type { DaemonClient } from '../api/daemon-client.ts'
 import type { DaemonValues } from './commands/daemon-flags.ts'
-import { ensureDaemon } from './daemon-connection.ts'
+import { ensureDaemon } from './ensure-daemon.ts'
 import type { Context } from './kit/context.ts'
 import { workspaceMeant } from './workspace-word.ts'
-
-/** Of a command that is about one workspace of a daemon. */
-export const workspaceArgs = { workspace: { summary: 'Its id, name or folder' } } as const
 
 /** The daemon, which is started if need be, and the workspace as it has to be named to it. */
 export async function connectToWorkspace(

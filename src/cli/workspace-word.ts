@@ -6,6 +6,9 @@ import { systemCode } from '../shared/errors.ts'
 import type { Io } from './kit/io.ts'
 import { localPath } from './local-path.ts'
 
+/** Of a command that is about one workspace of a daemon. */
+export const workspaceArgs = { workspace: { summary: 'Its id, name or folder' } } as const
+
 /**
  * What is meant by a word that names a workspace of a daemon, whose process has another current folder: an id or name as
  * it is, and a folder as its absolute path. A folder that is gone counts as one where it is listed.

@@ -1,4 +1,4 @@
-import { ensureDaemon } from '../daemon-connection.ts'
+import { ensureDaemon } from '../ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
 import { daemonFlags } from './daemon-flags.ts'

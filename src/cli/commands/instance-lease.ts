@@ -2,7 +2,8 @@ import { clockTime } from '../clock-time.ts'
 import { defineCommand } from '../kit/define.ts'
 import { duration, text } from '../kit/flags.ts'
 import { showResult } from '../scripted-result.ts'
-import { connectToWorkspace, workspaceArgs } from '../workspace-command.ts'
+import { connectToWorkspace } from '../workspace-command.ts'
+import { workspaceArgs } from '../workspace-word.ts'
 import { daemonFlags } from './daemon-flags.ts'
 
 export const instanceLease = defineCommand({

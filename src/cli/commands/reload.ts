@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { configProblem, type ReloadReport } from '../../api/hot-reload.ts'
+import { configProblem, engineWork, type ReloadReport } from '../../api/hot-reload.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { problemText, reloadText } from '../hot-reload-text.ts'
+import { problemText, reloadText, workText } from '../hot-reload-text.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
@@ -46,7 +46,7 @@ export const reload = defineCommand({
 
 /** Tries again until nothing runs there any more, and tells what it waits for. */
 const whenIdle = (target: ReloadTarget, note: (text: string) => void): Promise<ReloadReport> =>
-  interruptible('nothing was reloaded by hand', async signal => {
+  interruptible('nothing was reloaded', async signal => {
     let told = ''
     for (;;) {
       try {
@@ -54,24 +54,26 @@ const whenIdle = (target: ReloadTarget, note: (text: string) => void): Promise<R
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) return explain(error)
-        if (error.message !== told) note(`Waiting: ${error.message}`)
-        told = error.message
+        const reason = workIn(error) ?? error.message
+        if (reason !== told) note(`Waiting for ${reason}`)
+        told = reason
       }
       await delay(ASK_EVERY_MS, undefined, { signal })
     }
   })
 
-const refusedFiles = z.object({ details: z.object({ problems: z.array(configProblem).min(1) }) })
-
 /** The failure as a person at this command can act on it. */
 function explain(error: unknown): never {
   if (!(error instanceof OpenworkError)) throw error
-  const { code, message, details } = error
-  if (code === 'workspace_busy')
-    throw new OpenworkError(code, message, { hint: 'Add --wait to do it when that has ended, or --force.', details })
-  const refused = code === 'opencode_config_invalid' ? refusedFiles.safeParse(details).data : undefined
-  if (!refused) throw error
-  const parts = refused.details.problems.map(problemText)
+  const { code, details } = error
+  const work = code === 'workspace_busy' ? workIn(error) : undefined
+  if (work !== undefined)
+    throw new OpenworkError(code, `A reload would end ${work}`, {
+      hint: 'Add --wait to reload when that has ended, or --force.',
+      details,
+    })
+  const parts = code === 'opencode_config_invalid' ? problemsIn(error).map(problemText) : []
+  if (parts.length === 0) throw error
   throw new OpenworkError(
     code,
     { head: 'opencode could not read what has changed', parts },
@@ -81,3 +83,14 @@ function explain(error: unknown): never {
     },
   )
 }
+
+/** What a host says of a failure is in the details of the request's own. */
+const busyAnswer = z.object({ details: z.object({ work: engineWork }) })
+const refusedAnswer = z.object({ details: z.object({ problems: z.array(configProblem) }) })
+
+const workIn = ({ details }: OpenworkError): string | undefined => {
+  const { data } = busyAnswer.safeParse(details)
+  return data && workText(data.details.work)
+}
+
+const problemsIn = ({ details }: OpenworkError) => refusedAnswer.safeParse(details).data?.details.problems ?? []

@@ -1,4 +1,4 @@
-import { ensureDaemon } from '../daemon-connection.ts'
+import { ensureDaemon } from '../ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
 import { text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'

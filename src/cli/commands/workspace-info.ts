@@ -7,8 +7,7 @@ import { workspaceText } from '../daemon-status-text.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { workspaceArgs } from '../workspace-command.ts'
-import { workspaceMeant } from '../workspace-word.ts'
+import { workspaceArgs, workspaceMeant } from '../workspace-word.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
 
 export const workspaceInfo = defineCommand({

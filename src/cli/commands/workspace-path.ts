@@ -1,7 +1,8 @@
 import { defineCommand } from '../kit/define.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { showResult } from '../scripted-result.ts'
-import { connectToWorkspace, workspaceArgs } from '../workspace-command.ts'
+import { connectToWorkspace } from '../workspace-command.ts'
+import { workspaceArgs } from '../workspace-word.ts'
 import { daemonFlags } from './daemon-flags.ts'
 
 export const workspacePath = defineCommand({

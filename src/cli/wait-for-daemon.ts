@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { daemonFiles } from '../daemon/daemon-files.ts'
+import { type FoundDaemon, findDaemon } from '../daemon/find-daemon.ts'
+import { FAILURES, type FailureCode, OpenworkError } from '../shared/errors.ts'
+import type { Context } from './kit/context.ts'
+import type { DaemonEnd, SpawnedDaemon } from './spawn-daemon.ts'
+import { watchStart } from './watch-start.ts'
+
+export type RunningDaemon = Extract<FoundDaemon, { state: 'running' }>
+
+const LOOK_EVERY_MS = 50
+/** A first run downloads opencode, and says every few seconds how far it is. */
+const SILENCE_LIMIT_MS = 120_000
+const START_LIMIT_MS = 10 * 60_000
+
+/**
+ * Waits for the daemon of the data dir, and shows what it does. Undefined when there is none any more.
+ * @throws OpenworkError what `spawned` ended with, daemon_start_failed
+ */
+export async function untilRunning(
+  dataDir: string,
+  context: Pick<Context, 'stderr' | 'env' | 'output'>,
+  spawned?: SpawnedDaemon,
+): Promise<RunningDaemon | undefined> {
+  using watch = watchStart(daemonFiles(dataDir).log, context)
+  const startedAtMs = performance.now()
+  for (let isOurs = spawned !== undefined; ; await delay(LOOK_EVERY_MS)) {
+    const end = isOurs ? spawned?.end() : undefined
+    const found = await findDaemon(dataDir)
+    watch.look()
+    if (found.state === 'running') return found
+    if (end) {
+      // Two were started at once: the other one's daemon is as good.
+      if (end.failure?.code !== 'daemon_already_running') throw spawnFailure(dataDir, end, watch.lastLines())
+      isOurs = false
+    } else if (!isOurs && found.state === 'none') return undefined
+    const pid = found.state === 'starting' ? found.pid : spawned?.pid
+    if (performance.now() - startedAtMs > START_LIMIT_MS || watch.silentMs() > SILENCE_LIMIT_MS)
+      throw startFailed(dataDir, `process ${pid} is still starting`)
+  }
+}
+
+export const startFailed = (dataDir: string, why: string): OpenworkError =>
+  new OpenworkError('daemon_start_failed', `The daemon did not start: ${why}`, {
+    hint: `Its log says more: ${daemonFiles(dataDir).log}`,
+    details: { logFile: daemonFiles(dataDir).log },
+  })
+
+/** The failure of the daemon itself, as if it were ours; else how it ended and what it said last. */
+function spawnFailure(dataDir: string, { how, failure }: DaemonEnd, lastLines: readonly string[]): OpenworkError {
+  if (failure && isFailureCode(failure.code))
+    return new OpenworkError(failure.code, `The daemon did not start: ${failure.error}`, {
+      ...(failure.hint !== undefined && { hint: failure.hint }),
+      details: { ...failure.details, logFile: daemonFiles(dataDir).log },
+    })
+  const said = lastLines.length > 0 ? `; its last output: ${lastLines.join(' / ')}` : ''
+  return startFailed(dataDir, `it ended with ${how}${said}`)
+}
+
+const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(FAILURES, code)
