@@ -5,10 +5,17 @@ import { type DaemonWorkspace, daemonStatus, daemonWorkspace } from '../api/daem
 const { daemon, opencode, sidecar, binaries } = daemonStatus.shape
 
 const workspaceRecord = z
-  .looseObject(daemonWorkspace.shape)
+  .looseObject({ ...daemonWorkspace.shape, id: z.string().min(1) })
   .refine(({ workspaceType, path, baseUrl }) =>
-    workspaceType === 'local' ? isAbsolute(path) : /^https?:/.test(baseUrl ?? '') && URL.canParse(baseUrl ?? ''),
+    workspaceType === 'local' ? isAbsolute(path) : baseUrl !== undefined && isRemoteUrl(baseUrl),
   )
+
+/** One with credentials would be shown to everybody who may see the list. */
+function isRemoteUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password } = new URL(text)
+  return /^https?:$/.test(protocol) && username === '' && password === ''
+}
 
 const port = z.number().int().min(1).max(65_535).optional().catch(undefined)
 

@@ -43,6 +43,8 @@ test('entries that are no workspaces are left out, and a copy is kept', async ()
     { ...WORKSPACE, path: 'relative' },
     { ...WORKSPACE, workspaceType: 'remote' },
     { ...WORKSPACE, workspaceType: 'remote', baseUrl: 'nonsense' },
+    { ...WORKSPACE, workspaceType: 'remote', baseUrl: 'http://me:secret@box' },
+    { ...WORKSPACE, id: '' },
   ]
   const text = JSON.stringify({ version: 1, activeId: 'ws-gone', workspaces: [...bad, WORKSPACE, WORKSPACE] })
   writeFileSync(path, text)
