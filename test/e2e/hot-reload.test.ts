@@ -201,10 +201,14 @@ test(
     }
     await becomes(world, 'overdue', ({ state, pending }) => state === 'overdue' && pending.length === 50)
     expect((await statusOf(world)).waitingFor?.sessions).toHaveLength(1)
-    expect(await failureOf(world, ['reload'])).toMatchObject({ exitCode: 1, code: 'workspace_busy' })
+    expect(await failureOf(world, ['reload'])).toMatchObject({
+      exitCode: 1,
+      code: 'workspace_busy',
+      error: expect.stringMatching(/^A reload would end 1 session \(ses_/),
+    })
     expect((await world.run(['status'])).stdout).toMatch(/reload {4}overdue; waits for 1 session/)
     const waiting = world.start(['reload', '--wait', '--json'])
-    await waiting.prints(/^Waiting: .*session/m, 'stderr')
+    await waiting.prints(/^Waiting for 1 session \(ses_/m, 'stderr')
     expect((await statusOf(world)).reloads).toBe(0)
     waiting.signal('SIGINT')
     expect(await waiting.exited).toMatchObject({ code: 130 })
@@ -229,7 +233,7 @@ test(
     // By hand, as soon as it has ended.
     const third = await beginTurn(host, model, 2)
     const patient = world.start(['reload', '--wait'])
-    await patient.prints(/^Waiting: /m, 'stderr')
+    await patient.prints(/^Waiting for /m, 'stderr')
     model.release()
     expect(await third.answer).toContain('three')
     expect(await patient.exited).toMatchObject({ code: 0, stdout: expect.stringContaining('Reloaded ') })
