@@ -154,7 +154,7 @@ export class DirectoryWatch implements FileWatch, FolderListener {
     const worktree = await findWorktree(directory)
     const keys = new Set<string>()
     let exhausted: string | undefined
-    this.#last = await scan({
+    const found = await scan({
       directory,
       home,
       facts,
@@ -169,6 +169,8 @@ export class DirectoryWatch implements FileWatch, FolderListener {
     if (this.#isClosed) return this.#last
     folders.settle(this, keys, exhausted)
     this.#isStarved = exhausted !== undefined
+    // Hundreds of directories keep what they know once, not once as seen and once as accepted.
+    if (!isSame(this.#last, found)) this.#last = found
     return this.#last
   }
 
@@ -177,6 +179,9 @@ export class DirectoryWatch implements FileWatch, FolderListener {
     this.#around.log.error(`Looking for changes in ${this.#options.directory} failed: ${reason}`)
   }
 }
+
+const isSame = (one: Scan, other: Scan): boolean =>
+  differences(one.files, other.files).length === 0 && Bun.deepEquals(one.missing, other.missing)
 
 const modulesOf = ({ files }: Scan): Map<string, string> =>
   new Map(
