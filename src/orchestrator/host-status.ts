@@ -13,6 +13,8 @@ export type HostHealth = {
   runId: string
   pid: number
   workspace: string
+  /** `listed`: a daemon. */
+  serves: HostInfo['serves']
   openwork: ServiceHealth
   opencode: ServiceHealth
   /** Of each directory that is looked after; undefined when the host does not say. */
@@ -48,7 +50,8 @@ export async function probeRunningHosts(runsFolder: string): Promise<HostHealth[
           probeOpencode(info.opencode.baseUrl, { username: secret(username), password: secret(password) }),
           askReloads(info),
         ])
-        return { runId: run.runId, pid: run.owner.pid, workspace: info.workspace, openwork, opencode, hotReload }
+        const { workspace, serves } = info
+        return { runId: run.runId, pid: run.owner.pid, workspace, serves, openwork, opencode, hotReload }
       }),
   )
 }

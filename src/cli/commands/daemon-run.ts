@@ -92,5 +92,5 @@ async function useDaemon(
   }
 }
 
-const readyText = ({ host, port }: RunningDaemon, { openwork, workspaceCount }: DaemonStatus): string =>
-  `The daemon is ready on ${host}:${port}, with ${workspaceCount} workspaces; clients connect to ${openwork.connectUrl}`
+const readyText = ({ host, port }: RunningDaemon, { openwork, workspaceCount: count }: DaemonStatus): string =>
+  `The daemon is ready on ${host}:${port}, with ${count} workspace${count === 1 ? '' : 's'}; clients connect to ${openwork.connectUrl}`

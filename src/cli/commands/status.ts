@@ -65,9 +65,9 @@ const isAsked = (entry: [string, ServiceHealth | undefined]): entry is [string, 
 
 const exitCode = (services: readonly ServiceHealth[]): number => (services.every(({ ok }) => ok) ? 0 : 1)
 
-const hostText = ({ workspace, pid, runId, openwork, opencode, hotReload = [] }: HostHealth): string =>
+const hostText = ({ workspace, serves, pid, runId, openwork, opencode, hotReload = [] }: HostHealth): string =>
   [
-    `${workspace}  (pid ${pid}, run ${runId})`,
+    `${serves === 'listed' ? 'The daemon' : workspace}  (pid ${pid}, run ${runId})`,
     serviceText(['openwork', openwork]),
     serviceText(['opencode', opencode]),
     ...hotReload.flatMap(status => reloadLines(status, workspace)),
