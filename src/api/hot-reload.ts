@@ -55,13 +55,13 @@ export type ReloadReport = z.infer<typeof reloadReport>
 
 /**
  * - `current`: opencode serves what is on the disk
- * - `settling`: something changed a moment ago, or the last reload did
+ * - `settling`: something changed a moment ago, or the last reload did, or opencode does not answer
  * - `waiting`: work is going on; `overdue` when that was so for longer than the deadline. Never forced
  * - `reloading`
  * - `blocked`: a changed file cannot be read (`problems`), or opencode refused what it read
  * - `looping`: each reload changed the same files again; they are left alone until somebody asks for a reload
  */
-export const RELOAD_STATES = ['current', 'settling', 'waiting', 'overdue', 'reloading', 'blocked', 'looping'] as const
+const RELOAD_STATES = ['current', 'settling', 'waiting', 'overdue', 'reloading', 'blocked', 'looping'] as const
 
 /** Hot reload of one directory. */
 export const hotReloadStatus = z.object({

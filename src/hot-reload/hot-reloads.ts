@@ -93,7 +93,8 @@ export class HotReloads {
 
   /** opencode was started anew, not by us: what it reads for its directories is what was there `atMs`, or newer. */
   engineRestarted(atMs: number): void {
-    void this.#restarted([...this.#followed.values()], atMs)
+    // In a turn of its own, so that no reload begins meanwhile for what was read already.
+    void this.#turns.run(() => this.#acceptAllRead(undefined, atMs), { first: true })
   }
 
   /** Gives up what is pending. */
@@ -164,7 +165,8 @@ export class HotReloads {
     const watch = followed.watch ?? this.#options.watches({ directory, readAtMs: undefined, onHint() {} })
     followed.dispatch({ type: 'taken' })
     try {
-      await watch.ready
+      // A watch that cannot begin was told of; what it is asked now it may know all the same.
+      await watch.ready.catch(() => {})
       const look = await watch.look()
       if (look.problems.length > 0) throw invalidConfig(directory, look.problems)
       // A failure shows again where it matters.
@@ -205,10 +207,7 @@ export class HotReloads {
     const startedMs = performance.now()
     if (extent === 'engine') {
       await engine.restart()
-      void this.#restarted(
-        [...this.#followed.values()].filter(other => other !== followed),
-        at,
-      )
+      await this.#acceptAllRead(followed, at)
     } else await engine.dispose(directory)
     const served = await engine.served(directory).catch(asFresh)
     const report: ReloadReport = {
@@ -237,20 +236,20 @@ export class HotReloads {
     return await Promise.race([served, pause(BEFORE_LIMIT_MS, this.#closed.signal).then(() => undefined)])
   }
 
-  async #restarted(all: readonly FollowedDirectory[], atMs: number): Promise<void> {
-    for (const followed of all)
-      await this.#acceptRead(followed, atMs).catch(error =>
-        this.#options.log.warn(`changes in ${followed.directory} may be reloaded twice: ${messageOf(error)}`),
-      )
+  async #acceptAllRead(except: FollowedDirectory | undefined, atMs: number): Promise<void> {
+    for (const followed of [...this.#followed.values()])
+      if (followed !== except)
+        await this.#acceptRead(followed, atMs).catch(error =>
+          this.#options.log.warn(`changes in ${followed.directory} may be reloaded twice: ${messageOf(error)}`),
+        )
   }
 
   /** Accepts what was there when opencode was started. What is newer stays pending: at worst it is reloaded once more. */
   async #acceptRead(followed: FollowedDirectory, atMs: number): Promise<void> {
-    const { watch, state } = followed
+    const { watch } = followed
     let isRead = false
     try {
-      // A reload in flight accepts for itself what it saw.
-      if (!watch || state.phase === 'reloading') return
+      if (!watch) return
       const look = await watch.look()
       const read = await Promise.all(
         look.changes.map(({ action, path }) =>

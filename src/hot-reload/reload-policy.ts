@@ -22,7 +22,7 @@ export type PolicyTimes = {
 }
 
 /**
- * `current` … `looping` as in `RELOAD_STATES`; `queued` waits for its turn, of which there is one at a time over all
+ * `current` … `looping` as in `hotReloadStatus`; `queued` waits for its turn, of which there is one at a time over all
  * directories. In a turn: `probing` asks whether the work that was waited for has ended, `looking` at the files, `asking`
  * about work once more, `reloading`.
  */

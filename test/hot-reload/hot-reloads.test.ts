@@ -202,12 +202,12 @@ test('what only opencode finds to be wrong is told, and mended it is taken up by
 })
 
 test('what opencode reads once in its life has it started anew, and the other directories have read it with that', async () => {
-  await using it = setUp({ directories: 3 })
+  await using it = setUp({ directories: 12 })
   for (const directory of it.all) await it.client.served(directory)
   for (const directory of it.all) it.write('read-once.json', '{}', directory)
   await eventually('all to be current', () => it.all.every(directory => it.at(directory).state === 'current'))
   expect(it.engine.starts).toBe(2)
-  expect(it.all.map(directory => it.at(directory).reloads).toSorted()).toEqual([0, 0, 1])
+  expect(it.all.map(directory => it.at(directory).reloads).reduce((sum, count) => sum + count)).toBe(1)
 })
 
 test('no change is lost while opencode is gone', async () => {
