@@ -175,11 +175,11 @@ export const Restless = async () => {
 )
 
 /** Has the held model begin to answer a prompt in a new session. */
-async function beginTurn(host: RunningHost, model: ModelProvider, index: number) {
-  const { id } = (await (await host.post('/opencode/session', {})).json()) as { id: string }
+async function beginTurn(host: RunningHost, model: ModelProvider, index: number, opencode = '/opencode') {
+  const { id } = (await (await host.post(`${opencode}/session`, {})).json()) as { id: string }
   const prompt = { parts: [{ type: 'text', text: 'Count.' }] }
   const answer = host
-    .post(`/opencode/session/${id}/message`, prompt)
+    .post(`${opencode}/session/${id}/message`, prompt)
     .then(answer => answer.text())
     .catch(() => 'cut off')
   const turn: ModelRequest = await model.turn(index)
@@ -191,7 +191,7 @@ test(
   async () => {
     await using model = startModelProvider({ held: true, reply: 'one two three' })
     await using world = await newWorld(workspaceConfig(model.url))
-    const host = await world.serve([...QUICK, '--opencode-hot-reload-deadline-ms', '1000'])
+    const host = await world.serve([...QUICK, '--opencode-hot-reload-deadline-ms', '1000', '--approval', 'auto'])
     await follows(world)
 
     const first = await beginTurn(host, model, 0)
@@ -248,8 +248,24 @@ test(
     await serves(host, 'command', 'survivor')
     await isCurrent(world)
 
+    // Folders that clients add are served by the same opencode: what runs there holds a restart up.
+    const own = (await (await host.request('/workspaces')).json()) as { activeId: string }
+    const garden = join(world.home, 'garden')
+    write(join(garden, 'opencode.json'), JSON.stringify(workspaceConfig(model.url)))
+    const added = (await (await host.post('/workspaces/local', { folderPath: garden, name: 'Garden' })).json()) as {
+      activeId: string
+    }
+    const beside = await beginTurn(host, model, 4, `/w/${added.activeId}/opencode`)
+    write(join(world.home, '.config', 'opencode', 'opencode.json'), configWith('personal'))
+    await becomes(world, 'waiting for the other folder', status => status.waitingFor?.sessions.length === 1)
+    model.release()
+    expect(await beside.answer).toContain('three')
+    await serves(host, 'command', 'personal')
+    await isCurrent(world)
+
     // ^C while one waits.
-    await beginTurn(host, model, 4)
+    model.hold()
+    await beginTurn(host, model, 5, `/w/${own.activeId}/opencode`)
     writeCommand(world, 'too-late')
     await becomes(world, 'waiting at the end', ({ state }) => state === 'waiting' || state === 'overdue')
     host.signal('SIGINT')
