@@ -111,7 +111,9 @@ export class Instances {
     const tracked = this.#live.remove(id)
     if (!tracked) return
     this.#leases.forget(id)
-    await this.#disposeOf(tracked).catch(error => this.#report('a removed workspace was not disposed of', error))
+    await tracked
+      .inTurn(() => this.#disposeOf(tracked))
+      .catch(error => this.#report('a removed workspace was not disposed of', error))
   }
 
   /** A request for it is on its way to opencode. */
@@ -179,14 +181,16 @@ export class Instances {
   async dispose(id: string, { force }: { force: boolean }): Promise<boolean> {
     const tracked = this.#live.get(id)
     if (!tracked) throw new OpenworkError('workspace_not_found', `There is no workspace "${id}" on this machine`)
-    if (!force) {
-      if (!tracked.isLive) return false
-      const work = await this.#workOf(tracked)
-      if (amountOf(work) > 0) throw busy(tracked.workspace, work)
-    }
-    const isDisposed = await this.#disposeOf(tracked, force)
-    this.#tellDisposed(tracked, 'request')
-    return isDisposed
+    return tracked.inTurn(async () => {
+      if (!force) {
+        if (!tracked.isLive) return false
+        const work = await this.#workOf(tracked)
+        if (amountOf(work) > 0) throw busy(tracked.workspace, work)
+      }
+      const isDisposed = await this.#disposeOf(tracked, force)
+      this.#tellDisposed(tracked, 'request')
+      return isDisposed
+    })
   }
 
   /** @throws OpenworkError lease_limit_reached */
@@ -248,7 +252,9 @@ export class Instances {
     await this.#live.lookAtActivity()
     const live = this.#live.all().filter(({ isLive }) => isLive)
     await atMost(LOOKS_AT_A_TIME, live, tracked =>
-      this.#workOf(tracked).catch(error => this.#report('opencode does not tell what is at work', error)),
+      tracked
+        .inTurn(() => this.#workOf(tracked))
+        .catch(error => this.#report('opencode does not tell what is at work', error)),
     )
     const nowMs = Date.now()
     for (const tracked of live) if (this.#plan(tracked).state !== 'idle') tracked.keep(nowMs)
@@ -281,7 +287,11 @@ export class Instances {
   }
 
   /** Whether it was idle. What is known may be old: all who know are asked before. */
-  async #evict(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
+  #evict(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
+    return tracked.inTurn(() => this.#evictInTurn(tracked, reason))
+  }
+
+  async #evictInTurn(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
     const wasIdle = this.#plan(tracked).state === 'idle'
     // First opencode, then openwork-server: a request that came in between is told by the second.
     const hasLooked = await this.#workOf(tracked).then(
@@ -374,7 +384,10 @@ export class Instances {
   /** Throws when somebody does not answer: that is no reason to take it for idle. */
   async #allWork(): Promise<number> {
     let work = 0
-    await atMost(LOOKS_AT_A_TIME, this.#live.directories(), async directory => {
+    await atMost(LOOKS_AT_A_TIME, this.#live.all(), async tracked => {
+      work += amountOf(await tracked.inTurn(() => this.#workOf(tracked)))
+    })
+    await atMost(LOOKS_AT_A_TIME, this.#live.strangers(), async directory => {
       work += amountOf((await this.#workIn(directory)) ?? NO_WORK)
     })
     const { items } = await this.#deps.activity()

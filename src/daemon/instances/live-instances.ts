@@ -73,6 +73,11 @@ export class LiveInstances {
     return [...this.#byId.values()]
   }
 
+  /** Folders of no workspace. */
+  strangers(): string[] {
+    return [...this.#strangers]
+  }
+
   /** Those of no workspace too. */
   directories(): string[] {
     return [...this.all().flatMap(({ directories }) => directories), ...this.#strangers]

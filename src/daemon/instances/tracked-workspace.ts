@@ -20,6 +20,7 @@ export class TrackedWorkspace {
   /** opencode refused one of its folders because of the files there. */
   isRefused = false
   readonly #liveSinceMs = new Map<string, number>()
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(workspace: InstanceWorkspace) {
     this.workspace = workspace
@@ -52,6 +53,16 @@ export class TrackedWorkspace {
       this.isRefused = false
     }
     return was
+  }
+
+  /**
+   * What asks opencode about its folders, or disposes of them, does so one after the other: a question that arrives just
+   * after a disposal would make an instance that nobody knows of.
+   */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work)
+    this.#last = mine.catch(() => {})
+    return mine
   }
 
   /** Something holds it now, or that cannot be found out. False, for those who ask whether it was let go. */
