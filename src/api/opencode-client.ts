@@ -6,6 +6,7 @@ import { basicAuth } from '../shared/url.ts'
 import { opencodePath } from './daemon.ts'
 import { EventParser } from './event-parser.ts'
 import type { ConfigProblem, EngineWork } from './hot-reload.ts'
+import { directoryParam } from './opencode-directory.ts'
 import { parseOrUndefined, readAnswer } from './request.ts'
 
 /** An event of opencode's `/global/event`. Some concern no directory. */
@@ -118,7 +119,7 @@ type Ask = { method: 'GET' | 'POST'; path: string; directory?: string; limitMs: 
 
 async function askOpencode<Result>(options: OpencodeClientOptions, ask: Ask, reply: z.ZodType<Result>) {
   const url = new URL(`${options.baseUrl.replace(/\/+$/, '')}${ask.path}`)
-  if (ask.directory !== undefined) url.searchParams.set('directory', ask.directory)
+  if (ask.directory !== undefined) url.searchParams.set('directory', directoryParam(ask.directory))
   let answer: { status: number; text: string }
   try {
     const response = await request(options, url, ask.method, AbortSignal.timeout(ask.limitMs))

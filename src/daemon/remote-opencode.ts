@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type DaemonWorkspace, opencodePath } from '../api/daemon.ts'
+import { directoryParam } from '../api/opencode-directory.ts'
 import { parseOrUndefined, readAnswer } from '../api/request.ts'
 import { messageOf, OpenworkError, systemCode } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
@@ -41,7 +42,7 @@ async function ask<Result>(
   reply: z.ZodType<Result>,
 ): Promise<Result> {
   const url = new URL(`${baseUrl}${path}`)
-  if (directory !== undefined) url.searchParams.set('directory', directory)
+  if (directory !== undefined) url.searchParams.set('directory', directoryParam(directory))
   let answer: { status: number; text: string }
   try {
     const response = await fetch(url, {

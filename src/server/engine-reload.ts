@@ -1,3 +1,4 @@
+import { directoryParam } from '../api/opencode-directory.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import { directoryHeader, type Engine, opencodeUrl, unreachable } from './opencode-target.ts'
@@ -15,7 +16,7 @@ const MAX_ANSWER_LENGTH = 2_000
 export async function reloadEngine(engine: Engine): Promise<void> {
   const { baseUrl, credentials, directory } = engine
   const url = opencodeUrl(baseUrl, '/instance/dispose', '')
-  if (directory !== undefined) url.searchParams.set('directory', directory)
+  if (directory !== undefined) url.searchParams.set('directory', directoryParam(directory))
   let answer: { status: number; body: string }
   try {
     const response = await fetch(url, {

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { decodePath } from '../http/exchange.ts'
 import { OpenworkError } from '../shared/errors.ts'
+import { decoded, folderOf, paramOf } from './opencode-target.ts'
 import { isWithin } from './real-path.ts'
 import type { Roots } from './roots.ts'
 
@@ -27,13 +28,15 @@ export type Bounds = {
  */
 export async function confine(url: URL, wished: string | null, bounds: Bounds): Promise<string | undefined> {
   const inQuery = DIRECTORY_PARAMS.filter(name => url.search !== '' && url.searchParams.has(name))
+  const working: string[] = []
   for (const name of inQuery) {
-    const folders = await Promise.all(url.searchParams.getAll(name).map(folder => requireFolder(folder, bounds)))
+    const asked = url.searchParams.getAll(name).map(value => folderOf(name, value))
+    const folders = await Promise.all(asked.map(folder => requireFolder(folder, bounds)))
     url.searchParams.delete(name)
-    for (const folder of folders) url.searchParams.append(name, folder)
+    for (const folder of folders) url.searchParams.append(name, paramOf(name, folder))
+    working.push(...folders)
   }
   const folder = wished === null ? bounds.own : await requireFolder(decoded(wished), bounds)
-  const working = inQuery.flatMap(name => url.searchParams.getAll(name))
   for (const path of pathsOf(url))
     for (const directory of working.length > 0 ? working : folder === undefined ? [] : [folder])
       await requirePath(resolve(directory, path), path, bounds)
@@ -64,15 +67,6 @@ function pathsOf(url: URL): string[] {
   if (!FILE_ROUTE.test(route.toLowerCase())) return []
   const inRoute = PATH_IN_ROUTE.exec(route)?.[1]
   return [...url.searchParams.getAll('path'), ...(inRoute === undefined ? [] : [inRoute])]
-}
-
-/** What a directory header says. */
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text // opencode takes it as it is then, too
-  }
 }
 
 const outside = (path: string): OpenworkError =>

@@ -5,8 +5,9 @@ import { forward, isEventStream, UpstreamFailure } from '../http/reverse-proxy.t
 import type { StreamCall } from '../http/route.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
-import { confine, decoded } from './opencode-bounds.ts'
+import { confine } from './opencode-bounds.ts'
 import {
+  decoded,
   directoryHeader,
   directoryOf,
   dropOtherWorkspace,

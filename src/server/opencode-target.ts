@@ -1,3 +1,4 @@
+import { directoryParam } from '../api/opencode-directory.ts'
 import type { Workspace } from '../api/workspaces.ts'
 import { decodePath } from '../http/exchange.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
@@ -59,7 +60,23 @@ export function pinDirectory(url: URL, directory: string | undefined): void {
   for (const name of DIRECTORY_PARAMS) {
     if (url.search === '' || !url.searchParams.has(name)) continue
     if (directory === undefined) url.searchParams.delete(name)
-    else url.searchParams.set(name, directory)
+    else url.searchParams.set(name, paramOf(name, directory))
+  }
+}
+
+/** The value that makes one of the two parameters mean this folder. */
+export const paramOf = (name: string, directory: string): string =>
+  name === 'directory' ? directoryParam(directory) : directory
+
+/** The folder that opencode takes the value of one of the two parameters for. */
+export const folderOf = (name: string, value: string): string => (name === 'directory' ? decoded(value) : value)
+
+/** What opencode makes of percent escapes, in a directory header too. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // opencode takes it as it is then, too
   }
 }
 
@@ -67,7 +84,8 @@ export function pinDirectory(url: URL, directory: string | undefined): void {
 export function directoryOf(url: URL): string | undefined {
   if (url.search === '') return undefined
   const name = DIRECTORY_PARAMS.find(name => url.searchParams.has(name))
-  return name && (url.searchParams.get(name) ?? undefined)
+  const value = name && url.searchParams.get(name)
+  return name && value ? folderOf(name, value) : undefined
 }
 
 /** Leaves the choice of one of opencode's own workspaces out. */

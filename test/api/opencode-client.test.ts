@@ -44,7 +44,8 @@ test('a directory arrives as it is spelled, with the credentials', async () => {
   const seen: string[] = []
   await using it = ask(request => {
     seen.push(`${request.method} ${request.headers.get('authorization')}`)
-    seen.push(new URL(request.url).searchParams.get('directory') ?? '')
+    // As opencode does: once more than a URL has them.
+    seen.push(decodeURIComponent(new URL(request.url).searchParams.get('directory') ?? ''))
     return Response.json(true)
   })
   const directory = '/w/a b;c&d=e#f%20ü'

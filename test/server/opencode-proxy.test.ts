@@ -108,6 +108,22 @@ test('unmounted, clients choose among the published folders, an owner any', asyn
   expect(upstream.seen.at(-1)).toMatchObject({ url: '/file?workspace=w1', headers: other })
 })
 
+test('a folder is the one that opencode takes its name for: it decodes it twice', async () => {
+  await using upstream = startUpstream()
+  await using server = await serverOf(upstream.url)
+  const named = join(server.workspace, 'a%2Fb')
+  for (const folder of [named, join(server.workspace, '..%2F..%2Fetc')]) mkdirSync(folder)
+  const ask = (folder: string) =>
+    server.call(`/opencode/file?directory=${encodeURIComponent(folder)}`, { headers: asClient })
+  expect((await ask(join(server.workspace, '..%2F..%2Fetc'))).status).toBe(403)
+  expect((await ask(named)).status).toBe(403)
+  expect(upstream.seen).toEqual([])
+
+  expect((await ask(encodeURIComponent(named))).status).toBe(200)
+  const twice = encodeURIComponent(encodeURIComponent(named))
+  expect(upstream.seen[0]?.url).toBe(`/file?directory=${twice}`)
+})
+
 test('a link in the workspace leads clients nowhere else, an owner where it points', async () => {
   await using upstream = startUpstream()
   await using server = await serverOf(upstream.url)
