@@ -9,7 +9,8 @@ import { ownProgramArgv } from '../services/own-program.ts'
 import { MARKER_VARIABLE } from '../supervisor/spawn-marker.ts'
 import { type DaemonValues, daemonFlags } from './commands/daemon-flags.ts'
 import type { Context } from './kit/context.ts'
-import { forwardFlags } from './kit/forward.ts'
+import { type Forwarded, forwardFlags } from './kit/forward.ts'
+import { ownRunId } from './own-run-id.ts'
 
 /** What a command with `--json` prints when it fails. */
 const failureDocument = z.object({
@@ -108,13 +109,14 @@ const MAX_ANSWER_BYTES = 64 * 1024
 
 type Called = Pick<Context, 'cwd' | 'env' | 'source'>
 
-const forwarded = (values: DaemonValues, { cwd, source }: Called) =>
+const forwarded = (values: DaemonValues, { cwd, env, source }: Called): Forwarded =>
   forwardFlags(
     daemonFlags,
     {
       ...values,
       opencodeBin: absolute(values.opencodeBin, cwd),
       openworkServerBin: absolute(values.openworkServerBin, cwd),
+      runId: ownRunId(values.runId, { env, source }),
       logFile: undefined,
     },
     source,

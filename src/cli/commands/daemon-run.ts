@@ -6,6 +6,7 @@ import { VERSION } from '../../shared/version.ts'
 import { type HostLog, openHostLog, openLogFile } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
+import { ownRunId } from '../own-run-id.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { aborted, interruptedStart, startDeps } from '../start-deps.ts'
 import { type DaemonValues, daemonFlags } from './daemon-flags.ts'
@@ -25,9 +26,7 @@ export const daemonRun = defineCommand({
 
 /** A daemon until it is interrupted, asked to stop, or cannot go on. Resolves to the exit code. */
 async function runInForeground(values: DaemonValues, context: Context): Promise<number> {
-  // Inside the agent of another host its run id is in the environment; it is not ours.
-  const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
-  const options = parseDaemonOptions(isNested ? { ...values, runId: undefined } : values, context)
+  const options = parseDaemonOptions({ ...values, runId: ownRunId(values.runId, context) }, context)
   const interruptions = takeInterruptions()
   try {
     const hostLog = openLog(options, values, context, interruptions)

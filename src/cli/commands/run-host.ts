@@ -12,15 +12,14 @@ import { attachToDaemon } from '../attach/attach.ts'
 import { findServedByDaemon } from '../attach/served-by-daemon.ts'
 import { openHostLog } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
+import { ownRunId } from '../own-run-id.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { aborted, interruptedStart, startDeps } from '../start-deps.ts'
 import { parseStartOptions, type StartValues } from './start-options.ts'
 
 /** `start` and `serve`: a host until it is interrupted or cannot go on. Resolves to the exit code. */
 export async function runHost(values: StartValues, context: Context): Promise<number> {
-  // Inside the agent of another host its run id is in the environment; it is not ours.
-  const isNested = context.env.OPENWORK === '1' && context.source('runId') === 'env'
-  const options = parseStartOptions(isNested ? { ...values, runId: undefined } : values, context)
+  const options = parseStartOptions({ ...values, runId: ownRunId(values.runId, context) }, context)
   const served = await findServedByDaemon({ ...options, attach: values.attach }, context)
   if (served) {
     if (!values.check && !values.checkEvents) return await attachToDaemon({ ...values, ...options }, served, context)
