@@ -3,7 +3,7 @@ import type { HotReloadStatus } from '../../src/api/hot-reload.ts'
 import { eventually, type RunningHost, type World } from './harness.ts'
 
 /** Long enough for a burst on a busy machine to count as one change. */
-export const DEBOUNCE_MS = 300
+const DEBOUNCE_MS = 300
 export const QUICK = [
   '--opencode-hot-reload-debounce-ms',
   String(DEBOUNCE_MS),
