@@ -3,16 +3,17 @@ import { workspacesReread } from '../api/control.ts'
 import type { DaemonEvent, DaemonProcess, DaemonStatus, DaemonWorkspace } from '../api/daemon.ts'
 import type { HotReloadEvent } from '../api/hot-reload.ts'
 import { type OpencodeClient, opencodeClient } from '../api/opencode-client.ts'
-import { askServer } from '../api/request.ts'
+import { askServer, type OpenworkClientOptions } from '../api/request.ts'
 import type { EventFeed } from '../http/event-feed.ts'
 import { type HotReload, openHotReload } from '../orchestrator/hot-reload.ts'
-import { type Readiness, readinessDocument } from '../orchestrator/readiness.ts'
+import type { Readiness } from '../orchestrator/readiness.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { ServiceSnapshot, StateEvent } from '../supervisor/service.ts'
 import type { DaemonOptions } from './daemon-options.ts'
+import { findService, opencodeProcess, statusOf } from './daemon-status.ts'
 import { Instances } from './instances/instances.ts'
 import { serverActivity } from './instances/server-activity.ts'
 import type { WorkspaceList } from './workspace-list.ts'
@@ -23,6 +24,8 @@ const READY_LIMIT_MS = 20_000
 const READY_CHECK_MS = 50
 /** Many instances that have just been made answer late; nobody waits that long to see a status. */
 const LOOK_LIMIT_MS = 2_000
+/** Whoever looks at that moment may have to wait for opencode, which is about to be stopped. */
+const CLOSE_LIMIT_MS = 1_000
 /** Who was waited for longer is not gone. */
 const CUT_WITHIN_MS = 2_000
 const RETRY_MS = 250
@@ -54,17 +57,59 @@ export type Engine = {
 }
 
 /** From now on workspaces are followed, and events told. The caller closes it before the host is stopped. */
-export async function openEngine(readiness: Readiness, deps: EngineDeps): Promise<Engine> {
+export function openEngine(readiness: Readiness, deps: EngineDeps): Engine {
   const { host } = readiness
-  const { options, list, feed, log } = deps
+  const { options, list, log } = deps
   const opencode = opencodeClient(host.plan.opencode)
-  const service = (name: string): ServiceSnapshot | undefined => host.services().find(found => found.name === name)
   const { baseUrl, hostToken } = host.plan.server
   const server = { baseUrl, hostToken, timeoutMs: SERVER_LIMIT_MS }
+  const { instances, reloads } = followWorkspaces(host, opencode, { ...deps, server })
+  const published = async (): Promise<void> => {
+    try {
+      await askServer(server, { method: 'POST', path: '/workspaces/reload' }, workspacesReread)
+    } catch (error) {
+      log.warn('openwork-server could not be told of the workspaces', { reason: messageOf(error) })
+    }
+  }
+  host.listen(event => {
+    if (event.type !== 'state') return
+    deps.feed.publish(serviceEvent(event))
+    if (event.service === OPENCODE && isEnd(event)) instances.engineRestarted()
+    const process = event.service === OPENCODE && event.state === 'ready' ? opencodeProcess(host) : undefined
+    if (process) deps.onOpencode(process)
+    // It may have read its list just before a change of it, and listened just after.
+    if (event.service === OPENWORK_SERVER && event.state === 'ready') void published()
+  })
+  const look = (): Promise<void> => atMost(LOOK_LIMIT_MS, instances.refresh())
+  const opencodeReady = (): Promise<void> => untilReady(() => findService(host, OPENCODE))
+  return {
+    opencode: { path: directory => askPatiently(opencodeReady, () => opencode.path(directory)) },
+    opencodeReady,
+    instances,
+    reloads,
+    look,
+    published,
+    async close() {
+      await reloads.close()
+      await atMost(CLOSE_LIMIT_MS, instances.close())
+    },
+    async status(daemon) {
+      await look()
+      return statusOf({ daemon, readiness, options, list, instances })
+    },
+  }
+}
+
+/** What opencode has in memory of the workspaces is followed, and its files as long as it is there. */
+function followWorkspaces(
+  host: Readiness['host'],
+  opencode: OpencodeClient,
+  { options, list, feed, log, server }: EngineDeps & { server: OpenworkClientOptions },
+): Pick<Engine, 'instances' | 'reloads'> {
   const instances: Instances = new Instances(options, {
     opencode,
     activity: () => serverActivity(server),
-    service: () => service(OPENCODE),
+    service: () => findService(host, OPENCODE),
     restart: async () => void (await host.restart(OPENCODE)),
     reload: ({ path }) => reloads.status(path),
     log,
@@ -85,67 +130,17 @@ export async function openEngine(readiness: Readiness, deps: EngineDeps): Promis
     },
   })
   for (const workspace of list.all) if (workspace.workspaceType === 'local') instances.add(workspace)
-
-  const published = async (): Promise<void> => {
-    try {
-      await askServer(server, { method: 'POST', path: '/workspaces/reload' }, workspacesReread)
-    } catch (error) {
-      log.warn('openwork-server could not be told of the workspaces', { reason: messageOf(error) })
-    }
-  }
-  host.listen(event => {
-    if (event.type !== 'state') return
-    const { state, reason } = event
-    feed.publish({ event: 'service', data: { service: event.service, state, ...(reason !== undefined && { reason }) } })
-    if (event.service === OPENCODE && isEnd(event)) instances.engineRestarted()
-    const process =
-      event.service === OPENCODE && state === 'ready' ? processOf(service(OPENCODE), host.plan) : undefined
-    if (process) deps.onOpencode(process)
-    // It may have read its list just before a change of it, and listened just after.
-    if (event.service === OPENWORK_SERVER && state === 'ready') void published()
-  })
-  const look = (): Promise<void> => Promise.race([instances.refresh(), delay(LOOK_LIMIT_MS, undefined, { ref: false })])
-  const opencodeReady = (): Promise<void> => untilReady(() => service(OPENCODE))
-  return {
-    opencode: { path: directory => askPatiently(opencodeReady, () => opencode.path(directory)) },
-    opencodeReady,
-    instances,
-    reloads,
-    look,
-    published,
-    async close() {
-      await reloads.close()
-      await instances.close()
-    },
-    async status(daemon) {
-      await look()
-      const { diagnostics } = readinessDocument(readiness)
-      const running = service(OPENWORK_SERVER)
-      const { idleTimeoutMs, logFile } = options
-      return {
-        ok: true,
-        daemon,
-        opencode: processOf(service(OPENCODE), host.plan) ?? null,
-        activeId: list.activeId,
-        workspaceCount: list.size,
-        cliVersion: diagnostics.cliVersion,
-        sidecar: diagnostics.sidecar,
-        binaries: { opencode: diagnostics.binaries.opencode },
-        openwork: {
-          baseUrl,
-          connectUrl: host.plan.server.connectUrl,
-          state: running?.state ?? 'exited',
-          ...(running?.pid !== undefined && { pid: running.pid }),
-        },
-        engine: await instances.engine(),
-        hotReload: options.services.opencode.hotReload,
-        idleTimeoutMs,
-        instances: list.all.map(({ id }) => instances.status(id)),
-        ...(logFile !== undefined && { logFile }),
-      }
-    },
-  }
+  return { instances, reloads }
 }
+
+/** Resolves at the latest after so long; what goes on then is not waited for. */
+const atMost = (limitMs: number, work: Promise<void>): Promise<void> =>
+  Promise.race([work, delay(limitMs, undefined, { ref: false })])
+
+const serviceEvent = ({ service, state, reason }: StateEvent): DaemonEvent => ({
+  event: 'service',
+  data: { service, state, ...(reason !== undefined && { reason }) },
+})
 
 /** Of a folder that is no workspace nobody is told: it was reloaded by its path. */
 function reloadEvents(event: HotReloadEvent, list: WorkspaceList): DaemonEvent[] {
@@ -194,11 +189,3 @@ async function askPatiently<Answer>(ready: () => Promise<void>, ask: () => Promi
 
 /** The process that ran is gone, and with it all it had in memory. */
 const isEnd = ({ state }: StateEvent): boolean => ['backing-off', 'exited', 'gave-up', 'starting'].includes(state)
-
-function processOf(
-  service: ServiceSnapshot | undefined,
-  { opencode: { port, baseUrl } }: Readiness['host']['plan'],
-): DaemonProcess | undefined {
-  if (service?.pid === undefined || service.state === 'starting') return undefined
-  return { pid: service.pid, port, baseUrl, startedAt: service.startedAtMs ?? Date.now() }
-}

@@ -67,7 +67,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   })
   begun.defer(() => started.host.stop())
   const onOpencode = (opencode: DaemonProcess): void => void note(state, log, known => ({ ...known, opencode }))
-  engine = await openEngine(
+  engine = openEngine(
     { ...started, options: { ...options.services, ...FIXED, workspace: files.workdir } },
     { options, list, feed, log, onOpencode },
   )
