@@ -21,7 +21,12 @@ export const reload = defineCommand({
     { command: 'openwork reload', does: 'the current folder' },
     { command: 'openwork reload ~/project --wait', does: 'as soon as nothing runs there' },
   ],
-  args: { workspace: { summary: 'Folder that is served; the current one when not given', optional: true } },
+  args: {
+    workspace: {
+      summary: 'Folder that is served, or what the daemon calls it; the current folder when not given',
+      optional: true,
+    },
+  },
   flags: {
     force: bool({ default: false, summary: 'Also when that ends running turns, terminals and open questions' }),
     wait: bool({ default: false, summary: 'Wait until nothing runs there' }),
