@@ -69,9 +69,12 @@ export class DaemonLock {
   }
 }
 
-/** Who holds the lock now. Undefined: nobody, or a process that is no more. */
+/**
+ * Who holds the lock now. Undefined: nobody, or a process that is no more.
+ * @throws OpenworkError data_dir_unusable
+ */
 export async function findLockHolder(path: string): Promise<LockHolder | undefined> {
-  const found = await read(path)
+  const found = await writing(path, () => read(path))
   return found && (await isHeld(path, found)) ? found : undefined
 }
 

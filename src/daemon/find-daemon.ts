@@ -1,4 +1,5 @@
 import { daemonLayout } from '../orchestrator/data-dir.ts'
+import { writing } from '../orchestrator/write-failure.ts'
 import type { Log } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
@@ -28,14 +29,14 @@ export type FoundDaemon =
 /**
  * The daemon of a data dir, by its lock: a pid that another process has meanwhile and the address that a killed daemon
  * left are not taken for it.
- * @throws OpenworkError daemon_state_unusable
+ * @throws OpenworkError daemon_state_unusable, data_dir_unusable
  */
 export async function findDaemon(dataDir: string): Promise<FoundDaemon> {
   const files = daemonFiles(dataDir)
   const holder = await findLockHolder(files.lock)
   if (!holder) return { state: 'none' }
   const { daemon, cliVersion } = await readDaemonState(files.state)
-  const token = await readToken(files.token)
+  const token = await writing(files.token, () => readToken(files.token))
   const { pid, startedAtMs } = holder
   // Written by the holder itself, in this life.
   if (!token || daemon?.pid !== pid || daemon.startedAt !== startedAtMs) return { state: 'starting', pid }

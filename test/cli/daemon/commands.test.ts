@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DaemonWorkspace } from '../../../src/api/daemon.ts'
+import { daemonFiles } from '../../../src/daemon/daemon-files.ts'
 import { VERSION } from '../../../src/shared/version.ts'
 import { type Ran, runCommand } from '../commands/run-command.ts'
 import { type Seen, type StandIn, startStandIn, TOKEN } from './stand-in.ts'
@@ -126,6 +127,22 @@ test('what is wrong with the flags of a daemon is said before anything is starte
     expect(stderr).toContain(mention)
   }
   expect(daemon.seen).toEqual([])
+})
+
+test('a data dir that can be none is refused, and named', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false })
+  const dataDir = join(daemonFiles(daemon.dataDir).token, 'below')
+
+  for (const argv of [
+    ['daemon', 'status'],
+    ['daemon', 'stop'],
+    ['daemon', 'start'],
+    ['workspace', 'list'],
+    ['start'],
+  ]) {
+    const { stdout } = await run(daemon, ...argv, '--data-dir', dataDir, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'data_dir_unusable', error: expect.stringContaining(dataDir) })
+  }
 })
 
 test('a daemon that refuses a name says so with its own code', async () => {
