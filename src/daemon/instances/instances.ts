@@ -232,16 +232,18 @@ export class Instances {
   }
 
   async #workOf(tracked: TrackedWorkspace): Promise<EngineWork> {
-    const works = await Promise.all(tracked.directories.map(directory => this.#workIn(directory)))
+    const works = await Promise.all(
+      tracked.directories.map(directory => this.#workIn(directory, tracked.withTerminals.has(directory))),
+    )
     tracked.work = together(works.map(work => work ?? NO_WORK))
     tracked.isRefused = works.includes(undefined)
     return tracked.work
   }
 
   /** Undefined for a folder that opencode refuses: nothing is at work there. */
-  async #workIn(directory: string): Promise<EngineWork | undefined> {
+  async #workIn(directory: string, terminals: boolean): Promise<EngineWork | undefined> {
     try {
-      return await this.#deps.opencode.work(directory)
+      return await this.#deps.opencode.work(directory, { terminals })
     } catch (error) {
       if (error instanceof OpenworkError && error.code === 'opencode_config_invalid') return undefined
       throw error
@@ -388,7 +390,7 @@ export class Instances {
       work += amountOf(await tracked.inTurn(() => this.#workOf(tracked)))
     })
     await atMost(LOOKS_AT_A_TIME, this.#live.strangers(), async directory => {
-      work += amountOf((await this.#workIn(directory)) ?? NO_WORK)
+      work += amountOf((await this.#workIn(directory, true)) ?? NO_WORK)
     })
     const { items } = await this.#deps.activity()
     const ours = items.filter(({ workspaceId }) => this.#live.get(workspaceId))

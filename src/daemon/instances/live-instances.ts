@@ -37,6 +37,7 @@ export class LiveInstances {
   readonly #byId = new Map<string, TrackedWorkspace>()
   readonly #byPath = new Map<string, TrackedWorkspace>()
   readonly #strangers = new Set<string>()
+  #wasConnected = false
   readonly #settling = new Set<ReturnType<typeof setTimeout>>()
 
   constructor(deps: LiveInstancesDeps) {
@@ -136,19 +137,31 @@ export class LiveInstances {
   heard({ directory, type, properties }: OpencodeEvent): void {
     if (type === 'server.instance.disposed') this.#heardDisposed(properties.directory)
     else if (type === 'project.updated') this.#heardBoot(properties.worktree)
-    else if (directory !== undefined && directory !== 'global' && isUse(type)) this.#heardUse(directory)
+    else if (type === 'server.connected') this.#connected()
+    else if (directory !== undefined && directory !== 'global' && isUse(type)) this.#heardUse(directory, type)
   }
 
   close(): void {
     for (const timer of this.#settling) clearTimeout(timer)
   }
 
-  #heardUse(directory: string): void {
+  /** After a time without events terminals may have been opened that we were not told of. */
+  #connected(): void {
+    if (this.#wasConnected)
+      for (const tracked of this.all())
+        for (const directory of tracked.directories) tracked.withTerminals.add(directory)
+    this.#wasConnected = true
+  }
+
+  #heardUse(directory: string, type: string): void {
     const atMs = Date.now()
     const tracked = this.#ownerOf(directory)
     if (!tracked) {
       if (this.#strangers.size < MAX_STRANGERS) this.#strangers.add(directory)
-    } else if (atMs - tracked.disposedAtMs >= LATE_EVENTS_MS) this.used(tracked, directory, atMs)
+    } else if (atMs - tracked.disposedAtMs >= LATE_EVENTS_MS) {
+      this.used(tracked, directory, atMs)
+      if (type.startsWith('pty.')) tracked.withTerminals.add(directory)
+    }
   }
 
   /** It names the root of a repository: whose folder it was is certain only where one workspace is in there. */

@@ -19,6 +19,8 @@ export class TrackedWorkspace {
   listeners = 0
   /** opencode refused one of its folders because of the files there. */
   isRefused = false
+  /** Folders in which somebody opened a terminal, or may have. */
+  readonly withTerminals = new Set<string>()
   readonly #liveSinceMs = new Map<string, number>()
   #last: Promise<unknown> = Promise.resolve()
 
@@ -48,6 +50,7 @@ export class TrackedWorkspace {
   /** Whether there was one. */
   isGone(directory: string): boolean {
     const was = this.#liveSinceMs.delete(directory)
+    this.withTerminals.delete(directory)
     if (this.#liveSinceMs.size === 0) {
       this.work = undefined
       this.isRefused = false

@@ -82,6 +82,8 @@ test('work of any kind, a client and an open request hold it, and its idle time 
   const all = [...kinds, 'listeners', 'openRequests']
   run.use(...all)
 
+  // Only of one that somebody opens there: to ask for terminals is dear.
+  engine.emit('/w/terminals', 'pty.created')
   for (const name of all) await survives(engine, name)
   await run.instances.refresh()
   for (const kind of kinds)
@@ -225,7 +227,10 @@ test('by hand, work is not ended unless that is meant', async () => {
   await using engine = new Engine()
   await using run = await started(engine, { idleTimeoutMs: 0 })
   run.add('busy', 'idle', 'unused')
-  run.use('busy', 'idle')
+  const usedAt = Date.now() - 1
+  for (const name of ['busy', 'idle']) run.instances.used(name, usedAt)
+  engine.emit('/w/busy', 'pty.created')
+  await eventually('the terminal is known', () => (run.instances.status('busy').lastUsedAt ?? 0) > usedAt)
   engine.work.set('/w/busy', { sessions: ['ses_1', 'ses_2'], terminals: ['pty_1'] })
 
   const refused = await run.instances.dispose('busy', { force: false }).catch(error => error)

@@ -117,7 +117,7 @@ test.skipIf(process.platform === 'win32')(
     await using engine = new Engine()
     await using hog = new Hog()
     await hog.start(LARGE)
-    engine.work.set('/w/a', { terminals: ['pty_1'] })
+    engine.work.set('/w/a', { questions: ['que_1'] })
     await using run = await running(engine, hog, 0)
     run.use('a')
     await eventually('it waits', () => kinds(run.events).includes('engine.draining'))
