@@ -45,7 +45,7 @@ export async function measureIdle(world: World, host: RunningHost): Promise<Meas
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
 
 /** Private memory, and the process's share of what it maps together with others. */
-function pssMb(pid: number): number {
+export function pssMb(pid: number): number {
   const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
   return (Number(kilobytes) * 1024) / 1e6
 }

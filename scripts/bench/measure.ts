@@ -1,4 +1,4 @@
-export type Unit = 'ms' | 'MB' | 'MB/s' | 'requests/s' | '% of a core'
+export type Unit = 'ms' | 'processes' | 'MB' | 'MB/s' | 'requests/s' | '% of a core'
 
 export type Measurement = {
   name: string

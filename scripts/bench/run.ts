@@ -10,6 +10,7 @@ import { OPENCODE_VERSION, VERSION } from '../../src/shared/version.ts'
 import { newWorld } from '../../test/e2e/harness.ts'
 import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
+import { measureDaemon } from './daemon.ts'
 import { measureDownloads } from './downloads.ts'
 import { measureFiles } from './files.ts'
 import { measureHotReload } from './hot-reload.ts'
@@ -54,9 +55,21 @@ async function measureAll(): Promise<Measurement[]> {
   const requests = await measureRequests(rounds, host)
   await host.stop()
   const hotReload = await measureHotReload()
+  const daemon = await measureDaemon()
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
   const downloads = await measureDownloads(rounds)
   const launcher = await measureLauncher(rounds)
-  return [...commands, ...life, ...idle, ...requests, ...hotReload, ...files, ...catalog, ...downloads, ...launcher]
+  return [
+    ...commands,
+    ...life,
+    ...idle,
+    ...requests,
+    ...hotReload,
+    ...daemon,
+    ...files,
+    ...catalog,
+    ...downloads,
+    ...launcher,
+  ]
 }
