@@ -15,6 +15,8 @@ const AT_ONCE = 50
 const ROUNDS = 3
 const IDLE_TIMEOUT = '3s'
 const LIMIT_MS = 60_000
+/** For the processes of the last instances that were disposed of. */
+const ENDING_MS = 2_000
 const TOKEN = 'bench-client-token-0123456789abcdef'
 /** Of the daemon and openwork-server together, where 90 is allowed for one workspace. */
 const OURS_BUDGET_MB = 150
@@ -87,7 +89,10 @@ async function measureRounds(idleTimeout: string): Promise<Rounds> {
     await useAll(daemon, used)
     const inUse = await engineOf(daemon)
     await Promise.all(leases.map(({ id }) => daemon.client.releaseLease(id)))
-    if (idleTimeout !== '0') await until('the instances are gone', async () => (await live(daemon)) === 0)
+    if (idleTimeout !== '0') {
+      await until('the instances are gone', async () => (await live(daemon)) === 0)
+      await Bun.sleep(ENDING_MS)
+    }
     rounds.push({ inUse, idle: await engineOf(daemon) })
   }
   daemon.command.signal('SIGTERM')
