@@ -33,6 +33,25 @@ export const workspaceActivity = z.object({
 })
 export type WorkspaceActivity = z.infer<typeof workspaceActivity>
 
+/**
+ * `POST /workspaces/holds` of openwork-server, for the host that is about to end instances of opencode: new requests for
+ * the workspaces in these directories wait until the hold ends, or for `ttlMs`. Without `directories`, and where one is no
+ * workspace's, those for every workspace of this machine.
+ */
+export const holdRequest = z.object({
+  directories: z.array(z.string().min(1).max(4096)).max(4096).optional(),
+  ttlMs: z.number().int().min(1).max(15_000).default(10_000),
+})
+/** Answered when what was passed on before is answered too, a second later at the latest. */
+export const requestHold = z.object({
+  id: z.string(),
+  expiresAt: z.number(),
+  /** Passed on before, with work that opencode may not show yet. The host is to take them for work. */
+  openRequests: z.number(),
+})
+/** `DELETE /workspaces/holds/:id`; `released` is false for one that had ended by itself. */
+export const holdReleased = z.object({ ok: z.literal(true), released: z.boolean() })
+
 /** `POST /workspaces/reload` of openwork-server, for the host: the settings file's list is read anew. */
 export const workspacesReread = z.object({ ok: z.literal(true), count: z.number() })
 

@@ -21,6 +21,7 @@ import { FileChanges } from './files/file-changes.ts'
 import { FileSessions } from './files/sessions.ts'
 import { ListKeeper } from './list-keeper.ts'
 import type { ServerLogs } from './logs.ts'
+import { OpencodeHolds } from './opencode-holds.ts'
 import { OpencodeProxy } from './opencode-proxy.ts'
 import { OpencodeUse } from './opencode-use.ts'
 import { Pairings } from './pairings.ts'
@@ -123,6 +124,7 @@ async function openServices(
     onBegin: keeper && ((workspaceId, at) => keeper.noteUse({ workspaceId, at })),
     onFirst: id => reloadEvents.begin(id),
   })
+  const opencodeHolds = new OpencodeHolds()
   const onChange = (gone: readonly Workspace[]): void => {
     reloadEvents.follow(workspaces.all)
     for (const { id } of gone) {
@@ -139,8 +141,9 @@ async function openServices(
     workspaceRegistry: new WorkspaceRegistry({ settings, workspaces, keeper, onChange }),
     tokens,
     pairings: new Pairings(tokens),
-    opencode: new OpencodeProxy({ workspaces, streams, use: opencodeUse }),
+    opencode: new OpencodeProxy({ workspaces, streams, use: opencodeUse, holds: opencodeHolds }),
     opencodeUse,
+    opencodeHolds,
     approvals,
     audit,
     projectConfigs: new ProjectConfigs(),

@@ -6,7 +6,9 @@ import type { StreamCall } from '../http/route.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { type Caller, requireScope } from './admission.ts'
 import { confine } from './opencode-bounds.ts'
+import type { OpencodeHolds } from './opencode-holds.ts'
 import {
+  beginsWork,
   decoded,
   directoryHeader,
   directoryOf,
@@ -38,18 +40,22 @@ type ProxiedRequest = Pick<StreamCall<Caller>, 'exchange' | 'caller' | 'stillAdm
   mounted: boolean
 }
 
+type OpencodeProxyDeps = { workspaces: Workspaces; streams: OpenStreams; use: OpencodeUse; holds: OpencodeHolds }
+
 /** Passes requests on to the opencode of a workspace, under that opencode's credentials. */
 export class OpencodeProxy {
   readonly #workspaces: Workspaces
   readonly #streams: OpenStreams
   readonly #use: OpencodeUse
+  readonly #holds: OpencodeHolds
   readonly #trust = new UpstreamTrust()
   readonly #engines = new WeakMap<Workspace, Engine>()
 
-  constructor({ workspaces, streams, use }: { workspaces: Workspaces; streams: OpenStreams; use: OpencodeUse }) {
+  constructor({ workspaces, streams, use, holds }: OpencodeProxyDeps) {
     this.#workspaces = workspaces
     this.#streams = streams
     this.#use = use
+    this.#holds = holds
   }
 
   /**
@@ -69,10 +75,16 @@ export class OpencodeProxy {
     if (showsCredentials(url)) requireScope(caller, 'collaborator')
     const directory = await this.#directory(exchange, caller, engine, { url, mounted })
 
-    if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
     exchange.keepOpen()
     const used = mounted ? workspace : (this.#named(exchange, url) ?? workspace)
-    const use = this.#use.begin(used.id, { isQuestion: rest.startsWith('/global/') })
+    do {
+      if (!this.#holds.isEmpty && !(await this.#waited({ exchange, workspace, used, engine, stillAdmitted })))
+        return left()
+      if (!this.#trust.isTrusted(engine) && !(await this.#trust.isAnswering(engine))) throw unreachable(engine)
+    } while (this.#holds.holds(used)) // meanwhile
+    // From here to the request nothing else runs: whoever holds a workspace from now on is told of this one.
+    const use = this.#use.begin(used.id, { isQuestion: rest.startsWith('/global/'), isWrite: !isRead })
+    const leavesWork = (): boolean => !isRead && (beginsWork(url) || exchange.request.signal.aborted)
     try {
       const answer = await forward(exchange.request, {
         url,
@@ -81,7 +93,7 @@ export class OpencodeProxy {
         liveness: { everyMs: LIVENESS_MS, isAlive: () => this.#trust.isAnswering(engine) },
         streams: this.#streams,
         owner: workspace.id,
-        onEnd: () => use.end(),
+        onEnd: () => use.end({ leavesWork: leavesWork() }),
         admission: {
           stillAdmitted: () => {
             this.#workspaces.find(workspace.id) // it may have gone while this one was on its way
@@ -98,6 +110,25 @@ export class OpencodeProxy {
       if (mounted && error.kind !== 'client_gone') this.#workspaces.find(workspace.id)
       return this.#failed(error, engine)
     }
+  }
+
+  /** Waits while the workspace is held. False: the client did not wait so long. Throws what has come to be meanwhile. */
+  async #waited({
+    exchange: { request },
+    workspace,
+    used,
+    engine,
+    stillAdmitted,
+  }: Pick<ProxiedRequest, 'exchange' | 'workspace' | 'stillAdmitted'> & { used: Workspace; engine: Engine }) {
+    if (!this.#holds.holds(used)) return true
+    const isOver = await this.#holds.pass(used, { signal: request.signal, streams: this.#streams })
+    if (request.signal.aborted) return false
+    this.#workspaces.find(workspace.id)
+    if (!isOver) throw unreachable(engine)
+    await stillAdmitted()
+    // It may have been started anew.
+    this.#trust.lost(engine)
+    return true
   }
 
   #engine(workspace: Workspace): Engine {
@@ -134,8 +165,7 @@ export class OpencodeProxy {
   #failed({ kind, message, cause }: UpstreamFailure, engine: Engine): Response {
     switch (kind) {
       case 'client_gone':
-        // Nobody reads it; the log shows what nginx would show.
-        return new Response(null, { status: 499 })
+        return left()
       case 'invalid_answer':
         throw new OpenworkError('opencode_invalid_answer', `opencode sent no valid HTTP answer: ${message}`, {
           cause,
@@ -148,5 +178,8 @@ export class OpencodeProxy {
     }
   }
 }
+
+/** Nobody reads it; the log shows what nginx would show. */
+const left = (): Response => new Response(null, { status: 499 })
 
 const named = (directory: string): Record<string, string> => ({ 'x-opencode-directory': directoryHeader(directory) })

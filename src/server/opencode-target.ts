@@ -121,3 +121,7 @@ export function isPromptReply(url: URL): boolean {
 /** Whether opencode's answer holds the API keys of its providers and the headers of its MCP servers (1.18.33 does). */
 export const showsCredentials = (url: URL): boolean =>
   /\/(?:config|providers?|models?|credentials?|integrations?|auth)(?:\/|$)/.test(routedPath(url))
+
+/** Whether opencode (1.18.33) answers such a request before the work that it begins shows. */
+export const beginsWork = (url: URL): boolean =>
+  /\/session\/[^/]+\/(?:prompt|prompt_async|compact)$/.test(routedPath(url))

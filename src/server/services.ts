@@ -15,6 +15,7 @@ import type { FileIndexes } from './file-index/file-indexes.ts'
 import type { BatchMemory } from './files/batch-memory.ts'
 import type { FileChanges } from './files/file-changes.ts'
 import type { FileSessions } from './files/sessions.ts'
+import type { OpencodeHolds } from './opencode-holds.ts'
 import type { OpencodeProxy } from './opencode-proxy.ts'
 import type { OpencodeUse } from './opencode-use.ts'
 import type { Pairings } from './pairings.ts'
@@ -36,6 +37,7 @@ export type Services = {
   pairings: Pairings
   opencode: OpencodeProxy
   opencodeUse: OpencodeUse
+  opencodeHolds: OpencodeHolds
   approvals: Approvals
   audit: AuditLog
   projectConfigs: ProjectConfigs

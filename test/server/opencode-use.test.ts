@@ -135,10 +135,10 @@ testInProcess('of requests in a row the first is told, one at a time, and again 
     onBegin: id => new Promise<boolean>(answer => told.push({ id, answer })),
     onFirst: () => {},
   })
-  const ask = (id: string) => use.begin(id, { isQuestion: false }).end()
+  const ask = (id: string) => use.begin(id, { isQuestion: false, isWrite: false }).end({ leavesWork: false })
   for (const id of ['a', 'a', 'b', 'a']) ask(id)
   expect(told.map(({ id }) => id)).toEqual(['a', 'b'])
-  use.begin('c', { isQuestion: true }).end()
+  use.begin('c', { isQuestion: true, isWrite: false }).end({ leavesWork: false })
   told[0]?.answer(true)
   told[1]?.answer(false)
   await Promise.resolve()

@@ -11,6 +11,7 @@ import { listFileEvents, readCatalog, streamFileEvents } from './file-catalog.ts
 import { closeFiles, openFiles, renewFiles } from './file-sessions.ts'
 import { readRawFile, statFile, writeRawFile } from './files.ts'
 import { health } from './health.ts'
+import { holdRequests, releaseRequests } from './holds.ts'
 import { describeRoutes } from './openapi.ts'
 import { opencodeRoutes } from './opencode.ts'
 import { opencodeRouterRoutes } from './opencode-router.ts'
@@ -78,6 +79,8 @@ export const SERVER_ROUTES: readonly AnyServerRoute[] = [
   deleteWorkspace,
   rereadWorkspaces,
   readWorkspaceActivity,
+  holdRequests,
+  releaseRequests,
   listTokens,
   createToken,
   revokeToken,
