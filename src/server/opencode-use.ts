@@ -7,6 +7,8 @@ const QUIET_MS = 5_000
  * been made 3.5 s, on two cores that were busy. So long nobody can tell whether it works.
  */
 const UNSEEN_WORK_MS = 5_000
+/** Most requests are answered sooner; what is open for longer, a prompt say, may go on for an hour. */
+const PATIENCE_MS = 1_000
 
 type Activity = WorkspaceActivity['items'][number]
 
@@ -45,34 +47,26 @@ export class OpencodeUse {
   }
 
   of(workspaceId: string): Activity {
-    const { lastRequestAt = null, openRequests = 0, listeners = 0 } = this.#counts.get(workspaceId) ?? {}
-    return { workspaceId, lastRequestAt, openRequests, listeners }
+    const { lastRequestAt = null, open, listeners = 0 } = this.#counts.get(workspaceId) ?? {}
+    return { workspaceId, lastRequestAt, openRequests: open?.size ?? 0, listeners }
   }
 
-  /** Requests of any kind that are open. */
-  openOf(workspaceIds: Iterable<string>): number {
-    return this.#sum(workspaceIds, ({ openRequests }) => openRequests)
-  }
-
-  /** Requests whose work opencode may not show yet: those that write and are open, and prompts it has only just taken. */
-  unseenWorkOf(workspaceIds: Iterable<string>): number {
+  /**
+   * The requests whose work opencode may not show yet: those that write and are open, and prompts that it has only just
+   * taken. Undefined when that is to be asked again in a moment: something is open that will be answered soon.
+   */
+  unseenWorkOf(workspaceIds: Iterable<string>): number | undefined {
     const nowMs = performance.now()
-    return this.#sum(workspaceIds, ({ openWrites, leftWorkMs }) =>
-      Math.max(openWrites, nowMs - leftWorkMs < UNSEEN_WORK_MS ? 1 : 0),
-    )
+    const all = [...workspaceIds].flatMap(id => this.#counts.get(id) ?? [])
+    const open = all.flatMap(({ open }) => [...open])
+    const isYoung = ({ sinceMs }: UseOfOne): boolean => nowMs - sinceMs < PATIENCE_MS
+    const taken = all.filter(({ leftWorkMs }) => nowMs - leftWorkMs < UNSEEN_WORK_MS).length
+    const unseen = taken + open.filter(each => each.isWrite && !isYoung(each)).length
+    return unseen === 0 && open.some(isYoung) ? undefined : unseen
   }
 
   forget(workspaceId: string): void {
     this.#counts.delete(workspaceId)
-  }
-
-  #sum(workspaceIds: Iterable<string>, numberOf: (counts: Counts) => number): number {
-    let sum = 0
-    for (const id of workspaceIds) {
-      const counts = this.#counts.get(id)
-      if (counts) sum += numberOf(counts)
-    }
-    return sum
   }
 
   #used(workspaceId: string, counts: Counts): void {
@@ -95,9 +89,7 @@ export class OpencodeUse {
 
 class Counts {
   lastRequestAt: number | null = null
-  openRequests = 0
-  /** Of these. */
-  openWrites = 0
+  readonly open = new Set<UseOfOne>()
   listeners = 0
   /** When a request ended last whose work goes on. */
   leftWorkMs = Number.NEGATIVE_INFINITY
@@ -110,20 +102,20 @@ class Counts {
 
 /** One request, or what became of it: a stream of events, which is another thing. */
 class UseOfOne {
+  readonly isWrite: boolean
+  readonly sinceMs = performance.now()
   readonly #counts: Counts
-  readonly #isWrite: boolean
   #is: 'request' | 'listener' | 'over' = 'request'
 
   constructor(counts: Counts, isWrite: boolean) {
     this.#counts = counts
-    this.#isWrite = isWrite
-    counts.openRequests += 1
-    if (isWrite) counts.openWrites += 1
+    this.isWrite = isWrite
+    counts.open.add(this)
   }
 
   listens(): void {
     if (this.#is !== 'request') return
-    this.#close()
+    this.#counts.open.delete(this)
     this.#is = 'listener'
     this.#counts.listeners += 1
   }
@@ -131,15 +123,10 @@ class UseOfOne {
   /** May be called again. `leavesWork`: its work may have only begun. */
   end({ leavesWork }: { leavesWork: boolean }): void {
     if (this.#is === 'request') {
-      this.#close()
+      this.#counts.open.delete(this)
       if (leavesWork) this.#counts.leftWorkMs = performance.now()
     }
     if (this.#is === 'listener') this.#counts.listeners -= 1
     this.#is = 'over'
-  }
-
-  #close(): void {
-    this.#counts.openRequests -= 1
-    if (this.#isWrite) this.#counts.openWrites -= 1
   }
 }

@@ -3,8 +3,10 @@ import { expect, test } from 'bun:test'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requestHold } from '../../src/api/control.ts'
+import { OpenStreams } from '../../src/http/open-streams.ts'
+import { OpencodeHolds } from '../../src/server/opencode-holds.ts'
 import { eventually } from '../e2e/harness.ts'
-import { asClient, asHost, startServer, temporaryFolder } from './start-server.ts'
+import { asClient, asHost, startServer, temporaryFolder, testInProcess } from './start-server.ts'
 import { codeOf, serverOf, startUpstream } from './upstream.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
@@ -44,7 +46,7 @@ function startSlow() {
   return { ...upstream, answerSlow: () => waiting.splice(0)[0]?.(), waiting }
 }
 
-test('requests that come while their workspace is held wait, and go on in their order', async () => {
+test('requests that come while their workspace is held wait', async () => {
   await using upstream = startUpstream()
   await using server = await serverOf(upstream.url)
   const held = await hold(server)
@@ -57,9 +59,27 @@ test('requests that come while their workspace is held wait, and go on in their 
   expect(upstream.seen).toEqual([])
   expect(await release(server, held)).toEqual({ ok: true, released: true })
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200])
-  expect(upstream.seen.map(({ url }) => url)).toEqual(['/a', '/b', '/c'])
+  expect(upstream.seen.map(({ url }) => url).toSorted()).toEqual(['/a', '/b', '/c'])
   expect(await release(server, held)).toEqual({ ok: true, released: false })
   expect((await server.call('/opencode/d', { headers: asClient })).status).toBe(200)
+})
+
+// Beyond that each has a connection of its own, and the network knows no order.
+testInProcess('they go on in the order they came in', async () => {
+  await using server = await startServer()
+  const [workspace] = server.settings.workspaces
+  if (!workspace) throw new Error('no workspace')
+  const holds = new OpencodeHolds()
+  const { id } = holds.begin(undefined, 10_000)
+  const passed: number[] = []
+  const all = Array.from({ length: 100 }, async (_, index) => {
+    await holds.pass(workspace, { signal: new AbortController().signal, streams: new OpenStreams() })
+    passed.push(index)
+  })
+  holds.end(id)
+  await Promise.all(all)
+  expect(passed).toEqual([...passed.keys()])
+  expect(holds.isEmpty).toBe(true)
 })
 
 test('what is open goes on', async () => {
@@ -88,6 +108,10 @@ test('a prompt that is passed on already is work until it is answered', async ()
   await eventually('the prompt to arrive', () => upstream.waiting.length === 1)
   const held = await hold(server)
   expect(held.openRequests).toBe(1)
+  // Of one that is known to take long nobody waits for the end again.
+  const others = await Promise.all(Array.from({ length: 100 }, () => hold(server)))
+  expect(others.map(({ openRequests }) => openRequests)).toEqual(others.map(() => 1))
+  for (const other of others) await release(server, other)
   upstream.answerSlow()
   expect((await prompt).status).toBe(200)
   await release(server, held)

@@ -4,8 +4,8 @@ import { created, ok } from '../../http/route.ts'
 import { route, type Services } from '../services.ts'
 import type { Workspaces } from '../workspaces.ts'
 
-/** A prompt is answered when the model is done: it is not waited for. */
-const OPEN_LIMIT_MS = 1_000
+/** Meanwhile what is open is answered, or is old enough to be taken for work. */
+const OPEN_LIMIT_MS = 1_500
 const OPEN_CHECK_MS = 5
 
 /** Allowed in read-only mode: nothing is changed, and the host has to reload there too. */
@@ -53,13 +53,17 @@ function workspacesIn(directories: readonly string[], workspaces: Workspaces): S
 const localIds = ({ all }: Workspaces): Set<string> =>
   new Set(all.filter(({ workspaceType }) => workspaceType === 'local').map(({ id }) => id))
 
-/** Bun's requests do not tell when they end; asked for a moment only, this costs less than to be told by each. */
+/** Asked again and again for a moment, which costs less than to be told of each request's end all day. */
 async function unseenWork(
   ids: ReadonlySet<string>,
   use: Services['opencodeUse'],
   signal: AbortSignal,
 ): Promise<number> {
   const untilMs = performance.now() + OPEN_LIMIT_MS
-  while (use.openOf(ids) > 0 && performance.now() < untilMs && !signal.aborted) await delay(OPEN_CHECK_MS)
-  return use.unseenWorkOf(ids)
+  let unseen = use.unseenWorkOf(ids)
+  while (unseen === undefined && performance.now() < untilMs && !signal.aborted) {
+    await delay(OPEN_CHECK_MS)
+    unseen = use.unseenWorkOf(ids)
+  }
+  return unseen ?? 1 // new ones: the hold has ended meanwhile
 }
