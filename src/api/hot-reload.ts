@@ -31,6 +31,8 @@ export const engineWork = z.object({
   questions: z.array(z.string()),
   /** Terminals that still run. */
   terminals: z.array(z.string()),
+  /** How many of openwork-server's clients have just asked for work that opencode may not show yet. */
+  requests: z.number().optional(),
 })
 export type EngineWork = z.infer<typeof engineWork>
 

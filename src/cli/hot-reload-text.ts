@@ -42,6 +42,7 @@ export const workText = (work: EngineWork): string =>
     workOf('permission question', work.permissions),
     workOf('question', work.questions),
     workOf('terminal', work.terminals),
+    work.requests ? `${work.requests} request${work.requests > 1 ? 's' : ''}` : '',
   ]
     .filter(part => part !== '')
     .join(', ') || 'work that has ended since'

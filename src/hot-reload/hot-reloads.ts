@@ -16,6 +16,7 @@ import type { FileWatch, FileWatchOptions, Look } from './file-watch.ts'
 import { FollowedDirectory } from './followed-directory.ts'
 import { IdleListener } from './idle-listener.ts'
 import { isIdle, type ReloadEngine } from './reload-engine.ts'
+import { ReloadHold } from './reload-hold.ts'
 import type { Action, Extent, PolicyEvent, PolicyTimes } from './reload-policy.ts'
 import {
   inventoryOf,
@@ -121,9 +122,10 @@ export class HotReloads {
 
   /** From its place in the queue on until it rests or waits. */
   async #turn(followed: FollowedDirectory): Promise<void> {
+    await using hold = new ReloadHold(this.#options.engine)
     let action = followed.dispatch({ type: 'turn' })
     while (action) {
-      const event = await this.#perform(followed, action).catch(eventOf)
+      const event = await this.#perform(followed, action, hold).catch(eventOf)
       // Right after the answer that nothing is at work: the reload begins in this very moment.
       action = followed.dispatch(event)
       if (event.type === 'reloaded') this.#tellReload(followed)
@@ -131,16 +133,19 @@ export class HotReloads {
     this.#listen()
   }
 
-  async #perform(followed: FollowedDirectory, action: InTurn): Promise<PolicyEvent> {
+  async #perform(followed: FollowedDirectory, action: InTurn, hold: ReloadHold): Promise<PolicyEvent> {
     const { directory, watch, state } = followed
     const { engine } = this.#options
     switch (action.type) {
       case 'look':
         return { type: 'looked', look: (await watch?.look()) ?? NOTHING }
-      case 'ask':
-        if (action.extent === 'engine') return { type: 'worked', work: await this.#allWork() }
-        if (state.phase === 'asking') followed.served ??= await this.#servedBefore(directory)
-        return { type: 'worked', work: await engine.work(directory) }
+      case 'ask': {
+        const isAll = action.extent === 'engine'
+        const ask = () => (isAll ? this.#allWork() : engine.work(directory))
+        if (state.phase !== 'asking') return { type: 'worked', work: await ask() }
+        if (!isAll) followed.served ??= await this.#servedBefore(directory)
+        return { type: 'worked', work: await hold.workOf(isAll ? undefined : directory, ask, { always: false }) }
+      }
       case 'reload': {
         await this.#renew(followed, { ...action, cause: 'change' })
         if (!followed.isClosed) watch?.accept(action.look)
@@ -171,7 +176,8 @@ export class HotReloads {
       if (look.problems.length > 0) throw invalidConfig(directory, look.problems)
       // A failure shows again where it matters.
       followed.served ??= await this.#servedBefore(directory).catch(() => undefined)
-      const extent = await this.#extentByHand(directory, look, force)
+      await using hold = new ReloadHold(this.#options.engine)
+      const extent = await this.#extentByHand(directory, look, { force, hold })
       const report = await this.#renew(followed, { extent, look, cause: 'request' })
       const isComplete = extent === 'engine' || !look.needsRestart
       if (isComplete) watch.accept(look)
@@ -189,12 +195,16 @@ export class HotReloads {
   }
 
   /** What a reload by hand reaches. A restart would end the work of others too: that is not for one directory to force. */
-  async #extentByHand(directory: string, { needsRestart }: Look, force: boolean): Promise<Extent> {
+  async #extentByHand(
+    directory: string,
+    { needsRestart }: Look,
+    { force, hold }: { force: boolean; hold: ReloadHold },
+  ): Promise<Extent> {
     const { engine } = this.#options
-    const own = await engine.work(directory).catch(noneIfStuck)
+    const own = await hold.workOf(directory, () => engine.work(directory), { always: force }).catch(noneIfStuck)
     if (own && !force && !isIdle(own)) throw busy(directory, own)
     if (own && !needsRestart) return 'instance'
-    const all = await engine.allWork()
+    const all = await hold.workOf(undefined, () => engine.allWork(), { always: force })
     if (isIdle(all) || (own && force && isIdle(without(all, own)))) return 'engine'
     if (own) return 'instance'
     throw busy('opencode, which must be started anew for this,', all)
@@ -352,6 +362,7 @@ const without = (all: EngineWork, own: EngineWork): EngineWork => ({
   permissions: all.permissions.filter(id => !own.permissions.includes(id)),
   questions: all.questions.filter(id => !own.questions.includes(id)),
   terminals: all.terminals.filter(id => !own.terminals.includes(id)),
+  requests: Math.max(0, (all.requests ?? 0) - (own.requests ?? 0)),
 })
 
 async function isOlderThan(path: string, atMs: number): Promise<boolean> {

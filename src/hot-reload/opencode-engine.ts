@@ -2,7 +2,7 @@ import type { EngineWork } from '../api/hot-reload.ts'
 import type { OpencodeClient, OpencodeEvent } from '../api/opencode-client.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { pause } from '../supervisor/pause.ts'
-import { isIdle, type ReloadEngine } from './reload-engine.ts'
+import { type Hold, isIdle, type ReloadEngine } from './reload-engine.ts'
 
 const RECONNECT_MS = 1_000
 const FRESH_MS = 50
@@ -16,6 +16,8 @@ export type OpencodeEngineOptions = {
   directories(): readonly string[]
   /** Starts opencode anew; resolves when it is ready. */
   restart(): Promise<void>
+  /** Unless given nobody is held up, and a prompt that comes with a reload may be cut. */
+  hold?: Hold
 }
 
 /**
@@ -24,7 +26,7 @@ export type OpencodeEngineOptions = {
  */
 export const reloadEngine = (
   client: OpencodeClient,
-  { directories, restart }: OpencodeEngineOptions,
+  { directories, restart, hold = async () => undefined }: OpencodeEngineOptions,
 ): ReloadEngine => ({
   work: directory => fresh(() => client.work(directory)),
   allWork: () => fresh(() => workOf(client, directories())),
@@ -34,6 +36,7 @@ export const reloadEngine = (
   },
   served: directory => client.served(directory),
   restart,
+  hold,
   onIdle(signal, listener) {
     void listen(client, signal, listener)
   },

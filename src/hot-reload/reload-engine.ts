@@ -1,6 +1,15 @@
 import type { EngineWork } from '../api/hot-reload.ts'
 import type { Served } from '../api/opencode-client.ts'
 
+/** A time in which new requests of openwork-server's clients wait; it ends by itself as well. */
+export type Held = AsyncDisposable & {
+  /** Those that were passed on before, whose work opencode may not show yet. */
+  readonly openRequests: number
+}
+
+/** Lets the requests for these directories wait, without any those for all. Undefined where nobody can do that. */
+export type Hold = (directories?: readonly string[]) => Promise<Held | undefined>
+
 /** What a reload does with opencode. Every call ends within a time limit; failures are `OpenworkError`s. */
 export type ReloadEngine = {
   /** What would end with the directory's instance. Of an instance that is not there: nothing. */
@@ -8,6 +17,7 @@ export type ReloadEngine = {
   /** The same for all directories together. */
   allWork(): Promise<EngineWork>
   dispose(directory: string): Promise<void>
+  hold: Hold
   /** Makes the instance, if it is not there. Throws `opencode_config_invalid` for a config that opencode refuses. */
   served(directory: string): Promise<Served>
   /** Ends opencode and starts it again at the same address, and waits until it is ready. */
@@ -16,5 +26,5 @@ export type ReloadEngine = {
   onIdle(signal: AbortSignal, listener: (directory: string | undefined) => void): void
 }
 
-export const isIdle = ({ sessions, permissions, questions, terminals }: EngineWork): boolean =>
-  sessions.length + permissions.length + questions.length + terminals.length === 0
+export const isIdle = ({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): boolean =>
+  sessions.length + permissions.length + questions.length + terminals.length + requests === 0

@@ -19,17 +19,18 @@ function renderChanges(changes: readonly FileChange[]): string {
 }
 
 /** `1 session, 2 questions`. */
-export function renderWork({ sessions, permissions, questions, terminals }: EngineWork): string {
+export function renderWork({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): string {
   const counts = [
     counted(sessions, 'session'),
     counted(permissions, 'permission request'),
     counted(questions, 'question'),
     counted(terminals, 'terminal'),
+    counted({ length: requests }, 'request'),
   ]
   return counts.filter(count => count !== '').join(', ')
 }
 
-const counted = ({ length }: readonly string[], what: string): string =>
+const counted = ({ length }: { length: number }, what: string): string =>
   length === 0 ? '' : `${length} ${what}${length === 1 ? '' : 's'}`
 
 /** `/path/opencode.json:3:5: a comma is missing`. */

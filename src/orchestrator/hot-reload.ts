@@ -10,6 +10,7 @@ import type { SupervisorEvent } from '../supervisor/service.ts'
 import type { Reloads } from './control-app.ts'
 import type { Host } from './host.ts'
 import type { HotReloadOptions } from './options.ts'
+import { requestHolds } from './request-holds.ts'
 
 export type HotReloadInput = {
   options: HotReloadOptions
@@ -45,6 +46,7 @@ export function openHotReload(host: Host, { options, log, others, onEvent }: Hot
   const engine = reloadEngine(client, {
     directories: () => [...followed, ...known],
     restart: async () => void (await host.restart(OPENCODE)),
+    hold: requestHolds({ baseUrl: host.plan.server.baseUrl, hostToken: host.plan.server.hostToken }, log),
   })
   const watches = openFileWatches({ env: opencodeEnvironment(host), log, configSchema: () => client.configSchema() })
   const reloads = new HotReloads({

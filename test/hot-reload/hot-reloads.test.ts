@@ -6,6 +6,7 @@ import type { HotReloadEvent, HotReloadStatus } from '../../src/api/hot-reload.t
 import { opencodeClient } from '../../src/api/opencode-client.ts'
 import { HotReloads } from '../../src/hot-reload/hot-reloads.ts'
 import { reloadEngine } from '../../src/hot-reload/opencode-engine.ts'
+import type { Hold } from '../../src/hot-reload/reload-engine.ts'
 import { eventually } from '../e2e/harness.ts'
 import { watchedLog } from '../orchestrator/watched-log.ts'
 import { folderWatches } from './folder-watch.ts'
@@ -22,8 +23,20 @@ function newFolder(): string {
   return folder
 }
 
+type Options = Partial<Record<'directories' | 'debounceMs' | 'cooldownMs' | 'deadlineMs', number>> & {
+  enabled?: boolean
+  hold?: Hold
+}
+
 /** A stand-in of opencode, folders that are followed, and everything that is told. */
-function setUp({ directories = 1, enabled = true, debounceMs = 20, cooldownMs = 0, deadlineMs = 600_000 } = {}) {
+function setUp({
+  directories = 1,
+  enabled = true,
+  debounceMs = 20,
+  cooldownMs = 0,
+  deadlineMs = 600_000,
+  hold = async () => undefined,
+}: Options = {}) {
   const engine = startOpencodeStandIn()
   const [first = '', ...others] = Array.from({ length: directories }, newFolder)
   const all = [first, ...others]
@@ -33,7 +46,7 @@ function setUp({ directories = 1, enabled = true, debounceMs = 20, cooldownMs = 
   const client = opencodeClient(engine.options)
   const reloads = new HotReloads({
     watches,
-    engine: reloadEngine(client, { directories: () => all, restart: () => engine.restart() }),
+    engine: reloadEngine(client, { directories: () => all, restart: () => engine.restart(), hold }),
     options: { enabled, debounceMs, cooldownMs, deadlineMs },
     log,
     onEvent: event => told.push(event),
@@ -150,6 +163,92 @@ test('people are told when work takes longer than the deadline, and it goes on',
   ])
   it.engine.replyPermission(it.directory, 'per_1')
   await it.reloaded(1)
+})
+
+/** What openwork-server would do: which directories it lets wait, and what it has passed on before. */
+function holds() {
+  const held = {
+    now: [] as (string | undefined)[],
+    ever: [] as (string | undefined)[],
+    openRequests: 0,
+    begun: () => {},
+  }
+  const hold: Hold = async directories => {
+    const [directory] = directories ?? []
+    held.now.push(directory)
+    held.ever.push(directory)
+    held.begun()
+    return {
+      openRequests: held.openRequests,
+      async [Symbol.asyncDispose]() {
+        held.now.splice(held.now.indexOf(directory), 1)
+      },
+    }
+  }
+  return { held, hold }
+}
+
+test('new requests wait from the last question about work until the new instance is there', async () => {
+  const { held, hold } = holds()
+  await using it = setUp({ hold })
+  const heldAtBoot: unknown[] = []
+  await it.client.served(it.directory)
+  it.engine.onBoot(() => heldAtBoot.push([...held.now]))
+  it.write('.opencode/command/foo.md', 'Say foo')
+  await it.reloaded(1)
+  expect(heldAtBoot).toEqual([[it.directory]])
+  await eventually('them to go on', () => held.now.length === 0)
+  expect(held.ever).toEqual([it.directory])
+})
+
+test('work that began before they waited is not cut, and they do not wait for its end', async () => {
+  const { held, hold } = holds()
+  await using it = setUp({ hold })
+  await it.client.served(it.directory)
+  held.begun = () => it.engine.begin(it.directory, 'ses_1')
+  it.write('.opencode/command/foo.md', 'Say foo')
+  await it.becomes('waiting')
+  await eventually('them to go on', () => held.now.length === 0)
+  expect(it.at().waitingFor?.sessions).toEqual(['ses_1'])
+  // As long as opencode shows work nobody is held up.
+  it.write('.opencode/command/bar.md', 'Say bar')
+  await eventually('both to be pending', () => it.at().pending.length === 2)
+  expect(held.ever).toHaveLength(1)
+  held.begun = () => {}
+  it.engine.end(it.directory, 'ses_1')
+  await it.reloaded(1)
+  expect(it.engine.cut).toEqual([])
+})
+
+test('a request that was passed on, and whose work opencode does not show, is work', async () => {
+  const { held, hold } = holds()
+  await using it = setUp({ hold })
+  held.openRequests = 1
+  it.write('.opencode/command/foo.md', 'Say foo')
+  await it.becomes('waiting')
+  expect(it.at().waitingFor).toMatchObject({ sessions: [], requests: 1 })
+  expect(it.told.at(-1)?.message).toEndWith('waits for 1 request')
+  await expect(it.reloads.reload(it.directory, { force: false })).rejects.toMatchObject({ code: 'workspace_busy' })
+  expect(it.engine.disposals).toEqual([])
+  // Forced it is done, and whoever comes meanwhile waits all the same.
+  await it.reloads.reload(it.directory, { force: true })
+  expect(it.engine.disposals).toEqual([it.directory])
+  expect(held.now).toEqual([])
+})
+
+test('for a restart the requests for all wait', async () => {
+  const { held, hold } = holds()
+  await using it = setUp({ directories: 2, hold })
+  const [, other = ''] = it.all
+  await it.client.served(other)
+  held.begun = () => it.engine.begin(other, 'ses_other')
+  it.write('read-once.json', '{}')
+  await it.becomes('waiting')
+  held.begun = () => {}
+  it.engine.end(other, 'ses_other')
+  await it.reloaded(1)
+  expect(it.engine).toMatchObject({ starts: 2, cut: [] })
+  expect(held.ever).toEqual([undefined, undefined])
 })
 
 test('nothing is reloaded while a file is broken, and its place is told', async () => {

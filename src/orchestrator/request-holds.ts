@@ -1,0 +1,36 @@
+import { holdReleased, requestHold } from '../api/control.ts'
+import { askServer, type OpenworkClientOptions } from '../api/request.ts'
+import type { Hold } from '../hot-reload/reload-engine.ts'
+import { messageOf, OpenworkError } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+
+/** Longer than opencode takes to end and to come back; the server allows no more. */
+const TTL_MS = 15_000
+/** The server answers within a second, whatever is open. */
+const ASK_LIMIT_MS = 5_000
+
+/**
+ * Holds of an openwork-server, with its host token. Where it does not answer, or is an older one, there is none: what is to
+ * be done is done all the same.
+ */
+export function requestHolds(server: Omit<OpenworkClientOptions, 'timeoutMs'>, log: Log): Hold {
+  const options = { ...server, timeoutMs: ASK_LIMIT_MS }
+  let isTold = false
+  const tell = (error: unknown): undefined => {
+    if (!(error instanceof OpenworkError)) throw error
+    if (!isTold) log.debug('openwork-server does not let requests wait for a reload', { reason: messageOf(error) })
+    isTold = true
+  }
+  return async directories => {
+    const body = { ttlMs: TTL_MS, ...(directories && { directories }) }
+    const hold = await askServer(options, { method: 'POST', path: '/workspaces/holds', body }, requestHold).catch(tell)
+    return (
+      hold && {
+        openRequests: hold.openRequests,
+        async [Symbol.asyncDispose]() {
+          await askServer(options, { method: 'DELETE', path: `/workspaces/holds/${hold.id}` }, holdReleased).catch(tell)
+        },
+      }
+    )
+  }
+}
