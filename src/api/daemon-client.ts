@@ -4,6 +4,7 @@ import {
   type addWorkspaceRequest,
   type DaemonStatus,
   type DaemonWorkspace,
+  type DaemonWorkspaceChanged,
   type DaemonWorkspaceInfo,
   daemonAlive,
   daemonEvents,
@@ -13,6 +14,7 @@ import {
   daemonWorkspaceInfo,
   daemonWorkspaceList,
   daemonWorkspacePath,
+  type EndedWork,
   instanceDisposed,
   type Lease,
   leaseHeld,
@@ -22,10 +24,8 @@ import {
   workspaceRemoved,
 } from './daemon.ts'
 import { type ReceivedEvent, receiveEvents } from './event-source.ts'
-import { type ReloadReport, reloaded } from './hot-reload.ts'
+import { type EngineWork, type ReloadReport, reloaded } from './hot-reload.ts'
 import { askServer, type OpenworkClientOptions } from './request.ts'
-
-type Changed = { activeId: string; workspace: DaemonWorkspace }
 
 /**
  * Calls of a daemon. A workspace is named by its id, its name or its absolute path. Every call throws an `OpenworkError`
@@ -36,19 +36,24 @@ export type DaemonClient = {
   alive(): Promise<{ version: string }>
   status(): Promise<DaemonStatus>
   workspaces(): Promise<{ activeId: string; workspaces: DaemonWorkspace[] }>
-  addWorkspace(request: z.input<typeof addWorkspaceRequest>): Promise<Changed>
-  addRemote(request: AddRemoteRequest): Promise<Changed>
+  addWorkspace(request: z.input<typeof addWorkspaceRequest>): Promise<DaemonWorkspaceChanged>
+  addRemote(request: AddRemoteRequest): Promise<DaemonWorkspaceChanged>
   workspace(name: string): Promise<DaemonWorkspaceInfo>
-  activate(name: string): Promise<Changed>
+  activate(name: string): Promise<DaemonWorkspaceChanged>
   path(name: string): Promise<{ workspace: DaemonWorkspace; path: z.infer<typeof opencodePath> }>
-  removeWorkspace(name: string): Promise<{ activeId: string; removed: DaemonWorkspace }>
+  /** Without `force`, `workspace_busy` when work goes on there or somebody holds a lease. */
+  removeWorkspace(
+    name: string,
+    request?: { force?: boolean },
+  ): Promise<{ activeId: string; removed: DaemonWorkspace; ended?: EngineWork | undefined }>
   /** Without `force`, `workspace_busy` when that would end work. */
   reload(name: string, request?: { force?: boolean }): Promise<ReloadReport>
   dispose(name: string, request?: { force?: boolean }): Promise<boolean>
   lease(name: string, request?: z.input<typeof leaseRequest>): Promise<Lease>
   renewLease(id: string, request?: z.input<typeof leaseRequest>): Promise<Lease>
   releaseLease(id: string): Promise<void>
-  shutdown(): Promise<void>
+  /** Resolves with what is at work, and ends. */
+  shutdown(): Promise<EndedWork[]>
   events(signal: AbortSignal): AsyncGenerator<ReceivedEvent<typeof daemonEvents>>
 }
 
@@ -66,7 +71,8 @@ export function daemonClient(options: OpenworkClientOptions): DaemonClient {
     workspace: name => call('GET', workspaceAt(name), daemonWorkspaceInfo),
     activate: name => call('POST', `${workspaceAt(name)}/activate`, daemonWorkspaceChanged),
     path: name => call('GET', `${workspaceAt(name)}/path`, daemonWorkspacePath),
-    removeWorkspace: name => call('DELETE', workspaceAt(name), workspaceRemoved),
+    removeWorkspace: (name, { force = false } = {}) =>
+      call('DELETE', `${workspaceAt(name)}${force ? '?force=true' : ''}`, workspaceRemoved),
     reload: async (name, body = {}) => (await call('POST', `${workspaceAt(name)}/reload`, reloaded, body)).report,
     dispose: async (name, body = {}) =>
       (await call('POST', `/instances/${encodeURIComponent(name)}/dispose`, instanceDisposed, body)).disposed,
@@ -75,9 +81,7 @@ export function daemonClient(options: OpenworkClientOptions): DaemonClient {
     releaseLease: async id => {
       await call('DELETE', leaseAt(id), leaseReleased)
     },
-    shutdown: async () => {
-      await call('POST', '/shutdown', daemonStopping)
-    },
+    shutdown: async () => (await call('POST', '/shutdown', daemonStopping)).ended ?? [],
     events: signal => receiveEvents(options, '/events', daemonEvents, signal),
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { engineWork, hotReloadEvent, hotReloadStatus } from './hot-reload.ts'
+import { configProblem, engineWork, hotReloadEvent, hotReloadStatus } from './hot-reload.ts'
 
 /** Times are milliseconds since the epoch throughout. */
 
@@ -49,14 +49,20 @@ export type Lease = z.infer<typeof lease>
 /** What opencode keeps in memory for a workspace, and why. */
 export const instanceStatus = z.object({
   workspaceId: z.string(),
-  /** `none`: nothing; the next request makes it. `unknown`: a remote one's is not ours to watch. */
-  state: z.enum(['none', 'idle', 'busy', 'held', 'unknown']),
+  /**
+   * `none`: nothing; the next request makes it. `held`: by clients that listen, by leases, or by changed files that opencode
+   * could not read. `broken`: opencode refuses every request for it because of its files (`problems`). `unknown`: a remote
+   * one's is not ours to watch.
+   */
+  state: z.enum(['none', 'idle', 'busy', 'held', 'broken', 'unknown']),
   lastUsedAt: z.number().optional(),
   /** With `idle`: since when nothing holds it. */
   idleSince: z.number().optional(),
   /** With `idle`: when it is disposed of; absent when that is off. */
   evictsAt: z.number().optional(),
   work: engineWork.optional(),
+  /** What is wrong with its files, where something is. */
+  problems: z.array(configProblem).optional(),
   /** Clients connected to its events. */
   listeners: z.number(),
   leases: z.array(lease),
@@ -104,7 +110,18 @@ export type DaemonStatus = z.infer<typeof daemonStatus>
 export const daemonAlive = z.object({ ok: z.literal(true), version: z.string() })
 
 export const daemonWorkspaceList = z.object({ activeId: z.string(), workspaces: z.array(daemonWorkspace) })
-export const daemonWorkspaceChanged = z.object({ activeId: z.string(), workspace: daemonWorkspace })
+export const daemonWorkspaceChanged = z.object({
+  activeId: z.string(),
+  workspace: daemonWorkspace,
+  /** The folder was not there, and was made. */
+  created: z.boolean().optional(),
+  /** It was listed before; its name may be new. */
+  wasListed: z.boolean().optional(),
+  /** For whoever asked: what went well, and may still not be what was wanted. */
+  notes: z.array(z.string()).optional(),
+})
+export type DaemonWorkspaceChanged = z.infer<typeof daemonWorkspaceChanged>
+
 export const daemonWorkspaceInfo = z.object({ workspace: daemonWorkspace, instance: instanceStatus.optional() })
 export type DaemonWorkspaceInfo = z.infer<typeof daemonWorkspaceInfo>
 
@@ -133,7 +150,15 @@ export const addRemoteRequest = z.object({
 })
 export type AddRemoteRequest = z.infer<typeof addRemoteRequest>
 
-export const workspaceRemoved = z.object({ ok: z.literal(true), activeId: z.string(), removed: daemonWorkspace })
+/** `force`: also when that ends work, or takes it from those who hold a lease. */
+export const removeQuery = z.object({ force: z.stringbool().optional() })
+export const workspaceRemoved = z.object({
+  ok: z.literal(true),
+  activeId: z.string(),
+  removed: daemonWorkspace,
+  /** With `force`: what was at work there. */
+  ended: engineWork.optional(),
+})
 export const instanceDisposed = z.object({ disposed: z.boolean() })
 export const disposeRequest = z.object({ force: z.boolean().default(false) })
 
@@ -144,7 +169,11 @@ export const leaseRequest = z.object({
 })
 export const leaseHeld = z.object({ lease })
 export const leaseReleased = z.object({ ok: z.literal(true) })
-export const daemonStopping = z.object({ ok: z.literal(true) })
+
+/** What is at work in a workspace, and ends with the daemon. */
+const endedWork = z.object({ workspaceId: z.string(), name: z.string(), work: engineWork })
+export type EndedWork = z.infer<typeof endedWork>
+export const daemonStopping = z.object({ ok: z.literal(true), ended: z.array(endedWork).optional() })
 
 const workspaceEvent = z.object({ activeId: z.string(), workspace: daemonWorkspace })
 
