@@ -2,7 +2,7 @@ import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
-import { dataDirFlag } from './commands/data-dir-flag.ts'
+import { dataDirFlag } from './flags/data-dir-flag.ts'
 import type { Context } from './kit/context.ts'
 import { secret, url } from './kit/flags.ts'
 

@@ -3,9 +3,9 @@ import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { noDaemon } from '../daemon-connection.ts'
+import { noDaemon } from '../daemon/daemon-connection.ts'
+import { realPathOf } from '../daemon/workspace-word.ts'
 import type { Context } from '../kit/context.ts'
-import { realPathOf } from '../workspace-word.ts'
 import { confirm, isInteractive } from './confirm.ts'
 
 type Asked = { workspace: string; dataDir: string; attach: boolean }

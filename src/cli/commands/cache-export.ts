@@ -11,13 +11,13 @@ import type { ExportedBuild } from '../../sidecars/cache/cache-export.ts'
 import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { parseSidecarPlace, sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { localPath } from '../local-path.ts'
 import { type Fetching, fetchBuild } from './cache-fetch-build.ts'
 import { cacheFlags, executablePath, MADE, targetFlag } from './cache-place.ts'
-import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
 export const cacheExport = defineCommand({
   path: 'cache export',

@@ -2,9 +2,9 @@ import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
 import type { OnProgress } from '../../sidecars/download/progress.ts'
 import type { Verifier } from '../../sidecars/verify/verify.ts'
 import type { ByteProgress } from '../byte-progress.ts'
+import type { SidecarPlace } from '../flags/sidecar-flags.ts'
 import type { Context } from '../kit/context.ts'
 import { MADE } from './cache-place.ts'
-import type { SidecarPlace } from './sidecar-flags.ts'
 
 export type Fetching = {
   place: SidecarPlace

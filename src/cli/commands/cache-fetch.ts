@@ -3,11 +3,11 @@ import type { NearBuild } from '../../sidecars/cache/cache-builds.ts'
 import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { parseSidecarPlace, sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { fetchBuild } from './cache-fetch-build.ts'
 import { cacheFlags, executablePath, MADE, targetFlag } from './cache-place.ts'
-import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
 export const cacheFetch = defineCommand({
   path: 'cache fetch',

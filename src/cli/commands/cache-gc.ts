@@ -2,13 +2,13 @@ import { relative } from 'node:path'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { GcChoice } from '../../sidecars/cache/cache-gc.ts'
 import { byteCount } from '../byte-count.ts'
+import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { renderTable } from '../text-table.ts'
 import { itemDocument } from './cache-ls.ts'
 import { cacheFlags, MADE } from './cache-place.ts'
-import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheGc = defineCommand({
   path: 'cache gc',

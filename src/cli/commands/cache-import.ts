@@ -3,11 +3,11 @@ import type { Readable } from 'node:stream'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import type { ImportedBuild } from '../../sidecars/cache/cache-import.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { localPath } from '../local-path.ts'
 import { cacheFlags, MADE } from './cache-place.ts'
-import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheImport = defineCommand({
   path: 'cache import',

@@ -2,10 +2,10 @@ import { relative } from 'node:path'
 import type { CacheItem } from '../../sidecars/cache/cache-items.ts'
 import { ago } from '../ago.ts'
 import { byteCount } from '../byte-count.ts'
+import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { defineCommand } from '../kit/define.ts'
 import { renderTable } from '../text-table.ts'
 import { cacheFlags, MADE } from './cache-place.ts'
-import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheLs = defineCommand({
   path: 'cache ls',

@@ -1,7 +1,7 @@
 import { OpenworkError } from '../../shared/errors.ts'
+import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { defineCommand } from '../kit/define.ts'
 import { cacheFlags, executablePath, MADE } from './cache-place.ts'
-import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cachePath = defineCommand({
   path: 'cache path',

@@ -2,9 +2,9 @@ import { executableOf } from '../../services/own-program.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Made } from '../../sidecars/cache/cache-items.ts'
 import { OPENCODE_PINS } from '../../sidecars/pins/opencode-pins.generated.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import { list } from '../kit/flags.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
-import { sidecarPlaceFlags } from './sidecar-flags.ts'
 
 /** Flags of every cache command. Those that download have `sidecarPlaceFlags` as well. */
 export const cacheFlags = { dataDir: dataDirFlag, sidecarDir: sidecarPlaceFlags.sidecarDir }

@@ -1,10 +1,10 @@
 import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { cacheFlags, MADE } from './cache-place.ts'
-import { cacheDirOf } from './sidecar-flags.ts'
 
 export const cacheVerify = defineCommand({
   path: 'cache verify',

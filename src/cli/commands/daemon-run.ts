@@ -3,14 +3,14 @@ import type { DaemonOptions } from '../../daemon/daemon-options.ts'
 import { type RunningDaemon, runDaemon } from '../../daemon/run-daemon.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
+import { type DaemonValues, daemonFlags } from '../daemon/daemon-flags.ts'
+import { parseDaemonOptions } from '../daemon/daemon-options.ts'
 import { type HostLog, openHostLog, openLogFile } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { ownRunId } from '../own-run-id.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { aborted, interruptedStart, startDeps } from '../start-deps.ts'
-import { type DaemonValues, daemonFlags } from './daemon-flags.ts'
-import { parseDaemonOptions } from './daemon-options.ts'
 
 export const daemonRun = defineCommand({
   path: 'daemon run',

@@ -1,7 +1,7 @@
-import { ensureDaemon } from '../ensure-daemon.ts'
+import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { ensureDaemon } from '../daemon/ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { daemonFlags } from './daemon-flags.ts'
 
 export const daemonStart = defineCommand({
   path: 'daemon start',

@@ -1,8 +1,8 @@
-import { requireDaemon } from '../daemon-connection.ts'
-import { daemonText } from '../daemon-status-text.ts'
+import { requireDaemon } from '../daemon/daemon-connection.ts'
+import { daemonText } from '../daemon/daemon-status-text.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 export const daemonStatus = defineCommand({
   path: 'daemon status',

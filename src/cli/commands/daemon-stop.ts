@@ -6,11 +6,11 @@ import { clearDeadDaemon, findDaemon } from '../../daemon/find-daemon.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { machineId } from '../../supervisor/process-identity.ts'
-import { noDaemon } from '../daemon-connection.ts'
+import { noDaemon } from '../daemon/daemon-connection.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 const ASK_LIMIT_MS = 5_000
 /** After that it is told that it still stops. */

@@ -1,10 +1,10 @@
 import { clockTime } from '../clock-time.ts'
+import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
 import { duration, text } from '../kit/flags.ts'
 import { showResult } from '../scripted-result.ts'
-import { connectToWorkspace } from '../workspace-command.ts'
-import { workspaceArgs } from '../workspace-word.ts'
-import { daemonFlags } from './daemon-flags.ts'
 
 export const instanceLease = defineCommand({
   path: 'instance lease',

@@ -1,7 +1,7 @@
-import { requireDaemon } from '../daemon-connection.ts'
+import { requireDaemon } from '../daemon/daemon-connection.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 export const instanceRelease = defineCommand({
   path: 'instance release',

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { configProblem, engineWork, type ReloadReport } from '../../api/hot-reload.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { problemText, reloadText, workText } from '../hot-reload-text.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { findReloadTargets, type ReloadTarget } from '../reload-targets.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 const ASK_EVERY_MS = 1_000
 

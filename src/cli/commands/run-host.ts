@@ -10,12 +10,12 @@ import type { Log } from '../../shared/log.ts'
 import { VERSION } from '../../shared/version.ts'
 import { attachToDaemon } from '../attach/attach.ts'
 import { findServedByDaemon } from '../attach/served-by-daemon.ts'
+import { parseStartOptions, type StartValues } from '../flags/start-options.ts'
 import { openHostLog } from '../host-log.ts'
 import type { Context } from '../kit/context.ts'
 import { ownRunId } from '../own-run-id.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { aborted, interruptedStart, startDeps } from '../start-deps.ts'
-import { parseStartOptions, type StartValues } from './start-options.ts'
 
 /** `start` and `serve`: a host until it is interrupted or cannot go on. Resolves to the exit code. */
 export async function runHost(values: StartValues, context: Context): Promise<number> {

@@ -1,6 +1,6 @@
+import { startFlags } from '../flags/start-flags.ts'
 import { defineCommand } from '../kit/define.ts'
 import { runHost } from './run-host.ts'
-import { startFlags } from './start-flags.ts'
 
 export const serve = defineCommand({
   path: 'serve',

@@ -8,11 +8,11 @@ import {
   type ServiceHealth,
 } from '../../orchestrator/host-status.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { hotReloadLines } from '../hot-reload-text.ts'
 import { defineCommand } from '../kit/define.ts'
 import { secret, url } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 export const status = defineCommand({
   path: 'status',

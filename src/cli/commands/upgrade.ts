@@ -6,6 +6,8 @@ import { removeLeftovers } from '../../upgrade/install-version.ts'
 import type { UpgradeOptions } from '../../upgrade/upgrade-options.ts'
 import { parseVersion } from '../../upgrade/version-order.ts'
 import { ByteProgress } from '../byte-progress.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { parseSidecarPlace, sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand, type ValuesOf } from '../kit/define.ts'
@@ -13,8 +15,6 @@ import { bool, text } from '../kit/flags.ts'
 import { install, rollBack } from '../upgrade/install.ts'
 import { findOffer, tellForeign, tellOffer } from '../upgrade/offer.ts'
 import { renewRunning } from '../upgrade/renew-running.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
-import { parseSidecarPlace, sidecarPlaceFlags } from './sidecar-flags.ts'
 
 const flags = {
   to: text({ valueName: 'version', summary: 'This version, older ones too', defaultText: 'the newest' }),

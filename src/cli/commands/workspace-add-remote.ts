@@ -1,9 +1,9 @@
-import { ensureDaemon } from '../ensure-daemon.ts'
+import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { ensureDaemon } from '../daemon/ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
 import { secret, text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { showResult } from '../scripted-result.ts'
-import { daemonFlags } from './daemon-flags.ts'
 
 export const workspaceAddRemote = defineCommand({
   path: 'workspace add-remote',

@@ -1,10 +1,10 @@
-import { ensureDaemon } from '../ensure-daemon.ts'
+import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { ensureDaemon } from '../daemon/ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
 import { text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { localPath } from '../local-path.ts'
 import { showResult } from '../scripted-result.ts'
-import { daemonFlags } from './daemon-flags.ts'
 
 export const workspaceAdd = defineCommand({
   path: 'workspace add',

@@ -2,13 +2,13 @@ import type { DaemonWorkspaceInfo } from '../../api/daemon.ts'
 import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { findConnection } from '../daemon-connection.ts'
-import { workspaceText } from '../daemon-status-text.ts'
+import { findConnection } from '../daemon/daemon-connection.ts'
+import { workspaceText } from '../daemon/daemon-status-text.ts'
+import { workspaceArgs, workspaceMeant } from '../daemon/workspace-word.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { workspaceArgs, workspaceMeant } from '../workspace-word.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 export const workspaceInfo = defineCommand({
   path: 'workspace info',

@@ -1,11 +1,11 @@
 import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
-import { findConnection } from '../daemon-connection.ts'
-import { workspaceTable } from '../daemon-status-text.ts'
+import { findConnection } from '../daemon/daemon-connection.ts'
+import { workspaceTable } from '../daemon/daemon-status-text.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
-import { dataDirFlag } from './data-dir-flag.ts'
 
 export const workspaceList = defineCommand({
   path: 'workspace list',

@@ -1,9 +1,9 @@
+import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { showResult } from '../scripted-result.ts'
-import { connectToWorkspace } from '../workspace-command.ts'
-import { workspaceArgs } from '../workspace-word.ts'
-import { daemonFlags } from './daemon-flags.ts'
 
 export const workspaceSwitch = defineCommand({
   path: 'workspace switch',

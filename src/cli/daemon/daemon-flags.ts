@@ -1,6 +1,6 @@
+import { serviceFlags } from '../flags/service-flags.ts'
 import type { ValuesOf } from '../kit/define.ts'
 import { byteSize, duration, list, path, port, text } from '../kit/flags.ts'
-import { serviceFlags } from './service-flags.ts'
 
 const DAEMON = 'Daemon'
 const HOUR_MS = 3_600_000

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
-import type { Context } from './kit/context.ts'
-import { onOneLine } from './kit/one-line.ts'
-import { StatusLine } from './status-line.ts'
+import type { Context } from '../kit/context.ts'
+import { onOneLine } from '../kit/one-line.ts'
+import { StatusLine } from '../status-line.ts'
 
 /** Where there is no terminal only these are worth a line: they can take minutes. */
 const DOWNLOAD = /^(?:\[[\w-]+\] )?(?:waiting|locating|downloading|unpacking|checking) /

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { parseStartOptions, type StartValues } from '../../../src/cli/commands/start-options.ts'
+import { parseStartOptions, type StartValues } from '../../../src/cli/flags/start-options.ts'
 import { kebab } from '../../../src/cli/kit/table.ts'
 import { secret } from '../../../src/shared/secret.ts'
 

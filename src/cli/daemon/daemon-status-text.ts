@@ -1,9 +1,9 @@
-import type { DaemonStatus, DaemonWorkspace, DaemonWorkspaceInfo, InstanceStatus } from '../api/daemon.ts'
-import { ago } from './ago.ts'
-import { byteCount } from './byte-count.ts'
-import { hotReloadLines } from './hot-reload-text.ts'
-import { onOneLine } from './kit/one-line.ts'
-import { renderTable } from './text-table.ts'
+import type { DaemonStatus, DaemonWorkspace, DaemonWorkspaceInfo, InstanceStatus } from '../../api/daemon.ts'
+import { ago } from '../ago.ts'
+import { byteCount } from '../byte-count.ts'
+import { hotReloadLines } from '../hot-reload-text.ts'
+import { onOneLine } from '../kit/one-line.ts'
+import { renderTable } from '../text-table.ts'
 
 /** Everything about a daemon that a person may want to see at once. */
 export function daemonText(

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { daemonFiles } from '../daemon/daemon-files.ts'
-import { type FoundDaemon, findDaemon } from '../daemon/find-daemon.ts'
-import { FAILURES, type FailureCode, OpenworkError } from '../shared/errors.ts'
-import type { Context } from './kit/context.ts'
+import { daemonFiles } from '../../daemon/daemon-files.ts'
+import { type FoundDaemon, findDaemon } from '../../daemon/find-daemon.ts'
+import { FAILURES, type FailureCode, OpenworkError } from '../../shared/errors.ts'
+import type { Context } from '../kit/context.ts'
 import type { DaemonEnd, SpawnedDaemon } from './spawn-daemon.ts'
 import { watchStart } from './watch-start.ts'
 

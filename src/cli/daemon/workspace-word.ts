@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { DaemonWorkspace } from '../api/daemon.ts'
-import { systemCode } from '../shared/errors.ts'
-import type { Io } from './kit/io.ts'
-import { localPath } from './local-path.ts'
+import type { DaemonWorkspace } from '../../api/daemon.ts'
+import { systemCode } from '../../shared/errors.ts'
+import type { Io } from '../kit/io.ts'
+import { localPath } from '../local-path.ts'
 
 /** Of a command that is about one workspace of a daemon. */
 export const workspaceArgs = { workspace: { summary: 'Its id, name or folder' } } as const

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DaemonClient, daemonClient } from '../api/daemon-client.ts'
-import { findDaemon } from '../daemon/find-daemon.ts'
-import { OpenworkError } from '../shared/errors.ts'
-import { VERSION } from '../shared/version.ts'
-import type { Context } from './kit/context.ts'
+import { type DaemonClient, daemonClient } from '../../api/daemon-client.ts'
+import { findDaemon } from '../../daemon/find-daemon.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { Context } from '../kit/context.ts'
 import { type RunningDaemon, untilRunning } from './wait-for-daemon.ts'
 
 export type DaemonConnection = {

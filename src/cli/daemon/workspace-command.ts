@@ -1,7 +1,7 @@
-import type { DaemonClient } from '../api/daemon-client.ts'
-import type { DaemonValues } from './commands/daemon-flags.ts'
+import type { DaemonClient } from '../../api/daemon-client.ts'
+import type { Context } from '../kit/context.ts'
+import type { DaemonValues } from './daemon-flags.ts'
 import { ensureDaemon } from './ensure-daemon.ts'
-import type { Context } from './kit/context.ts'
 import { workspaceMeant } from './workspace-word.ts'
 
 /** The daemon, which is started if need be, and the workspace as it has to be named to it. */

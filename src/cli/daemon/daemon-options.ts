@@ -1,8 +1,8 @@
 import type { DaemonOptions } from '../../daemon/daemon-options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { isLoopbackHost } from '../../shared/loopback.ts'
+import { type Asked, parseServiceOptions } from '../flags/start-options.ts'
 import type { DaemonValues } from './daemon-flags.ts'
-import { type Asked, parseServiceOptions } from './start-options.ts'
 
 /**
  * What was typed for a daemon, as options. Nothing is created or looked up.

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import type { DaemonStatus, DaemonWorkspace, InstanceStatus } from '../../src/api/daemon.ts'
-import { daemonText, workspaceTable, workspaceText } from '../../src/cli/daemon-status-text.ts'
+import type { DaemonStatus, DaemonWorkspace, InstanceStatus } from '../../../src/api/daemon.ts'
+import { daemonText, workspaceTable, workspaceText } from '../../../src/cli/daemon/daemon-status-text.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 const minutesAgo = (minutes: number): number => NOW - minutes * 60_000
@@ -75,7 +75,7 @@ const STATUS: DaemonStatus & { baseUrl: string } = {
 }
 
 test('the README shows what a person is told of a daemon', async () => {
-  const readme = await Bun.file(join(import.meta.dir, '..', '..', 'README.md')).text()
+  const readme = await Bun.file(join(import.meta.dir, '..', '..', '..', 'README.md')).text()
   const [, shown] = /<!-- output:daemon:begin -->\n```\n([\s\S]*?)```\n<!-- output:daemon:end -->/.exec(readme) ?? []
 
   expect(`${daemonText(STATUS, [shop, blog, notes, box], NOW)}\n`).toBe(shown ?? '')

@@ -1,8 +1,8 @@
-import { daemonFiles } from '../daemon/daemon-files.ts'
-import { type DaemonValues, daemonFlags } from './commands/daemon-flags.ts'
-import { parseDaemonOptions } from './commands/daemon-options.ts'
+import { daemonFiles } from '../../daemon/daemon-files.ts'
+import type { Context } from '../kit/context.ts'
 import { connectTo, type DaemonConnection, findConnection } from './daemon-connection.ts'
-import type { Context } from './kit/context.ts'
+import { type DaemonValues, daemonFlags } from './daemon-flags.ts'
+import { parseDaemonOptions } from './daemon-options.ts'
 import { spawnDaemon } from './spawn-daemon.ts'
 import { startFailed, untilRunning } from './wait-for-daemon.ts'
 
