@@ -7,6 +7,7 @@ import { askServer, type OpenworkClientOptions } from '../api/request.ts'
 import type { EventFeed } from '../http/event-feed.ts'
 import { type HotReload, openHotReload } from '../orchestrator/hot-reload.ts'
 import type { Readiness } from '../orchestrator/readiness.ts'
+import { requestHolds } from '../orchestrator/request-holds.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
@@ -111,6 +112,7 @@ function followWorkspaces(
     activity: () => serverActivity(server),
     service: () => findService(host, OPENCODE),
     restart: async () => void (await host.restart(OPENCODE)),
+    hold: requestHolds(server, log),
     reload: ({ path }) => reloads.status(path),
     log,
     onLive: ({ path }, sinceMs) => reloads.follow(path, { readAtMs: sinceMs }),

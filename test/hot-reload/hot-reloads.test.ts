@@ -8,6 +8,7 @@ import { HotReloads } from '../../src/hot-reload/hot-reloads.ts'
 import { reloadEngine } from '../../src/hot-reload/opencode-engine.ts'
 import type { Hold } from '../../src/hot-reload/reload-engine.ts'
 import { eventually } from '../e2e/harness.ts'
+import { holds } from '../fixtures/holds.ts'
 import { watchedLog } from '../orchestrator/watched-log.ts'
 import { folderWatches } from './folder-watch.ts'
 import { startOpencodeStandIn } from './opencode-stand-in.ts'
@@ -164,29 +165,6 @@ test('people are told when work takes longer than the deadline, and it goes on',
   it.engine.replyPermission(it.directory, 'per_1')
   await it.reloaded(1)
 })
-
-/** What openwork-server would do: which directories it lets wait, and what it has passed on before. */
-function holds() {
-  const held = {
-    now: [] as (string | undefined)[],
-    ever: [] as (string | undefined)[],
-    openRequests: 0,
-    begun: () => {},
-  }
-  const hold: Hold = async directories => {
-    const [directory] = directories ?? []
-    held.now.push(directory)
-    held.ever.push(directory)
-    held.begun()
-    return {
-      openRequests: held.openRequests,
-      async [Symbol.asyncDispose]() {
-        held.now.splice(held.now.indexOf(directory), 1)
-      },
-    }
-  }
-  return { held, hold }
-}
 
 test('new requests wait from the last question about work until the new instance is there', async () => {
   const { held, hold } = holds()

@@ -3,6 +3,7 @@ import type { WorkspaceActivity } from '../../api/control.ts'
 import type { DaemonEvent, EngineStatus, InstanceStatus, Lease, leaseRequest } from '../../api/daemon.ts'
 import type { EngineWork, HotReloadStatus } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
+import type { Held, Hold } from '../../hot-reload/reload-engine.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
@@ -31,6 +32,8 @@ export type InstancesDeps = {
   service(): ServiceSnapshot | undefined
   /** Ends opencode and starts it again at the same address; resolves when it is ready. */
   restart(): Promise<void>
+  /** Unless given nobody is held up, and a prompt that comes with a disposal may be cut. */
+  hold?: Hold
   /** Hot reload of a workspace's own folder, where it is followed. */
   reload?(workspace: InstanceWorkspace): HotReloadStatus | undefined
   log: Log
@@ -184,9 +187,10 @@ export class Instances {
     return tracked.inTurn(async () => {
       if (!force) {
         if (!tracked.isLive) return false
-        const work = await this.#workOf(tracked)
-        if (amountOf(work) > 0) throw busy(tracked.workspace, work)
+        await this.#requireIdle(tracked)
       }
+      await using held = await this.#hold(tracked)
+      if (held && !force) await this.#requireIdle(tracked, held)
       const isDisposed = await this.#disposeOf(tracked, force)
       this.#tellDisposed(tracked, 'request')
       return isDisposed
@@ -295,6 +299,7 @@ export class Instances {
 
   async #evictInTurn(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
     const wasIdle = this.#plan(tracked).state === 'idle'
+    await using held = wasIdle ? await this.#hold(tracked) : undefined
     // First opencode, then openwork-server: a request that came in between is told by the second.
     const hasLooked = await this.#workOf(tracked).then(
       () => this.#live.lookAtActivity(),
@@ -304,7 +309,8 @@ export class Instances {
     const nowMs = Date.now()
     const plan = this.#plan(tracked)
     // What held it may have gone a moment ago: its idle time begins now.
-    if (!hasLooked || plan.state !== 'idle' || !wasIdle) return tracked.keep(nowMs)
+    const isIdle = plan.state === 'idle' && !held?.openRequests
+    if (!hasLooked || !isIdle || !wasIdle) return tracked.keep(nowMs)
     const dueMs = reason === 'idle' ? dueOf(plan) : plan.sinceMs + this.#pace.idleForMemoryMs
     if (dueMs > nowMs || this.#closed.signal.aborted || this.#live.get(tracked.workspace.id) !== tracked) return false
     try {
@@ -318,6 +324,16 @@ export class Instances {
     this.#deps.log.info(`disposed of ${name}, which was idle`, { path, idleMs: nowMs - plan.sinceMs, reason })
     this.#tellDisposed(tracked, reason)
     return true
+  }
+
+  async #requireIdle(tracked: TrackedWorkspace, held?: Held): Promise<void> {
+    const work = { ...(await this.#workOf(tracked)), requests: held?.openRequests }
+    if (amountOf(work) > 0) throw busy(tracked.workspace, work)
+  }
+
+  /** New requests for it wait until what is returned is disposed of. */
+  async #hold({ workspace }: TrackedWorkspace): Promise<Held | undefined> {
+    return await this.#deps.hold?.([workspace.path])
   }
 
   /**
@@ -349,11 +365,12 @@ export class Instances {
   }
 
   #ceilingAt(limitBytes: number): MemoryCeiling {
-    const { opencode, log, onEvent, restart } = this.#deps
+    const { opencode, log, onEvent, restart, hold } = this.#deps
     const deps = {
       usage: () => this.#usage(),
       disposeSome: () => this.#disposeSome(),
       work: () => this.#allWork(),
+      ...(hold && { hold }),
       restart: async () => {
         // Its clients are told by this to read anew; the restart alone would only cut them off.
         await opencode.disposeAll().catch(error => this.#report('opencode did not dispose of everything', error))

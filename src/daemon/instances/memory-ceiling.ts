@@ -1,4 +1,5 @@
 import type { DaemonEvent } from '../../api/daemon.ts'
+import type { Hold } from '../../hot-reload/reload-engine.ts'
 import { messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { pause } from '../../supervisor/pause.ts'
@@ -22,6 +23,8 @@ export type MemoryCeilingDeps = {
   disposeSome(): Promise<number>
   /** Sessions and the like at work anywhere in opencode, and requests on their way to it. */
   work(): Promise<number>
+  /** Lets new requests for all wait. */
+  hold?: Hold
   /** Disposes of everything, ends opencode and starts it again; resolves when it is ready. */
   restart(): Promise<void>
   onEvent(event: DaemonEvent): void
@@ -84,6 +87,9 @@ export class MemoryCeiling {
     this.#looksAbove += 1
     if (this.#looksAbove < LOOKS || performance.now() - this.#restartedAtMs < this.#pace.restartEveryMs) return true
     if (!(await this.#drained(usage.memoryBytes)) || this.#closed.signal.aborted) return true
+    await using held = await this.#deps.hold?.()
+    // Work that began at that very moment: the next look comes soon.
+    if (held && (held.openRequests > 0 || (await this.#deps.work()) > 0)) return true
     await this.#restart(usage.memoryBytes)
     return await this.#fitsWhenEmpty()
   }

@@ -90,8 +90,8 @@ export class TrackedWorkspace {
 
 export const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
 
-export const amountOf = ({ sessions, permissions, questions, terminals }: EngineWork): number =>
-  sessions.length + permissions.length + questions.length + terminals.length
+export const amountOf = ({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): number =>
+  sessions.length + permissions.length + questions.length + terminals.length + requests
 
 export const together = (works: readonly EngineWork[]): EngineWork => ({
   sessions: works.flatMap(({ sessions }) => sessions),

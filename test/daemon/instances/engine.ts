@@ -21,6 +21,8 @@ export class Engine implements AsyncDisposable {
   readonly looks = new Map<string, number>()
   /** Called with each look before it is answered. */
   onLook: (directory: string) => void = () => {}
+  /** Called before it disposes of one. */
+  onDispose: (directory: string) => void = () => {}
   isServerUp = true
   readonly #streams = new Set<ReadableStreamDefaultController<Uint8Array>>()
   readonly #opencode = Bun.serve({
@@ -86,6 +88,7 @@ export class Engine implements AsyncDisposable {
       return Response.json({ name: 'ConfigJsonError', data: { path: `${directory}/opencode.json` } }, { status: 400 })
     this.instances.add(directory)
     if (pathname === '/instance/dispose') {
+      this.onDispose(directory)
       this.disposeOf(directory)
       return Response.json(true)
     }

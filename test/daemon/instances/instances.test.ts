@@ -3,6 +3,7 @@ import type { DaemonEvent } from '../../../src/api/daemon.ts'
 import type { HotReloadStatus } from '../../../src/api/hot-reload.ts'
 import { Instances, type InstancesDeps, type InstancesPace } from '../../../src/daemon/instances/instances.ts'
 import { eventually } from '../../e2e/harness.ts'
+import { holds } from '../../fixtures/holds.ts'
 import { listeningLog } from '../../fixtures/listening-log.ts'
 import { Engine } from './engine.ts'
 
@@ -130,6 +131,33 @@ test('a request that comes while it is looked at keeps it', async () => {
 
   await survives(engine, 'told')
   await survives(engine, 'asked')
+})
+
+test('new requests wait while it is disposed of, and no others', async () => {
+  await using engine = new Engine()
+  const { held, hold } = holds()
+  await using run = await started(engine, { hold, pace: { settleMs: 10 } })
+  run.add('idle', 'begins', 'passed-on', 'other')
+  const seen: unknown[] = []
+  engine.onDispose = directory => seen.push([directory, [...held.now]])
+  engine.work.set('/w/other', { sessions: ['ses_1'] })
+  run.use('idle', 'other')
+  await eventually('the idle one is gone', () => run.instances.status('idle').state === 'none')
+  expect(seen).toEqual([['/w/idle', ['/w/idle']]])
+
+  // What begins just before they wait, and what was passed on and shows no work yet.
+  held.begun = () => engine.work.set('/w/begins', { sessions: ['ses_2'] })
+  run.use('begins')
+  await survives(engine, 'begins')
+  held.begun = () => {}
+  held.openRequests = 1
+  run.use('passed-on')
+  await survives(engine, 'passed-on')
+  const refused = await run.instances.dispose('passed-on', { force: false }).catch(error => error)
+  expect(refused).toMatchObject({ code: 'workspace_busy', details: { work: { requests: 1 } } })
+  held.openRequests = 0
+  await eventually('that is gone too', () => engine.disposed.includes('/w/passed-on'))
+  await eventually('all to go on', () => held.now.length === 0)
 })
 
 test('while openwork-server does not say who uses it, nothing goes', async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
 import type { DaemonEvent } from '../../../src/api/daemon.ts'
-import { Instances } from '../../../src/daemon/instances/instances.ts'
+import { Instances, type InstancesDeps } from '../../../src/daemon/instances/instances.ts'
 import type { ServiceSnapshot } from '../../../src/supervisor/service.ts'
 import { eventually } from '../../e2e/harness.ts'
+import { holds } from '../../fixtures/holds.ts'
 import { listeningLog } from '../../fixtures/listening-log.ts'
 import { Engine } from './engine.ts'
 
@@ -38,7 +39,7 @@ class Hog implements AsyncDisposable {
 }
 
 /** A workspace `a`, in use, of an opencode that needs `megabytes`, and after a restart so many. */
-async function running(engine: Engine, hog: Hog, afterwardsMb: number) {
+async function running(engine: Engine, hog: Hog, afterwardsMb: number, deps: Partial<InstancesDeps> = {}) {
   const events: DaemonEvent[] = []
   const { log, lines } = listeningLog()
   const instances = new Instances(
@@ -50,6 +51,7 @@ async function running(engine: Engine, hog: Hog, afterwardsMb: number) {
       restart: () => hog.start(afterwardsMb),
       log,
       onEvent: event => events.push(event),
+      ...deps,
     },
     PACE,
   )
@@ -125,5 +127,35 @@ test.skipIf(process.platform === 'win32')(
     await hog.start(0) // as one that the supervisor restarted
     await eventually('it waits no more', async () => !(await run.instances.engine()).isDraining)
     expect(kinds(run.events)).toEqual(['engine.draining'])
+  },
+)
+
+test.skipIf(process.platform === 'win32')(
+  'new requests for all wait while it is restarted, and work is not',
+  async () => {
+    await using engine = new Engine()
+    await using hog = new Hog()
+    await hog.start(LARGE)
+    const { held, hold } = holds()
+    const heldAtRestart: unknown[] = []
+    held.openRequests = 1
+    const restart = async (): Promise<void> => {
+      heldAtRestart.push([...held.now])
+      await hog.start(0)
+    }
+    await using run = await running(engine, hog, 0, { hold, restart })
+    await eventually('it was about to be restarted twice', () => held.ever.length >= 2)
+    expect(hog.starts).toBe(1)
+    held.openRequests = 0
+    // Work that begins at the last moment.
+    held.begun = () => engine.work.set('/w/a', { sessions: ['ses_1'] })
+    run.use('a')
+    await eventually('it waits', () => kinds(run.events).includes('engine.draining'))
+    expect(hog.starts).toBe(1)
+    held.begun = () => {}
+    engine.work.clear()
+    await eventually('it is restarted', () => kinds(run.events).includes('engine.restarted'))
+    expect(heldAtRestart).toEqual([[undefined]])
+    await eventually('all to go on', () => held.now.length === 0)
   },
 )
