@@ -1,13 +1,11 @@
-import { realpath } from 'node:fs/promises'
-import { isAbsolute, relative } from 'node:path'
 import { controlClient } from '../api/control-client.ts'
 import { daemonClient } from '../api/daemon-client.ts'
 import type { ReloadReport } from '../api/hot-reload.ts'
 import { findDaemon } from '../daemon/find-daemon.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
-import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { OpenworkError } from '../shared/errors.ts'
+import { folderMeant, nearestServing, realPathOf } from './folder-word.ts'
 import type { Context } from './kit/context.ts'
-import { localPath } from './local-path.ts'
 
 /** A directory that something on this machine serves, and how to have it read anew there. */
 export type ReloadTarget = {
@@ -21,31 +19,43 @@ export type ReloadTarget = {
 const TIMEOUT_MS = 120_000
 
 /**
- * Who serves a folder, or the folder it is part of, a daemon also by the name or id it has there; without one the current
- * folder, and where nobody serves that, the only one that is served. Several hosts of one folder are all meant.
+ * Who serves a folder, or the folder it is part of, a daemon also by the name or id it has there; without a word the
+ * current folder. Several hosts of one folder are all meant.
  *
- * @throws OpenworkError no_running_host, several_running_hosts, workspace_ambiguous
+ * @throws OpenworkError no_running_host, workspace_not_found, workspace_ambiguous
  */
 export async function findReloadTargets(
   { workspace, dataDir }: { workspace: string | undefined; dataDir: string },
   context: Pick<Context, 'cwd' | 'home' | 'redactor'>,
 ): Promise<ReloadTarget[]> {
-  const hosts = (await listLocalHosts(dataDir)).filter(({ serves }) => serves === 'one')
-  for (const { control } of hosts) context.redactor.add(control.token)
-  const targets = [...hosts.map(hostTarget), ...(await daemonTargets(dataDir, context))]
+  const targets = [...(await hostTargets(dataDir, context)), ...(await daemonTargets(dataDir, context))]
+  if (targets.length === 0)
+    throw new OpenworkError('no_running_host', `Nothing is served with the data dir ${dataDir}`, {
+      hint: 'Nothing is to be reloaded: a start reads everything.',
+    })
   const named = targets.filter(({ names }) => workspace !== undefined && names.includes(workspace))
   if (named.length > 1)
     throw new OpenworkError('workspace_ambiguous', `${named.length} workspaces of the daemon are called ${workspace}`, {
       hint: `Name the folder: ${named.map(({ directory }) => directory).join(', ')}`,
     })
   if (named.length > 0) return named
-  const folder = await realPathOf(localPath(workspace ?? '.', context))
-  const holding = targets.filter(({ directory }) => isWithin(folder, directory))
-  const longest = Math.max(...holding.map(({ directory }) => directory.length))
-  const meant = holding.filter(({ directory }) => directory.length === longest)
+  const directories = targets.map(({ directory }) => directory)
+  const folder =
+    workspace === undefined ? await realPathOf(context.cwd) : await folderMeant(workspace, directories, context)
+  const served = `These are served: ${targets.map(({ names: [name], directory }) => (name ? `${name} (${directory})` : directory)).join(', ')}`
+  if (folder === undefined)
+    throw new OpenworkError('workspace_not_found', `There is no folder ${workspace}, and no workspace is called so`, {
+      hint: served,
+    })
+  const meant = nearestServing(folder, targets)
   if (meant.length > 0) return meant
-  if (workspace === undefined && targets.length === 1) return targets
-  throw notFound(targets, { workspace, folder, dataDir })
+  throw new OpenworkError('no_running_host', `Nothing that runs here serves ${folder}`, { hint: served })
+}
+
+async function hostTargets(dataDir: string, { redactor }: Pick<Context, 'redactor'>): Promise<ReloadTarget[]> {
+  const hosts = (await listLocalHosts(dataDir)).filter(({ serves }) => serves === 'one')
+  for (const { control } of hosts) redactor.add(control.token)
+  return hosts.map(hostTarget)
 }
 
 const hostTarget = ({ workspace, control }: LocalHost): ReloadTarget => ({
@@ -65,40 +75,7 @@ async function daemonTargets(dataDir: string, { redactor }: Pick<Context, 'redac
     .filter(({ workspaceType }) => workspaceType === 'local')
     .map(({ id, name, path }) => ({
       directory: path,
-      names: [id, name],
+      names: [name, id],
       reload: request => client.reload(id, request),
     }))
-}
-
-/** Of a folder that is gone, the path as it was typed: a workspace may have been removed behind its host. */
-async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return path
-  }
-}
-
-function isWithin(path: string, folder: string): boolean {
-  const place = relative(folder, path)
-  return place === '' || !(place === '..' || place.startsWith('../') || place.startsWith('..\\') || isAbsolute(place))
-}
-
-function notFound(
-  targets: readonly ReloadTarget[],
-  { workspace, folder, dataDir }: { workspace: string | undefined; folder: string; dataDir: string },
-): OpenworkError {
-  if (targets.length === 0)
-    return new OpenworkError('no_running_host', `No host is running with the data dir ${dataDir}`, {
-      hint: 'Nothing is to be reloaded: a start reads everything.',
-    })
-  const served = targets.map(({ directory }) => directory).join(', ')
-  if (workspace === undefined)
-    return new OpenworkError('several_running_hosts', `${folder} is none of the folders that are served: ${served}`, {
-      hint: 'Name the one you mean: openwork reload <workspace>',
-    })
-  return new OpenworkError('no_running_host', `Nothing that runs here serves ${folder}`, {
-    hint: `These are served: ${served}`,
-  })
 }

@@ -1,8 +1,11 @@
 import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
+import { daemonFiles } from '../daemon/daemon-files.ts'
+import { readDaemonState } from '../daemon/state-file.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
 import { dataDirFlag } from './flags/data-dir-flag.ts'
+import { nearestServing, realPathOf } from './folder-word.ts'
 import type { Context } from './kit/context.ts'
 import { secret, url } from './kit/flags.ts'
 
@@ -50,24 +53,27 @@ export type ServerConnection = {
   connectUrl: string
   /** The client or host token used. */
   token: Secret
+  /** As far as this machine knows. */
+  isDaemon: boolean
 }
 
 /** A change may have to wait for its approval, 30 s unless the host was told otherwise. */
 const TIMEOUT_MS = 60_000
 
 /**
- * The server a command is for: the one named, else the only host of the data dir that runs. Its token is the one given,
+ * The server a command is for: the one named, else the only host of the data dir that runs, a daemon being one too, or of
+ * several the one that serves the current folder. Its token is the one given,
  * else the one kept for that host. Nothing is asked of the server yet.
  *
  * @throws OpenworkError no_running_host, several_running_hosts, missing_flag
  */
 export async function connect(
   values: Values,
-  { redactor }: Pick<Context, 'redactor'>,
+  { redactor, cwd }: Pick<Context, 'redactor' | 'cwd'>,
   { as, timeoutMs = TIMEOUT_MS }: { as: 'client' | 'host'; timeoutMs?: number },
 ): Promise<ServerConnection> {
   const given = as === 'host' ? values.hostToken : (values.token ?? values.openworkToken)
-  const host = await hostMeant(values, given !== undefined)
+  const host = await hostMeant(values, { hasToken: given !== undefined, cwd })
   const kept = as === 'host' ? host?.credentials?.hostToken : host?.credentials?.token
   const token = given ?? kept
   const baseUrl = values.openworkUrl ?? host?.baseUrl
@@ -78,27 +84,47 @@ export async function connect(
     url: baseUrl,
     connectUrl: host?.connectUrl ?? baseUrl,
     token,
+    isDaemon: host?.serves === 'listed',
   }
 }
 
 /** Undefined when the server named is none of this machine's. */
-async function hostMeant({ openworkUrl, dataDir }: Values, hasToken: boolean): Promise<LocalHost | undefined> {
+async function hostMeant(
+  { openworkUrl, dataDir }: Values,
+  { hasToken, cwd }: { hasToken: boolean; cwd: string },
+): Promise<LocalHost | undefined> {
   if (openworkUrl !== undefined && hasToken) return undefined
   const hosts = await listLocalHosts(dataDir)
   if (openworkUrl !== undefined) return hosts.find(host => [host.baseUrl, host.connectUrl].includes(openworkUrl))
-  const [host, ...others] = hosts
-  if (!host)
+  if (hosts.length === 0)
     throw new OpenworkError('no_running_host', `No host is running with the data dir ${dataDir}`, {
       hint: 'Start one with `openwork start`, or name a server with --openwork-url.',
     })
-  if (others.length > 0)
-    throw new OpenworkError(
-      'several_running_hosts',
-      `${hosts.length} hosts are running: ${hosts.map(({ baseUrl, workspace }) => `${baseUrl} (${workspace})`).join(', ')}`,
-      { hint: 'Name the one you mean with --openwork-url.' },
-    )
-  return host
+  const [only, ...others] = hosts.length === 1 ? hosts : await hostsOfFolder(cwd, hosts, dataDir)
+  if (only && others.length === 0) return only
+  throw new OpenworkError(
+    'several_running_hosts',
+    `${hosts.length} hosts are running: ${hosts.map(hostText).join(', ')}`,
+    {
+      hint: 'Name the one you mean with --openwork-url, or call this in a folder that only one of them serves.',
+    },
+  )
 }
+
+/** Those that serve the folder, or the nearest one above it. */
+async function hostsOfFolder(cwd: string, hosts: readonly LocalHost[], dataDir: string): Promise<LocalHost[]> {
+  const { workspaces } = await readDaemonState(daemonFiles(dataDir).state)
+  const listed = workspaces.filter(({ workspaceType }) => workspaceType === 'local')
+  const served = hosts.flatMap(host =>
+    host.serves === 'one'
+      ? [{ host, directory: host.workspace }]
+      : listed.map(({ path: directory }) => ({ host, directory })),
+  )
+  return nearestServing(await realPathOf(cwd), served).map(({ host }) => host)
+}
+
+const hostText = ({ baseUrl, serves, workspace }: LocalHost): string =>
+  `${baseUrl} (${serves === 'listed' ? 'the daemon' : workspace})`
 
 const noToken = (as: 'client' | 'host'): OpenworkError =>
   new OpenworkError('missing_flag', `The server's ${as} token is needed`, {

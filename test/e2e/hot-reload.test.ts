@@ -289,11 +289,12 @@ test(
     expect(await statusOf(world)).toMatchObject({ watching: 'off', reloads: 0, pending: [] })
     expect((await world.run(['status'])).stdout).toContain('reload    off')
     const elsewhere = { cwd: world.home }
-    const { code, stdout } = await world.run(['reload'], elsewhere)
+    const { code, stdout } = await world.run(['reload', world.workspace], elsewhere)
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`Reloaded ${world.workspace} in `) })
     expect(await namesOf(host, 'command')).toContain('later')
     expect((await world.run(['reload', place(world, 'commands')], elsewhere)).code).toBe(0)
-    expect(await failureOf(world, ['reload', world.home])).toMatchObject({ exitCode: 1, code: 'no_running_host' })
+    for (const [args, options] of [[['reload'], elsewhere], [['reload', world.home]]] as const)
+      expect(await failureOf(world, args, options)).toMatchObject({ exitCode: 1, code: 'no_running_host' })
     expect(await failureOf(world, ['reload', '--force', '--wait'])).toMatchObject({
       exitCode: 2,
       code: 'flags_conflict',

@@ -4,7 +4,7 @@ import { findDaemon } from '../../daemon/find-daemon.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { noDaemon } from '../daemon/daemon-connection.ts'
-import { realPathOf } from '../daemon/workspace-word.ts'
+import { realPathOf } from '../folder-word.ts'
 import type { Context } from '../kit/context.ts'
 import { confirm, isInteractive } from './confirm.ts'
 

@@ -40,7 +40,7 @@ export const pair = defineCommand({
   },
   async run({ scope, label, ttl, tokenTtl, wait, ...values }, context) {
     const { output, stdout, json } = context
-    const { client, connectUrl } = await connect(values, context, { as: 'host', timeoutMs: TIMEOUT_MS })
+    const { client, connectUrl, isDaemon } = await connect(values, context, { as: 'host', timeoutMs: TIMEOUT_MS })
     const request = { scope, label, expiresInSeconds: ttl, tokenExpiresInSeconds: tokenTtl }
     const shownOf = (opened: OpenedPairing): Shown => ({
       ...opened,
@@ -49,7 +49,7 @@ export const pair = defineCommand({
     })
     if (!(wait ?? (!json && stdout.isTTY === true))) {
       const shown = shownOf(await client.openPairing(request))
-      output.result(shown, await renderPairing(shown))
+      output.result(shown, await renderPairing(shown, isDaemon))
       return
     }
     // From before the code exists: whoever leaves must not leave it behind.
@@ -57,7 +57,7 @@ export const pair = defineCommand({
     try {
       const shown = shownOf(await client.openPairing(request))
       // With --json the one document is the outcome, and the code has to be seen before it.
-      const seen = json ? shown.url : `${await renderPairing(shown)}\n`
+      const seen = json ? shown.url : `${await renderPairing(shown, isDaemon)}\n`
       output.note(`${seen}\nWaiting for the device (Ctrl+C cancels)`)
       const claimed = await waitForClaim(client, shown, interruptions)
       const who = onOneLine(claimed.label ?? 'a device without a name')
@@ -68,9 +68,12 @@ export const pair = defineCommand({
   },
 })
 
+const OPEN_HOST = 'start the host with --remote-access'
+const OPEN_DAEMON = 'run `openwork daemon stop && openwork daemon start --remote-access`'
+
 type Shown = OpenedPairing & { connectUrl: string; url: string }
 
-async function renderPairing({ code, expiresAt, connectUrl, url }: Shown): Promise<string> {
+async function renderPairing({ code, expiresAt, connectUrl, url }: Shown, isDaemon: boolean): Promise<string> {
   const { renderUnicodeCompact } = await import('uqr')
   const isLocal = isLoopbackHost(new URL(connectUrl).hostname.replace(/^\[|\]$/g, ''))
   const until = new Date(expiresAt).toTimeString().slice(0, 5)
@@ -80,7 +83,9 @@ async function renderPairing({ code, expiresAt, connectUrl, url }: Shown): Promi
     `Address  ${connectUrl}`,
     `Code     ${code}  (once, until ${until})`,
     `Link     ${url}`,
-    ...(isLocal ? ['', 'Only this machine reaches this address; start the host with --remote-access for others.'] : []),
+    ...(isLocal
+      ? ['', `Only this machine reaches this address; for others ${isDaemon ? OPEN_DAEMON : OPEN_HOST}.`]
+      : []),
   ].join('\n')
 }
 

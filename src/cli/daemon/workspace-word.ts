@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import type { DaemonWorkspace } from '../../api/daemon.ts'
-import { systemCode } from '../../shared/errors.ts'
+import { folderMeant } from '../folder-word.ts'
 import type { Io } from '../kit/io.ts'
-import { localPath } from '../local-path.ts'
 
 /** Of a command that is about one workspace of a daemon. */
 export const workspaceArgs = { workspace: { summary: 'Its id, name or folder' } } as const
@@ -19,17 +15,6 @@ export async function workspaceMeant(
   io: Pick<Io, 'cwd' | 'home'>,
 ): Promise<string> {
   if (workspaces.some(({ id, name }) => id === word || name === word)) return word
-  const path = localPath(word, io)
-  if (existsSync(path)) return realPathOf(path)
-  return workspaces.some(listed => listed.path !== '' && resolve(listed.path) === path) ? path : word
-}
-
-/** As the daemon knows a folder; one that is not there, or is out of reach, stays as it was named. */
-export async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return path
-  }
+  const paths = workspaces.map(({ path }) => path)
+  return (await folderMeant(word, paths, io)) ?? word
 }

@@ -24,12 +24,19 @@ type Options = {
   /** Without it nobody is the daemon, whatever the files say. */
   isHeld?: boolean
   version: string
-  workspaces?: readonly DaemonWorkspace[]
+  /** With what it serves in its own folder, if anything. */
+  workspaces?: readonly DaemonWorkspace[] | ((folder: string) => readonly DaemonWorkspace[])
   answer?: (request: Seen) => Response
 }
 
-export async function startStandIn({ isHeld = true, version, workspaces = [], answer }: Options): Promise<StandIn> {
+export async function startStandIn({
+  isHeld = true,
+  version,
+  workspaces: listed = [],
+  answer,
+}: Options): Promise<StandIn> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'openwork-daemon-')))
+  const workspaces = typeof listed === 'function' ? listed(folder) : listed
   const dataDir = join(folder, 'data')
   const files = daemonFiles(dataDir)
   mkdirSync(files.folder, { recursive: true })
