@@ -13,6 +13,7 @@ import { type DaemonState, forgetProcesses } from './daemon-state.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { KeptCredentials } from './remote-credentials.ts'
 import { RemoteOpencodes } from './remote-opencode.ts'
+import { tellOfSecondOpencodes } from './second-opencodes.ts'
 import { writeServerSettings } from './server-settings.ts'
 import { StateFile } from './state-file.ts'
 import { ensureToken } from './token-file.ts'
@@ -61,9 +62,10 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   begun.defer(() => list.noteUse())
   const api = begun.adopt(await listen(options, state, deps), opened => opened.stop())
 
+  const secondOpencodes = (...workspaces: DaemonWorkspace[]) => tellOfSecondOpencodes(dataDir, workspaces, log)
   const started = await start(startOptions(options, state.state, files.workdir), {
     ...deps,
-    workspaces: listedWorkspaces(list, () => engine),
+    workspaces: listedWorkspaces(list, { log, secondOpencodes, engine: () => engine }),
   })
   begun.defer(() => started.host.stop())
   const onOpencode = (opencode: DaemonProcess): void => void note(state, log, known => ({ ...known, opencode }))
@@ -77,9 +79,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   const opened = engine
   const status = (): Promise<DaemonStatus> => opened.status(process)
   const asked = Promise.withResolvers<undefined>()
-  const { opencode, opencodeReady, instances, look, reloads, published } = engine
-  const shutDown = (): void => asked.resolve(undefined)
-  api.serve({ list, feed, remotes, opencode, opencodeReady, instances, look, reloads, published, status, shutDown })
+  api.serve({ ...engine, list, feed, remotes, secondOpencodes, status, shutDown: () => asked.resolve(undefined) })
   // Before all else: clients hear of it, and nothing is asked for any more.
   begun.defer(async () => {
     feed.publish({ event: 'stopping', data: {} })
@@ -87,6 +87,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   })
   await noteStart(state, await status(), started.host.plan.server.port)
   log.info('daemon ready', { url: api.baseUrl, openwork: started.host.plan.server.baseUrl, workspaces: list.size })
+  await secondOpencodes(...list.all)
 
   const running = begun.move()
   let stopped: Promise<void> | undefined
@@ -144,9 +145,19 @@ async function listen({ services, listen }: DaemonOptions, state: StateFile, { l
   })
 }
 
+type AroundList = Pick<DaemonDeps, 'log'> & {
+  secondOpencodes(workspace: DaemonWorkspace): Promise<string[]>
+  engine(): Engine | undefined
+}
+
 /** What openwork-server's clients change. It reads the list anew by itself. */
-const listedWorkspaces = (list: WorkspaceList, engine: () => Engine | undefined): ListedWorkspaces => ({
-  add: folder => list.add(folder),
+const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, engine }: AroundList): ListedWorkspaces => ({
+  async add(folder) {
+    const { workspace, notes } = await list.add(folder)
+    for (const note of notes) log.warn(`${workspace.path}: ${note}`)
+    await secondOpencodes(workspace)
+    return workspace
+  },
   async rename(id, name) {
     await list.rename(id, name)
   },

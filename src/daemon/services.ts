@@ -26,6 +26,8 @@ export type Services = {
   remotes: Pick<RemoteOpencodes, 'path' | 'dispose'>
   /** Resolves when openwork-server has what the list says, or could not be told. Never rejects. */
   published(): Promise<void>
+  /** What to say of hosts with an opencode of their own in its folder. Never rejects. */
+  secondOpencodes(workspace: DaemonWorkspace): Promise<string[]>
   status(): Promise<DaemonStatus>
   feed: EventFeed<DaemonEvent>
   /** Ends the daemon as soon as its answer is out. */

@@ -23,6 +23,8 @@ type ListDeps = {
   onEvent(event: DaemonEvent): void
 }
 
+/** `wasListed`: it is one of those that were there. `notes`: for whoever asked. */
+export type Added = { workspace: DaemonWorkspace; wasListed: boolean; created: boolean; notes: string[] }
 export type AddFolder = { path: string; name: string | undefined }
 export type AddRemote = {
   baseUrl: string
@@ -82,22 +84,23 @@ export class WorkspaceList {
    * @throws OpenworkError invalid_payload, workspace_not_found, workspace_not_a_folder, workspace_unusable,
    *   workspace_limit_reached
    */
-  add({ path, name }: AddFolder): Promise<DaemonWorkspace> {
+  add({ path, name }: AddFolder): Promise<Added> {
     return this.#inTurn(async () => {
       if (!isAbsolute(path) || path.includes('\0'))
         throw new OpenworkError('invalid_payload', 'path: an absolute path is needed')
       const known = findByPath(this.all, path)
       if (!known) this.#requireRoom()
-      const real = ensureListed(resolve(path))
+      const { path: real, created } = ensureListed(resolve(path))
       const own = this.all.find(workspace => workspace.workspaceType === 'local' && workspace.path === real)
-      return this.#put({
+      const workspace = await this.#put({
         ...own,
         id: own?.id ?? localWorkspaceId(real),
-        name: name ?? own?.name ?? (basename(real) || real),
+        name: name ?? own?.name ?? usualName({ path: real }),
         path: real,
         workspaceType: 'local',
         createdAt: own?.createdAt ?? Date.now(),
       })
+      return { workspace, wasListed: own !== undefined, created, notes: this.#notesOn(workspace) }
     })
   }
 
@@ -105,7 +108,7 @@ export class WorkspaceList {
    * Lists a folder of another opencode. One that is listed already keeps its age, and its credentials unless others come.
    * @throws OpenworkError invalid_payload, workspace_limit_reached
    */
-  addRemote({ baseUrl: given, directory, name, credentials }: AddRemote): Promise<DaemonWorkspace> {
+  addRemote({ baseUrl: given, directory, name, credentials }: AddRemote): Promise<Added> {
     return this.#inTurn(async () => {
       const { baseUrl, credentials: inUrl } = parseRemoteUrl(given)
       const id = remoteWorkspaceId(baseUrl, directory)
@@ -115,16 +118,17 @@ export class WorkspaceList {
       if (kept) mask(kept, this.#deps.log)
       // First: one that is listed and cannot be asked would be the worse half.
       if (kept) await this.#deps.credentials.keep(id, kept)
-      return this.#put({
+      const workspace = await this.#put({
         ...own,
         id,
-        name: name ?? own?.name ?? baseUrl,
+        name: name ?? own?.name ?? usualName({ path: directory ?? '', baseUrl }),
         path: directory ?? '',
         workspaceType: 'remote',
         baseUrl,
         ...(directory !== undefined && { directory }),
         createdAt: own?.createdAt ?? Date.now(),
       })
+      return { workspace, wasListed: own !== undefined, created: false, notes: this.#notesOn(workspace) }
     })
   }
 
@@ -147,8 +151,7 @@ export class WorkspaceList {
   rename(id: string, name: string | null): Promise<DaemonWorkspace> {
     return this.#inTurn(() => {
       const workspace = this.find(id)
-      const { path, baseUrl } = workspace
-      return this.#put({ ...workspace, name: name?.trim() || (baseUrl ?? (basename(path) || path)) })
+      return this.#put({ ...workspace, name: name?.trim() || usualName(workspace) })
     })
   }
 
@@ -211,6 +214,13 @@ export class WorkspaceList {
     }
   }
 
+  /** Two of one name are allowed: folders in different places are often called alike. */
+  #notesOn({ id, name }: DaemonWorkspace): string[] {
+    const others = this.all.filter(other => other.name === name && other.id !== id)
+    const ids = others.map(other => other.id).join(', ')
+    return others.length === 0 ? [] : [`"${name}" is the name of ${ids} too: tell them apart by id or path`]
+  }
+
   #requireRoom(): void {
     if (this.size < MAX_WORKSPACES) return
     throw new OpenworkError('workspace_limit_reached', `The daemon has ${MAX_WORKSPACES} workspaces already`, {
@@ -266,6 +276,14 @@ export const activeFirst = (activeId: string, all: readonly DaemonWorkspace[]): 
   ...all.filter(({ id }) => id !== activeId),
 ]
 
+/** What it is called as long as nobody gives it a name. */
+function usualName({ path, baseUrl }: Pick<DaemonWorkspace, 'path' | 'baseUrl'>): string {
+  const folder = basename(path) || path
+  if (baseUrl === undefined) return folder
+  const { hostname } = new URL(baseUrl)
+  return folder === '' ? hostname : `${folder}@${hostname}`
+}
+
 /** Of a folder that is gone the path as it was given is all there is to compare. */
 function findByPath(all: readonly DaemonWorkspace[], wanted: string): DaemonWorkspace | undefined {
   const given = resolve(wanted)
@@ -274,17 +292,19 @@ function findByPath(all: readonly DaemonWorkspace[], wanted: string): DaemonWork
   return local.find(({ path }) => path === real) ?? local.find(({ path }) => path === given)
 }
 
-/** Its real path. A whole chain of folders is not made: it would be that of a typing error. */
-function ensureFolder(path: string): string {
+type Folder = ReturnType<typeof ensureWorkspace>
+
+/** A whole chain of folders is not made: it would be that of a typing error. */
+function ensureFolder(path: string): Folder {
   if (findWorkspace(path, true) === undefined && !isFolder(dirname(path)))
     throw new OpenworkError('workspace_not_found', `There is no folder ${path}, nor the one it would be made in`, {
       hint: 'Check the path.',
     })
-  return ensureWorkspace(path).path
+  return ensureWorkspace(path)
 }
 
 /** Its reasons, without the flags of a host that has one workspace. */
-function ensureListed(path: string): string {
+function ensureListed(path: string): Folder {
   try {
     return ensureFolder(path)
   } catch (error) {

@@ -5,6 +5,8 @@ import { type HostInfo, parseHostInfo } from './host-info.ts'
 
 /** A host that runs on this machine. */
 export type LocalHost = {
+  /** Of the program that runs it. */
+  pid: number
   workspace: string
   serves: 'one' | 'listed'
   /** Where the host itself is asked, with this bearer token. */
@@ -25,8 +27,14 @@ export async function listLocalHosts(dataDir: string): Promise<LocalHost[]> {
     if (!info) return []
     const layout = info.serves === 'listed' ? daemonLayout(dataDir) : dataLayout(dataDir, info.workspace)
     const kept = readCredentials(layout.credentials)
-    return [{ ...hostOf(info), ...info.openwork, credentials: kept === 'unusable' ? undefined : kept }]
+    return [
+      { pid: run.owner.pid, ...hostOf(info), ...info.openwork, credentials: kept === 'unusable' ? undefined : kept },
+    ]
   })
 }
+
+/** Two opencodes in a folder write the same sessions, and neither sees what the other one is at. */
+export const renderSecondOpencode = ({ pid, baseUrl }: LocalHost): string =>
+  `another host, process ${pid} at ${baseUrl}, serves this folder too: neither sees what runs in the other one`
 
 const hostOf = ({ workspace, serves, control }: HostInfo) => ({ workspace, serves, control })

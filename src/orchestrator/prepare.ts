@@ -7,6 +7,7 @@ import { findConnectAddress } from './connect-address.ts'
 import { ensureCredentials, newOpencodeCredentials } from './credentials.ts'
 import { checkDataDir, daemonLayout, dataLayout, ensureDataDir, runsFolder } from './data-dir.ts'
 import { findBinary, findServer, targetName } from './find-programs.ts'
+import { listLocalHosts, renderSecondOpencode } from './local-hosts.ts'
 import { ensureOpencodeState, opencodeState } from './opencode-state.ts'
 import type { StartOptions } from './options.ts'
 import type { HostFacts } from './plan.ts'
@@ -41,8 +42,7 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
   deps.signal.throwIfAborted()
 
   const workspace = ensureWorkspace(options.workspace)
-  if (workspace.created) log.info('workspace created', { path: workspace.path })
-  if (workspace.configured) log.info('opencode.jsonc written, the workspace had no opencode config')
+  if (options.serves === 'one') await tellOfWorkspace(workspace, options.dataDir, log)
   const layout = options.serves === 'one' ? dataLayout(options.dataDir, workspace.path) : daemonLayout(options.dataDir)
   ensureDataDir(layout)
   const state = opencodeState(layout, options.devMode)
@@ -63,6 +63,19 @@ export async function prepare(options: StartOptions, deps: PrepareDeps): Promise
     connect: connectAddress(options, log),
   }
   return { facts, ports, opencode, server, target: await targetName() }
+}
+
+/** A daemon's own folder is nobody's business. */
+async function tellOfWorkspace(
+  { path, created, configured }: ReturnType<typeof ensureWorkspace>,
+  dataDir: string,
+  log: Log,
+): Promise<void> {
+  if (created) log.info('workspace created', { path })
+  if (configured) log.info('opencode.jsonc written, the workspace had no opencode config')
+  // Allowed, and said. Folders of a daemon are refused before.
+  for (const host of await listLocalHosts(dataDir))
+    if (host.serves === 'one' && host.workspace === path) log.warn(renderSecondOpencode(host))
 }
 
 /** Ends what a run that was killed left behind. */

@@ -34,6 +34,18 @@ test('workspaces are added, found, switched and removed', async () => {
   expect(asked.slice(-2)).toEqual(['published', `remove ${second.id}`])
 })
 
+test('who adds a workspace hears what may not be what was meant', async () => {
+  await using daemon = await startApi()
+  const { client } = daemon
+  const plain = { activeId: expect.any(String), workspace: expect.any(Object) }
+  const path = daemon.newFolder('a')
+  expect(await client.addWorkspace({ path })).toEqual(plain)
+  expect(await client.addWorkspace({ path })).toEqual({ ...plain, wasListed: true })
+  const made = await client.addWorkspace({ path: join(daemon.root, 'served-twice'), name: 'a' })
+  expect(made).toEqual({ ...plain, created: true, notes: [expect.stringContaining('"a"'), 'served by another one'] })
+  expect((await client.addRemote({ baseUrl: 'https://box', name: 'a' })).notes).toHaveLength(1)
+})
+
 test('instances are disposed of, reloaded and leased', async () => {
   await using daemon = await startApi()
   const { client, asked } = daemon

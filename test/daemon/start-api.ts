@@ -72,6 +72,7 @@ export async function startApi({ cors = [], port }: { cors?: string[]; port?: nu
       },
     },
     published: async () => void asked.push('published'),
+    secondOpencodes: async ({ path }) => (path.endsWith('served-twice') ? ['served by another one'] : []),
     status: async () => statusOf(list),
     shutDown: () => asked.push('shutDown'),
   }

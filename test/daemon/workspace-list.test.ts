@@ -68,8 +68,8 @@ test('folders are listed in order, the first is active, and all of it is on disk
   await using folder = temporaryFolder()
   const { list, onDisk, path, published, events } = await openList(folder.path)
   const [a, b] = [newFolder(folder.path, 'a'), newFolder(folder.path, 'b')]
-  const first = await list.add({ path: a, name: undefined })
-  const second = await list.add({ path: b, name: 'Bee' })
+  const { workspace: first } = await list.add({ path: a, name: undefined })
+  const { workspace: second } = await list.add({ path: b, name: 'Bee' })
   expect([first.name, second.name, list.activeId]).toEqual(['a', 'Bee', first.id])
   expect(onDisk()).toEqual({ version: 1, activeId: first.id, workspaces: [first, second] })
   expect(readFileSync(path, 'utf8')).toEndWith('\n}\n')
@@ -85,8 +85,9 @@ test('folders are listed in order, the first is active, and all of it is on disk
 test('a folder that is missing is made where the one above it is there', async () => {
   await using folder = temporaryFolder()
   const { list } = await openList(folder.path)
-  const { path } = await list.add({ path: join(folder.path, 'new'), name: undefined })
-  expect(statSync(path).isDirectory()).toBe(true)
+  const added = await list.add({ path: join(folder.path, 'new'), name: undefined })
+  expect([added.created, statSync(added.workspace.path).isDirectory()]).toEqual([true, true])
+  expect((await list.add({ path: added.workspace.path, name: undefined })).created).toBe(false)
   const typo = await failureOf(list.add({ path: join(folder.path, 'no', 'such', 'place'), name: undefined }))
   expect(typo.code).toBe('workspace_not_found')
   expect(existsSync(join(folder.path, 'no'))).toBe(false)
@@ -112,9 +113,11 @@ test('a folder is one workspace by whatever path, and keeps its age when it is a
   const { list } = await openList(folder.path)
   const real = newFolder(folder.path, 'a')
   symlinkSync(real, join(folder.path, 'link'))
-  const first = await list.add({ path: real, name: undefined })
-  expect(await list.add({ path: join(folder.path, 'link'), name: undefined })).toEqual(first)
-  expect(await list.add({ path: `${real}/../a/`, name: 'renamed' })).toEqual({ ...first, name: 'renamed' })
+  const { workspace: first } = await list.add({ path: real, name: undefined })
+  const again = await list.add({ path: join(folder.path, 'link'), name: undefined })
+  expect(again).toEqual({ workspace: first, wasListed: true, created: false, notes: [] })
+  const renamed = await list.add({ path: `${real}/../a/`, name: 'renamed' })
+  expect(renamed.workspace).toEqual({ ...first, name: 'renamed' })
   expect(list.size).toBe(1)
 })
 
@@ -122,8 +125,8 @@ test('one is found by id, by name, and by path, also when its folder is gone', a
   await using folder = temporaryFolder()
   const { list } = await openList(folder.path)
   const [a, b] = [newFolder(folder.path, 'x', 'same'), newFolder(folder.path, 'y', 'same')]
-  const first = await list.add({ path: a, name: undefined })
-  const second = await list.add({ path: b, name: undefined })
+  const { workspace: first } = await list.add({ path: a, name: undefined })
+  const { workspace: second } = await list.add({ path: b, name: undefined })
   expect(list.find(first.id)).toEqual(first)
   expect(list.find(b)).toEqual(second)
   expect(list.find(`${b}/`)).toEqual(second)
@@ -141,11 +144,25 @@ test('one is found by id, by name, and by path, also when its folder is gone', a
   expect(list.find(first.id).id).toBe(first.id)
 })
 
+test('a name that another one has is taken, and said', async () => {
+  await using folder = temporaryFolder()
+  const { list } = await openList(folder.path)
+  const { workspace: first } = await list.add({ path: newFolder(folder.path, 'x', 'blog'), name: undefined })
+  const second = await list.add({ path: newFolder(folder.path, 'y', 'notes'), name: 'blog' })
+  expect(second.notes).toEqual([`"blog" is the name of ${first.id} too: tell them apart by id or path`])
+  const remote = { directory: undefined, credentials: undefined, baseUrl: 'https://box:4096/opencode' }
+  expect((await list.addRemote({ ...remote, name: 'blog' })).notes).toHaveLength(1)
+  expect(await list.addRemote({ ...remote, name: 'box' })).toMatchObject({ wasListed: true, notes: [] })
+})
+
 test('a name can be taken back', async () => {
   await using folder = temporaryFolder()
   const { list } = await openList(folder.path)
-  const { id } = await list.add({ path: newFolder(folder.path, 'a'), name: 'given' })
+  const { id } = (await list.add({ path: newFolder(folder.path, 'a'), name: 'given' })).workspace
   expect((await list.rename(id, null)).name).toBe('a')
+  const remote = { directory: undefined, name: 'given', credentials: undefined }
+  const box = (await list.addRemote({ ...remote, baseUrl: 'https://box:4096/opencode' })).workspace
+  expect((await list.rename(box.id, null)).name).toBe('box')
   expect((await failureOf(list.rename('ws-none', 'x'))).code).toBe('workspace_not_found')
 })
 
@@ -154,7 +171,7 @@ test('when the active one is removed the next one takes its place, and files sta
   const { list } = await openList(folder.path)
   const ids: string[] = []
   for (const name of ['a', 'b', 'c'])
-    ids.push((await list.add({ path: newFolder(folder.path, name), name: undefined })).id)
+    ids.push((await list.add({ path: newFolder(folder.path, name), name: undefined })).workspace.id)
   await list.activate('b')
   await list.remove('b')
   expect([list.activeId, existsSync(join(folder.path, 'b', 'opencode.jsonc'))]).toEqual([ids[2] ?? '', true])
@@ -168,13 +185,13 @@ test('when the active one is removed the next one takes its place, and files sta
 test('remote ones keep their credentials to themselves', async () => {
   await using folder = temporaryFolder()
   const { list, credentials, credentialsPath, path, events, log } = await openList(folder.path)
-  const added = await list.addRemote({
+  const { workspace: added } = await list.addRemote({
     baseUrl: 'http://me:hunter22@box:4096/',
     directory: '/srv/project',
     name: undefined,
     credentials: undefined,
   })
-  expect(added).toMatchObject({ name: 'http://box:4096', baseUrl: 'http://box:4096', path: '/srv/project' })
+  expect(added).toMatchObject({ name: 'project@box', baseUrl: 'http://box:4096', path: '/srv/project' })
   expect([credentials.of(added.id)?.username.reveal(), credentials.of(added.id)?.password.reveal()]).toEqual([
     'me',
     'hunter22',
@@ -186,7 +203,7 @@ test('remote ones keep their credentials to themselves', async () => {
 
   // Added again without credentials: those it has stay. With others: those count.
   const again = { baseUrl: 'HTTP://BOX:4096', directory: '/srv/project', name: undefined }
-  expect((await list.addRemote({ ...again, credentials: undefined })).id).toBe(added.id)
+  expect((await list.addRemote({ ...again, credentials: undefined })).workspace.id).toBe(added.id)
   expect(credentials.of(added.id)?.password.reveal()).toBe('hunter22')
   const other = { username: secret('you'), password: secret('other-one') }
   await list.addRemote({ ...again, credentials: other })
@@ -215,13 +232,13 @@ test('at most so many, and those that are listed can still be added again', asyn
   )
   expect((await failureOf(list.addRemote({ ...one, baseUrl: 'http://b' }))).code).toBe('workspace_limit_reached')
   expect(existsSync(join(folder.path, 'b'))).toBe(false)
-  expect((await list.add({ path, name: undefined })).id).toBe('ws-0')
+  expect((await list.add({ path, name: undefined })).workspace.id).toBe('ws-0')
 })
 
 test('last use is told at once, and written down later', async () => {
   await using folder = temporaryFolder()
   const { list, onDisk } = await openList(folder.path)
-  const { id } = await list.add({ path: newFolder(folder.path, 'a'), name: undefined })
+  const { id } = (await list.add({ path: newFolder(folder.path, 'a'), name: undefined })).workspace
   list.used(id, 1_000)
   list.used(id, 500)
   list.used('ws-none', 1_000)
@@ -237,7 +254,7 @@ test('what cannot be published did not happen', async () => {
   const { list, onDisk, events } = await openList(folder.path, () => {
     if (isFull) throw new OpenworkError('disk_full', 'No space left')
   })
-  const first = await list.add({ path: newFolder(folder.path, 'a'), name: undefined })
+  const { workspace: first } = await list.add({ path: newFolder(folder.path, 'a'), name: undefined })
   isFull = true
   for (const change of [
     () => list.add({ path: newFolder(folder.path, 'b'), name: undefined }),
@@ -257,7 +274,7 @@ whereDisksCanBeMounted('on a full disk a change is refused, and memory and disk 
   await using folder = temporaryFolder()
   await using disk = mountSmallDisk(join(folder.path, 'disk'))
   const { list, onDisk } = await openList(disk.path)
-  const first = await list.add({ path: newFolder(folder.path, 'a'), name: undefined })
+  const { workspace: first } = await list.add({ path: newFolder(folder.path, 'a'), name: undefined })
   disk.fill(0)
   expect((await failureOf(list.add({ path: newFolder(folder.path, 'b'), name: undefined }))).code).toBe('disk_full')
   expect(

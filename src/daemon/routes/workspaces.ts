@@ -1,6 +1,7 @@
 import {
   addRemoteRequest,
   addWorkspaceRequest,
+  type DaemonWorkspaceChanged,
   daemonWorkspaceChanged,
   daemonWorkspaceInfo,
   daemonWorkspaceList,
@@ -10,7 +11,8 @@ import {
 import { ok } from '../../http/route.ts'
 import { findWorkspace } from '../../orchestrator/workspace.ts'
 import { secret } from '../../shared/secret.ts'
-import { CHANGE_FAILS, FIND_FAILS, MAX_BODY_BYTES, OPENCODE_FAILS, route } from '../services.ts'
+import { CHANGE_FAILS, FIND_FAILS, MAX_BODY_BYTES, OPENCODE_FAILS, route, type Services } from '../services.ts'
+import type { Added } from '../workspace-list.ts'
 
 const FOLDER_FAILS = ['workspace_not_found', 'workspace_not_a_folder', 'workspace_unusable'] as const
 
@@ -24,6 +26,20 @@ export const listWorkspaces = route({
   handle: (_call, { list }) => ({ activeId: list.activeId, workspaces: list.all }),
 })
 
+/** The answer, once it is served. What somebody may have to know is there only where it is the case. */
+async function addedTo({ list, published, secondOpencodes }: Services, added: Added): Promise<DaemonWorkspaceChanged> {
+  const { workspace, created, wasListed } = added
+  await published()
+  const notes = [...added.notes, ...(await secondOpencodes(workspace))]
+  return {
+    activeId: list.activeId,
+    workspace,
+    ...(created && { created }),
+    ...(wasListed && { wasListed }),
+    ...(notes.length > 0 && { notes }),
+  }
+}
+
 export const addWorkspace = route({
   method: 'POST',
   path: '/workspaces',
@@ -33,11 +49,7 @@ export const addWorkspace = route({
   maxBodyBytes: MAX_BODY_BYTES,
   reply: ok(daemonWorkspaceChanged),
   fails: [...FOLDER_FAILS, 'workspace_limit_reached', ...CHANGE_FAILS],
-  handle: async ({ body: { path, name } }, { list, published }) => {
-    const workspace = await list.add({ path, name })
-    await published()
-    return { activeId: list.activeId, workspace }
-  },
+  handle: async ({ body: { path, name } }, services) => addedTo(services, await services.list.add({ path, name })),
 })
 
 export const addRemote = route({
@@ -49,15 +61,13 @@ export const addRemote = route({
   maxBodyBytes: MAX_BODY_BYTES,
   reply: ok(daemonWorkspaceChanged),
   fails: ['workspace_limit_reached', ...CHANGE_FAILS],
-  handle: async ({ body: { baseUrl, directory, name, username, password } }, { list, published }) => {
+  handle: async ({ body: { baseUrl, directory, name, username, password } }, services) => {
     const credentials =
       username === undefined && password === undefined
         ? undefined
         : // What opencode takes for the user when only a password was set.
           { username: secret(username ?? 'opencode'), password: secret(password ?? '') }
-    const workspace = await list.addRemote({ baseUrl, directory, name, credentials })
-    await published()
-    return { activeId: list.activeId, workspace }
+    return addedTo(services, await services.list.addRemote({ baseUrl, directory, name, credentials }))
   },
 })
 
