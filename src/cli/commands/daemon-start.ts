@@ -17,7 +17,8 @@ export const daemonStart = defineCommand({
     showResult(context, { ok, baseUrl, ...status }, () =>
       [
         `The daemon ${isNew ? 'is running' : 'was running already'}: ${baseUrl}, pid ${pid}`,
-        `Clients connect to ${status.openwork.connectUrl}`,
+        `Clients connect to ${status.openwork.connectUrl}; pair a phone with \`openwork pair\``,
+        ...(isNew ? ['Stop it with `openwork daemon stop`'] : []),
       ].join('\n'),
     )
   },

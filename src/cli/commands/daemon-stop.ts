@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs'
+import type { EndedWork } from '../../api/daemon.ts'
 import { daemonClient } from '../../api/daemon-client.ts'
 import { type DaemonFiles, daemonFiles } from '../../daemon/daemon-files.ts'
 import { findLockHolder, holderEnded, type LockHolder } from '../../daemon/daemon-lock.ts'
 import { clearDeadDaemon, findDaemon } from '../../daemon/find-daemon.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
+import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { machineId } from '../../supervisor/process-identity.ts'
 import { noDaemon } from '../daemon/daemon-connection.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
+import { onOneLine } from '../kit/one-line.ts'
 import { showResult } from '../scripted-result.ts'
 
 const ASK_LIMIT_MS = 5_000
@@ -30,23 +33,30 @@ export const daemonStop = defineCommand({
       showResult(context, { ok: true }, () => 'The daemon had ended without stopping; what it left behind is gone')
       return
     }
-    await askToStop(dataDir, holder, context)
+    const ended = await askToStop(dataDir, holder, context)
     if (!(await holderEnded(files.lock, holder, PATIENCE_MS))) {
       context.output.note(`Waiting for process ${holder.pid} to end…`)
       if (!(await holderEnded(files.lock, holder, STOP_LIMIT_MS - PATIENCE_MS))) throw stillRuns(holder)
     }
-    showResult(context, { ok: true }, () => 'The daemon has stopped')
+    showResult(context, { ok: true, ...(ended.length > 0 && { ended }) }, () =>
+      [
+        'The daemon has stopped',
+        ...ended.map(({ name, work }) => onOneLine(`Ended ${renderWork(work)} in ${name}`)),
+      ].join('\n'),
+    )
   },
 })
 
-/** Over its API; one that does not answer there is told by a signal, which the lock says is for the right process. */
-async function askToStop(dataDir: string, holder: LockHolder, { redactor }: Context): Promise<void> {
+/**
+ * Over its API, which tells what is at work; a daemon that does not answer there is told by a signal, which the lock says
+ * is for the right process.
+ */
+async function askToStop(dataDir: string, holder: LockHolder, { redactor }: Context): Promise<EndedWork[]> {
   const found = await findDaemon(dataDir)
   try {
     if (found.state === 'running') {
       redactor.add(found.token)
-      await daemonClient({ ...found, timeoutMs: ASK_LIMIT_MS }).shutdown()
-      return
+      return await daemonClient({ ...found, timeoutMs: ASK_LIMIT_MS }).shutdown()
     }
   } catch (error) {
     if (!(error instanceof OpenworkError)) throw error // silent, or something else has its port
@@ -64,6 +74,7 @@ async function askToStop(dataDir: string, holder: LockHolder, { redactor }: Cont
   } catch (error) {
     if (systemCode(error) !== 'ESRCH') throw error // it ended meanwhile
   }
+  return []
 }
 
 /** A killed daemon leaves its lock, and where it listened. */

@@ -88,12 +88,12 @@ const commands: readonly CommandEntry[] = [
   },
   {
     path: 'instance dispose',
-    summary: 'Have opencode forget a workspace until it is used again, with its servers and terminals',
+    summary: 'Unload a workspace from opencode until it is used again, with its servers and terminals',
     load: async () => (await import('./instance-dispose.ts')).instanceDispose,
   },
   {
     path: 'instance lease',
-    summary: 'Keep opencode from forgetting a workspace as idle, for a while',
+    summary: 'Keep a workspace from being unloaded as idle, for a while',
     load: async () => (await import('./instance-lease.ts')).instanceLease,
   },
   {

@@ -1,6 +1,9 @@
-import { daemonFlags } from '../daemon/daemon-flags.ts'
-import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { findDaemon } from '../../daemon/find-daemon.ts'
+import { autostartFlags, type DaemonValues } from '../daemon/daemon-flags.ts'
+import { findListed } from '../daemon/listed-workspace.ts'
+import { connectToWorkspace, offerForce } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
+import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
@@ -8,17 +11,30 @@ import { showResult } from '../scripted-result.ts'
 
 export const instanceDispose = defineCommand({
   path: 'instance dispose',
-  summary: 'Have opencode forget a workspace until it is used again, with its servers and terminals',
+  summary: 'Unload a workspace from opencode until it is used again, with its servers and terminals',
   args: workspaceArgs,
   flags: {
     force: bool({ default: false, summary: 'Also when that ends running turns, terminals and open questions' }),
-    ...daemonFlags,
+    ...autostartFlags,
   },
   async run({ workspace: word, force, ...values }, context) {
-    const { client, meant } = await connectToWorkspace(word, values, context)
-    const disposed = await client.dispose(meant, { force })
+    const disposed = await dispose(word, { force, values }, context)
     showResult(context, { ok: true, disposed }, () =>
-      onOneLine(disposed ? `opencode has forgotten ${word}` : `opencode had nothing of ${word}`),
+      onOneLine(disposed ? `${word} is unloaded until it is used again` : `${word} was not in memory`),
     )
   },
 })
+
+/** Without a daemon nothing is in memory, and none is started for that. */
+async function dispose(
+  word: string,
+  { force, values }: { force: boolean; values: DaemonValues },
+  context: Context,
+): Promise<boolean> {
+  if ((await findDaemon(values.dataDir)).state === 'none') {
+    await findListed(word, values.dataDir, context)
+    return false
+  }
+  const { client, meant } = await connectToWorkspace(word, values, context)
+  return client.dispose(meant, { force }).catch(offerForce)
+}

@@ -1,5 +1,6 @@
-import { daemonFlags } from '../daemon/daemon-flags.ts'
-import { ensureDaemon } from '../daemon/ensure-daemon.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
+import { connectToDaemon } from '../daemon/workspace-command.ts'
 import { defineCommand } from '../kit/define.ts'
 import { secret, text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
@@ -11,7 +12,7 @@ export const workspaceAddRemote = defineCommand({
   summary: 'Keep a workspace of an opencode somewhere else in the list',
   description:
     'It is asked with its own user name and password only. They are kept apart from the list, readable by you alone, and ' +
-    'are never shown.',
+    `are never shown. Adding it again with another --name renames it. ${AUTOSTART}`,
   examples: [
     {
       command: 'openwork workspace add-remote https://box.example:4096 --directory /srv/app',
@@ -21,22 +22,38 @@ export const workspaceAddRemote = defineCommand({
   args: { baseUrl: { summary: 'http or https URL of that opencode' } },
   flags: {
     directory: text({ summary: 'Folder on that machine' }),
-    name: text({ summary: 'Name to call it by', defaultText: 'the URL' }),
+    name: text({ summary: 'Name to call it by', defaultText: 'its folder and host' }),
     username: secret({ env: 'OPENWORK_REMOTE_USERNAME', summary: 'User name for it' }),
     password: secret({ env: 'OPENWORK_REMOTE_PASSWORD', summary: 'Password for it' }),
-    ...daemonFlags,
+    ...autostartFlags,
   },
   async run({ baseUrl, directory, name, username, password, ...values }, context) {
-    const { client } = await ensureDaemon(values, context)
-    const { activeId, workspace } = await client.addRemote({
+    if (!URL.canParse(baseUrl) || !/^https?:\/\//i.test(baseUrl))
+      throw new OpenworkError(
+        'invalid_value',
+        `<base-url>: expected an http or https URL, got ${withoutPassword(baseUrl)}`,
+        {
+          hint: 'For a folder of this machine: openwork workspace add <path>',
+        },
+      )
+    const { client } = await connectToDaemon(values, context)
+    const added = await client.addRemote({
       baseUrl,
       ...(directory !== undefined && { directory }),
       ...(name !== undefined && { name }),
       ...(username !== undefined && { username: username.reveal() }),
       ...(password !== undefined && { password: password.reveal() }),
     })
-    showResult(context, { ok: true, activeId, workspace }, () =>
-      onOneLine(`${workspace.name} is ${workspace.id}, at ${workspace.baseUrl} ${workspace.directory ?? ''}`.trimEnd()),
-    )
+    const { workspace, wasListed, notes = [] } = added
+    for (const note of notes) context.output.note(onOneLine(note))
+    showResult(context, { ok: true, ...added }, () => {
+      const { name, id, baseUrl, directory } = workspace
+      const place = directory === undefined ? baseUrl : `${directory} at ${baseUrl}`
+      return onOneLine(
+        `${place} ${wasListed ? 'was' : 'is'} in the list${wasListed ? ' already' : ''}; it is called ${name}, with the id ${id}`,
+      )
+    })
   },
 })
+
+const withoutPassword = (url: string): string => url.replace(/\/\/[^/]*@/, '//***@')

@@ -1,4 +1,4 @@
-import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
 import { connectToWorkspace } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -9,8 +9,9 @@ export const workspacePath = defineCommand({
   path: 'workspace path',
   aliases: ['workspaces path'],
   summary: 'Which folders opencode uses for a workspace, as it says itself',
+  description: AUTOSTART,
   args: workspaceArgs,
-  flags: daemonFlags,
+  flags: autostartFlags,
   async run({ workspace: word, ...values }, context) {
     const { client, meant } = await connectToWorkspace(word, values, context)
     const { workspace, path } = await client.path(meant)

@@ -1,7 +1,9 @@
-import { daemonFlags } from '../daemon/daemon-flags.ts'
-import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { renderWork } from '../../hot-reload/reload-text.ts'
+import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
+import { connectToWorkspace, offerForce } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
+import { bool } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { showResult } from '../scripted-result.ts'
 
@@ -9,13 +11,20 @@ export const workspaceRemove = defineCommand({
   path: 'workspace remove',
   aliases: ['workspaces remove'],
   summary: 'Have the daemon forget a workspace; its files stay',
+  description: `What opencode has in memory for it goes with it. ${AUTOSTART}`,
   args: workspaceArgs,
-  flags: daemonFlags,
-  async run({ workspace: word, ...values }, context) {
+  flags: {
+    force: bool({ default: false, summary: 'Also when that ends running turns, terminals, open questions and leases' }),
+    ...autostartFlags,
+  },
+  async run({ workspace: word, force, ...values }, context) {
     const { client, meant } = await connectToWorkspace(word, values, context)
-    const { activeId, removed } = await client.removeWorkspace(meant)
-    showResult(context, { ok: true, activeId, removed }, () =>
-      onOneLine(`${removed.name} is not served any more; its files are where they were`),
+    const { activeId, removed, ended } = await client.removeWorkspace(meant, { force }).catch(offerForce)
+    showResult(context, { ok: true, activeId, removed, ...(ended && { ended }) }, () =>
+      [
+        onOneLine(`${removed.name} is not served any more; its files are where they were`),
+        ...(ended ? [`Ended ${renderWork(ended)}`] : []),
+      ].join('\n'),
     )
   },
 })

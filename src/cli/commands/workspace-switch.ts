@@ -1,4 +1,4 @@
-import { daemonFlags } from '../daemon/daemon-flags.ts'
+import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
 import { connectToWorkspace } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -9,8 +9,9 @@ export const workspaceSwitch = defineCommand({
   path: 'workspace switch',
   aliases: ['workspaces switch'],
   summary: 'Make a workspace the active one, which clients see first',
+  description: AUTOSTART,
   args: workspaceArgs,
-  flags: daemonFlags,
+  flags: autostartFlags,
   async run({ workspace: word, ...values }, context) {
     const { client, meant } = await connectToWorkspace(word, values, context)
     const { activeId, workspace } = await client.activate(meant)

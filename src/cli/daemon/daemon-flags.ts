@@ -53,6 +53,20 @@ export const daemonFlags = {
   logFile: path({ group: DAEMON, hidden: true, summary: 'Log into this file, which is rotated' }),
 }
 
+/**
+ * Of a command that starts the daemon where none runs: it takes all of them as well, and its help shows those of its own.
+ */
+export const autostartFlags = {
+  ...(Object.fromEntries(
+    Object.entries(daemonFlags).map(([key, flag]) => [key, { ...flag, hidden: true }]),
+  ) as typeof daemonFlags),
+  dataDir: daemonFlags.dataDir,
+}
+
+/** For the help of those commands. */
+export const AUTOSTART =
+  'A daemon that does not run yet is started for it. The flags of `openwork daemon start` can be given here as well, for that.'
+
 export type DaemonValues = ValuesOf<typeof daemonFlags>
 
 /** What a flag keeps when another command has another default or variable for it. */

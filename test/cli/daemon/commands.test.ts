@@ -111,6 +111,87 @@ test('what a killed daemon left is not asked: the token stays here, and the list
   expect(daemon.seen).toEqual([])
 })
 
+test('without a daemon a word that names no workspace starts none, and nothing is in memory', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false, workspaces: [shop] })
+
+  for (const command of [
+    'workspace path',
+    'workspace switch',
+    'workspace remove',
+    'instance lease',
+    'instance dispose',
+  ]) {
+    const { code, stdout } = await run(daemon, ...command.split(' '), 'shpo', '--json')
+    expect([command, code, JSON.parse(stdout).code]).toEqual([command, 3, 'workspace_not_found'])
+  }
+  const disposed = await run(daemon, 'instance', 'dispose', 'shop')
+  expect([disposed.code, JSON.parse(disposed.stdout)]).toEqual([0, { ok: true, disposed: false }])
+  expect(JSON.parse((await run(daemon, 'daemon', 'status', '--json')).stdout)).toMatchObject({
+    code: 'daemon_not_running',
+  })
+})
+
+test('the help of a command that may start the daemon shows its own flags, and takes those of the daemon', async () => {
+  const { stdout } = await runCommand(['workspace', 'switch', '--help'], {})
+
+  expect(stdout.replaceAll('\n', ' ')).toContain('openwork daemon start')
+  expect(stdout).toContain('--data-dir')
+  expect(stdout).not.toContain('--idle-timeout')
+  expect(stdout.split('\n').length).toBeLessThan(30)
+})
+
+test('work that a command would end is named, with the flag that ends it; scripts get what the daemon said', async () => {
+  const work = { sessions: ['ses_1'], permissions: [], questions: [], terminals: [] }
+  const asked: string[] = []
+  await using daemon = await startStandIn({
+    version: VERSION,
+    workspaces: [shop],
+    answer: ({ method, search }) => {
+      asked.push(`${method} ${search}`)
+      if (search === '?force=true') return Response.json({ ok: true, activeId: '', removed: shop, ended: work })
+      const busy = { code: 'workspace_busy', message: '"shop" is busy: 1 session', details: { work } }
+      return Response.json(busy, { status: 409 })
+    },
+  })
+
+  const refused = await run(daemon, 'workspace', 'remove', 'shop')
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/"shop" is busy: 1 session\n.*--force/)])
+  for (const command of ['workspace remove', 'instance dispose']) {
+    const { stdout } = await run(daemon, ...command.split(' '), 'shop', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'workspace_busy', details: { work } })
+  }
+  const removed = await run(daemon, 'workspace', 'remove', 'shop', '--force')
+  expect([removed.code, JSON.parse(removed.stdout)]).toMatchObject([0, { ok: true, removed: shop, ended: work }])
+  expect(asked).toContain('DELETE ?force=true')
+})
+
+test('what the daemon noticed about a folder that was added is told beside the result', async () => {
+  await using daemon = await startStandIn({
+    version: VERSION,
+    answer: () => Response.json({ activeId: shop.id, workspace: shop, created: true, notes: ['look \x1b[2J here'] }),
+  })
+
+  const { stdout, stderr } = await run(daemon, 'workspace', 'add', 'shop')
+
+  expect(JSON.parse(stdout)).toMatchObject({ ok: true, workspace: shop, created: true })
+  expect(stderr).toMatch(/^look [^\x1b]*here\n$/)
+})
+
+test('a folder and a URL are not taken for each other, and no password is repeated', async () => {
+  await using daemon = await startStandIn({ version: VERSION })
+
+  const folder = await run(daemon, 'workspace', 'add', 'https://ada:hunter22@box:4096')
+  const remote = await run(daemon, 'workspace', 'add-remote', 'box//ada:hunter22@box')
+
+  expect([folder.code, folder.stderr]).toEqual([2, expect.stringContaining('workspace add-remote <base-url>')])
+  expect([remote.code, remote.stderr]).toEqual([
+    2,
+    expect.stringContaining('<base-url>: expected an http or https URL'),
+  ])
+  expect(folder.stderr + remote.stderr).not.toContain('hunter22')
+  expect(daemon.seen).toEqual([])
+})
+
 test('what is wrong with the flags of a daemon is said before anything is started', async () => {
   await using daemon = await startStandIn({ version: VERSION, isHeld: false })
 

@@ -9,7 +9,7 @@ import { DaemonLock } from '../../../src/daemon/daemon-lock.ts'
 
 export const TOKEN = 'ab'.repeat(32)
 
-export type Seen = { method: string; path: string; authorization: string | null; body: string }
+export type Seen = { method: string; path: string; search: string; authorization: string | null; body: string }
 
 export type StandIn = {
   folder: string
@@ -46,10 +46,11 @@ export async function startStandIn({
     port: 0,
     reusePort: false,
     async fetch(request) {
-      const { pathname } = new URL(request.url)
+      const { pathname, search } = new URL(request.url)
       const call = {
         method: request.method,
         path: pathname,
+        search,
         authorization: request.headers.get('authorization'),
         body: await request.text(),
       }
