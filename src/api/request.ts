@@ -11,6 +11,7 @@ export type OpenworkClientOptions = {
   token?: string | Secret
   /** Sent as `X-OpenWork-Host-Token`. */
   hostToken?: string | Secret
+  userAgent?: string
   /** Limit of one call, its body included. */
   timeoutMs: number
 }
@@ -74,7 +75,7 @@ export async function readAnswer(url: string, { body, status }: Response): Promi
 /** What `fetch` needs besides a signal. Throws `invalid_value` for what is no URL of a server. */
 export function requestInit(
   url: string,
-  { token, hostToken }: OpenworkClientOptions,
+  { token, hostToken, userAgent }: OpenworkClientOptions,
   { method, body }: Ask,
 ): RequestInit {
   if (!URL.canParse(url) || !/^https?:/i.test(url))
@@ -84,6 +85,7 @@ export function requestInit(
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${reveal(token)}` }),
       ...(hostToken !== undefined && { 'x-openwork-host-token': reveal(hostToken) }),
+      ...(userAgent !== undefined && { 'user-agent': userAgent }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),

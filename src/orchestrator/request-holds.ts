@@ -1,4 +1,5 @@
 import { holdReleased, requestHold } from '../api/control.ts'
+import { PROBE_USER_AGENT } from '../api/health.ts'
 import { askServer, type OpenworkClientOptions } from '../api/request.ts'
 import type { Hold } from '../hot-reload/reload-engine.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
@@ -14,7 +15,8 @@ const ASK_LIMIT_MS = 5_000
  * be done is done all the same.
  */
 export function requestHolds(server: Omit<OpenworkClientOptions, 'timeoutMs'>, log: Log): Hold {
-  const options = { ...server, timeoutMs: ASK_LIMIT_MS }
+  // What a person did is what the log of requests is for.
+  const options = { ...server, userAgent: PROBE_USER_AGENT, timeoutMs: ASK_LIMIT_MS }
   let isTold = false
   const tell = (error: unknown): undefined => {
     if (!(error instanceof OpenworkError)) throw error
