@@ -150,8 +150,6 @@ export const addRemoteRequest = z.object({
 })
 export type AddRemoteRequest = z.infer<typeof addRemoteRequest>
 
-/** `force`: also when that ends work, or takes it from those who hold a lease. */
-export const removeQuery = z.object({ force: z.stringbool().optional() })
 export const workspaceRemoved = z.object({
   ok: z.literal(true),
   activeId: z.string(),

@@ -62,6 +62,9 @@ export const managedWorkspaces = z.object({
   persisted: z.boolean(),
 })
 
+/** `force`: also when a daemon would end work with it, or somebody holds a lease of it. */
+export const removeQuery = z.object({ force: z.stringbool().optional() })
+
 export const deletedWorkspace = managedWorkspaces.extend({
   ok: z.literal(true),
   deleted: z.literal(true),

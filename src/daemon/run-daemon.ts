@@ -161,7 +161,8 @@ const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, engine }:
   async rename(id, name) {
     await list.rename(id, name)
   },
-  async remove(id) {
+  async remove(id, request) {
+    await engine()?.instances.requireFree(id, request)
     await list.remove(id)
     void engine()?.instances.remove(id)
   },

@@ -16,7 +16,10 @@ export type Caller = { isAdmitted: boolean }
 /** What the handlers of the daemon's API work with. */
 export type Services = {
   list: WorkspaceList
-  instances: Pick<Instances, 'used' | 'status' | 'dispose' | 'lease' | 'renewLease' | 'releaseLease' | 'remove'>
+  instances: Pick<
+    Instances,
+    'used' | 'status' | 'dispose' | 'requireFree' | 'lease' | 'renewLease' | 'releaseLease' | 'remove'
+  >
   opencode: Pick<OpencodeClient, 'path'>
   /** Resolves when opencode can be asked: it may be on its way back. Throws `opencode_unreachable`. */
   opencodeReady(): Promise<void>

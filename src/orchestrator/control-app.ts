@@ -11,6 +11,7 @@ import {
 } from '../api/control.ts'
 import { type HotReloadStatus, type ReloadReport, reloaded } from '../api/hot-reload.ts'
 import { runtimeVersions, upgradeRequest, upgradeStarted } from '../api/runtime.ts'
+import { removeQuery } from '../api/workspaces.ts'
 import { httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -79,6 +80,8 @@ const FOLDER_FAILS = [
   'invalid_path',
 ] as const
 
+const OPENCODE_FAILS = ['opencode_config_invalid', 'opencode_unreachable', 'opencode_invalid_answer'] as const
+
 const addWorkspace = route({
   method: 'POST',
   path: '/workspaces',
@@ -112,10 +115,12 @@ const removeWorkspace = route({
   path: '/workspaces/:id',
   summary: 'Forget a listed folder',
   access: 'bearer',
+  query: removeQuery,
   reply: ok(controlWorkspacesChanged),
-  fails: ['workspace_not_found', ...CHANGE_FAILS],
-  handle: async ({ params: { id } }, services) => {
-    await listed(services).remove(id)
+  fails: ['workspace_not_found', 'workspace_busy', ...OPENCODE_FAILS, ...CHANGE_FAILS],
+  handle: async ({ params: { id }, query: { force = false }, keepOpen }, services) => {
+    keepOpen() // opencode is asked what runs there
+    await listed(services).remove(id, { force })
     return { ok: true, id }
   },
 })
@@ -156,15 +161,7 @@ const reload = route({
   access: 'bearer',
   body: controlReloadRequest,
   reply: ok(reloaded),
-  fails: [
-    'invalid_json',
-    'invalid_payload',
-    'not_available',
-    'workspace_busy',
-    'opencode_config_invalid',
-    'opencode_unreachable',
-    'opencode_invalid_answer',
-  ],
+  fails: ['invalid_json', 'invalid_payload', 'not_available', 'workspace_busy', ...OPENCODE_FAILS],
   handle: async ({ body: { directory, force }, keepOpen }, services) => {
     keepOpen() // plugins and MCP servers are started anew
     const reloads = reloadsOf(services)

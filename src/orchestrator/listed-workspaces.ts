@@ -8,8 +8,11 @@ export type ListedWorkspaces = {
   add(folder: { path: string; name: string | undefined }): Promise<{ id: string }>
   /** Null takes the name back. Throws `workspace_not_found`. */
   rename(id: string, name: string | null): Promise<void>
-  /** Its files stay. Throws `workspace_not_found`. */
-  remove(id: string): Promise<void>
+  /**
+   * Its files stay; what runs there ends. Throws `workspace_not_found`, and unless `force` `workspace_busy` where something
+   * runs or somebody holds a lease.
+   */
+  remove(id: string, request: { force: boolean }): Promise<void>
   /** Somebody began to use opencode there through the server. */
   used(id: string, atMs: number): void
 }

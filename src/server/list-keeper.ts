@@ -21,6 +21,7 @@ const PASSED_ON: readonly FailureCode[] = [
   'workspace_not_a_folder',
   'workspace_unusable',
   'workspace_limit_reached',
+  'workspace_busy',
   'invalid_path',
   'disk_full',
   'daemon_state_unusable',
@@ -47,8 +48,8 @@ export class ListKeeper {
     await this.#change('PATCH', `/workspaces/${encodeURIComponent(id)}`, change)
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#change('DELETE', `/workspaces/${encodeURIComponent(id)}`)
+  async remove(id: string, { force }: { force: boolean }): Promise<void> {
+    await this.#change('DELETE', `/workspaces/${encodeURIComponent(id)}${force ? '?force=true' : ''}`)
   }
 
   /** Somebody begins to use a workspace. False when it could not be told. */

@@ -72,12 +72,12 @@ export class WorkspaceRegistry {
     })
   }
 
-  /** Its files stay. Throws `workspace_not_found`. */
-  async remove(id: string): Promise<Managed> {
+  /** Its files stay. Throws `workspace_not_found`; unless `force` `workspace_busy`, where a daemon would end work. */
+  async remove(id: string, request: { force: boolean }): Promise<Managed> {
     const keeper = this.#keeper
     if (!keeper) return this.#inTurn(() => this.#remove(id))
     const workspace = this.#workspaces.find(id)
-    await keeper.remove(id)
+    await keeper.remove(id, request)
     return this.#inTurn(async () => {
       await this.#readAnew()
       return { workspace, persisted: true }

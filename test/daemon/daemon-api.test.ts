@@ -25,13 +25,14 @@ test('workspaces are added, found, switched and removed', async () => {
   const second = (await client.addWorkspace({ path: b, name: 'Zwei / 2' })).workspace
   expect((await client.workspaces()).workspaces).toEqual([workspace, second])
   for (const wanted of [second.id, 'Zwei / 2', b])
-    expect(await client.workspace(wanted)).toMatchObject({ workspace: second, instance: { state: 'idle' } })
+    expect(await client.workspace(wanted)).toMatchObject({ workspace: second, instance: { state: 'busy' } })
   expect((await client.activate(b)).activeId).toBe(second.id)
   expect((await client.path(second.id)).path.directory).toBe(b)
   expect(await client.removeWorkspace(second.id)).toMatchObject({ activeId: workspace.id, removed: { id: second.id } })
   expect((await failureOf(client.workspace(second.id))).code).toBe('workspace_not_found')
   // The server knows of a removal before the instance goes.
-  expect(asked.slice(-2)).toEqual(['published', `remove ${second.id}`])
+  expect(asked.slice(-3)).toEqual([`requireFree ${second.id} false`, 'published', `remove ${second.id}`])
+  expect((await client.removeWorkspace('a', { force: true })).ended?.sessions).toEqual(['ses_1'])
 })
 
 test('who adds a workspace hears what may not be what was meant', async () => {
@@ -62,6 +63,16 @@ test('instances are disposed of, reloaded and leased', async () => {
   expect((await client.renewLease(lease.id, { ttlMs: 5_000 })).expiresAt).toBe(5_000)
   await client.releaseLease(lease.id)
   expect((await failureOf(client.releaseLease(lease.id))).code).toBe('lease_not_found')
+})
+
+test('what ends with the daemon is told to whoever stops it', async () => {
+  await using daemon = await startApi()
+  expect(await daemon.client.shutdown()).toEqual([])
+  const { workspace } = await daemon.client.addWorkspace({ path: daemon.newFolder('a') })
+  expect(await daemon.client.shutdown()).toMatchObject([
+    { workspaceId: workspace.id, name: 'a', work: { sessions: ['ses_1'] } },
+  ])
+  expect(daemon.asked).toContain('shutDown')
 })
 
 test('a remote workspace is not ours to reload or to hold', async () => {

@@ -105,6 +105,8 @@ export async function startApi({ cors = [], port }: { cors?: string[]; port?: nu
   }
 }
 
+const AT_WORK = { sessions: ['ses_1'], permissions: [], questions: [], terminals: [] }
+
 function standInInstances(asked: string[]): Services['instances'] {
   const leases = new Map<string, Lease>()
   const leaseOf = (id: string): Lease => {
@@ -114,7 +116,18 @@ function standInInstances(asked: string[]): Services['instances'] {
   }
   return {
     used: id => void asked.push(`used ${id}`),
-    status: (workspaceId): InstanceStatus => ({ workspaceId, state: 'idle', listeners: 0, leases: [], evictions: 0 }),
+    status: (workspaceId): InstanceStatus => ({
+      workspaceId,
+      state: 'busy',
+      work: AT_WORK,
+      listeners: 0,
+      leases: [],
+      evictions: 0,
+    }),
+    async requireFree(id, { force }) {
+      asked.push(`requireFree ${id} ${force}`)
+      return force ? AT_WORK : undefined
+    },
     remove: async id => void asked.push(`remove ${id}`),
     async dispose(id, { force }) {
       asked.push(`dispose ${id} ${force}`)

@@ -40,7 +40,8 @@ class KeptList implements ListedWorkspaces {
     await this.write()
   }
 
-  async remove(id: string): Promise<void> {
+  async remove(id: string, { force }: { force: boolean }): Promise<void> {
+    if (this.#find(id).path.endsWith('busy') && !force) throw new OpenworkError('workspace_busy', '1 session runs')
     this.items.splice(this.items.indexOf(this.#find(id)), 1)
     await this.write()
   }
@@ -186,6 +187,14 @@ test('what the daemon refuses is refused in its words, and changes nothing', asy
   list.items.splice(0) // the server has not heard of that
   const unknown = await server.call('/workspaces/kept-0', { method: 'DELETE', headers: asHost })
   expect(await refusalOf(unknown)).toEqual([404, 'The daemon knows no "kept-0"'])
+
+  const busy = '/workspaces/kept-0'
+  await list.add({ path: join(folder.path, 'busy'), name: undefined })
+  const remove = (path: string) => server.call(path, { method: 'DELETE', headers: asHost })
+  expect(await refusalOf(await remove(busy))).toEqual([409, '1 session runs'])
+  expect(await codeOf(await remove(`${busy}?force=perhaps`))).toBe('invalid_payload')
+  expect((await remove(`${busy}?force=true`)).status).toBe(200)
+
   const file = join(folder.path, 'server.json')
   list.reread = () => writeFile(file, '{')
   expect(await codeOf(await create('unreadable'))).toBe('invalid_config')

@@ -109,6 +109,21 @@ export class Instances {
     this.#live.add(workspace)
   }
 
+  /**
+   * What is at work there, for whoever is about to take it away. Undefined: nothing.
+   * @throws OpenworkError workspace_busy without `force` when there is some, or somebody holds a lease; as `OpencodeClient`
+   */
+  async requireFree(id: string, { force }: { force: boolean }): Promise<EngineWork | undefined> {
+    const tracked = this.#live.get(id)
+    if (!tracked) return undefined
+    const leases = force ? [] : this.#leases.of(id, Date.now())
+    const looking = tracked.inTurn(() => this.#workOf(tracked))
+    const work = await (force ? looking.catch(() => NO_WORK) : looking)
+    const isAtWork = amountOf(work) > 0
+    if (!force && (isAtWork || leases.length > 0)) throw busy(tracked.workspace, work, leases)
+    return isAtWork ? work : undefined
+  }
+
   /** Forgets it, and disposes of what opencode has for it. Never rejects. */
   async remove(id: string): Promise<void> {
     const tracked = this.#live.remove(id)
@@ -427,8 +442,14 @@ const dueOf = (plan: InstancePlan): number => {
   return (plan.state === 'idle' ? plan.evictAtMs : plan.lookAtMs) ?? Number.POSITIVE_INFINITY
 }
 
-const busy = ({ name, id }: InstanceWorkspace, work: EngineWork): OpenworkError =>
-  new OpenworkError('workspace_busy', `"${name}" is busy: ${renderWork(work)}`, {
-    hint: 'Wait for their end, or end them with --force',
-    details: { workspaceId: id, work },
+function busy({ name, id }: InstanceWorkspace, work: EngineWork, leases: readonly Lease[] = []): OpenworkError {
+  const held = leases.map(lease => (lease.label === '' ? lease.id : `"${lease.label}" (${lease.id})`)).join(', ')
+  const reasons = [
+    ...(amountOf(work) > 0 ? [`is busy: ${renderWork(work)}`] : []),
+    ...(held === '' ? [] : [`is held by the ${leases.length === 1 ? 'lease' : 'leases'} ${held}`]),
+  ]
+  return new OpenworkError('workspace_busy', `"${name}" ${reasons.join(', and ')}`, {
+    hint: 'Wait until that has ended, or add --force.',
+    details: { workspaceId: id, work, ...(leases.length > 0 && { leases }) },
   })
+}

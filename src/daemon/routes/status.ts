@@ -1,7 +1,15 @@
 import { z } from 'zod'
-import { type DaemonEvent, daemonAlive, daemonEvents, daemonStatus, daemonStopping } from '../../api/daemon.ts'
+import {
+  type DaemonEvent,
+  daemonAlive,
+  daemonEvents,
+  daemonStatus,
+  daemonStopping,
+  type EndedWork,
+} from '../../api/daemon.ts'
 import { ok } from '../../http/route.ts'
 import { VERSION } from '../../shared/version.ts'
+import { amountOf } from '../instances/tracked-workspace.ts'
 import { eventRoute, route, type Services } from '../services.ts'
 
 export const health = route({
@@ -41,15 +49,23 @@ export const events = eventRoute({
 export const shutdown = route({
   method: 'POST',
   path: '/shutdown',
-  summary: 'Stop the daemon and its services',
+  summary: 'Stop the daemon and its services, whatever runs there',
   access: 'bearer',
   reply: ok(daemonStopping),
   fails: [],
-  handle: (_call, { shutDown }) => {
-    shutDown()
-    return { ok: true }
+  handle: async (_call, services) => {
+    await services.look()
+    const ended = atWork(services)
+    services.shutDown()
+    return { ok: true as const, ...(ended.length > 0 && { ended }) }
   },
 })
+
+const atWork = ({ list, instances }: Services): EndedWork[] =>
+  list.all.flatMap(({ id, name }) => {
+    const { work } = instances.status(id)
+    return work && amountOf(work) > 0 ? [{ workspaceId: id, name, work }] : []
+  })
 
 /** A client that has fallen too far behind gets the status again in place of what it missed. */
 async function* follow({ feed, status }: Services, signal: AbortSignal): AsyncGenerator<DaemonEvent> {

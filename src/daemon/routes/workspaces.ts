@@ -8,6 +8,7 @@ import {
   daemonWorkspacePath,
   workspaceRemoved,
 } from '../../api/daemon.ts'
+import { removeQuery } from '../../api/workspaces.ts'
 import { ok } from '../../http/route.ts'
 import { findWorkspace } from '../../orchestrator/workspace.ts'
 import { secret } from '../../shared/secret.ts'
@@ -120,15 +121,19 @@ export const workspacePath = route({
 export const removeWorkspace = route({
   method: 'DELETE',
   path: '/workspaces/:id',
-  summary: 'Forget a workspace; its files stay',
+  summary: 'Forget a workspace; its files stay, what runs there ends',
   access: 'bearer',
+  query: removeQuery,
   reply: ok(workspaceRemoved),
-  fails: [...FIND_FAILS, ...CHANGE_FAILS],
-  handle: async ({ params: { id } }, { list, instances, published }) => {
-    const removed = await list.remove(id)
+  fails: [...FIND_FAILS, 'workspace_busy', ...OPENCODE_FAILS, ...CHANGE_FAILS],
+  handle: async ({ params: { id }, query: { force = false }, keepOpen }, { list, instances, published }) => {
+    keepOpen()
+    const workspace = list.find(id)
+    const ended = await instances.requireFree(workspace.id, { force })
+    const removed = await list.remove(workspace.id)
     // Clients are cut off first: their next request would make the instance again.
     await published()
     await instances.remove(removed.id)
-    return { ok: true, activeId: list.activeId, removed }
+    return { ok: true as const, activeId: list.activeId, removed, ...(ended && { ended }) }
   },
 })

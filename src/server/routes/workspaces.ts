@@ -5,6 +5,7 @@ import {
   displayNameRequest,
   localWorkspaceRequest,
   managedWorkspaces,
+  removeQuery,
   type Workspace,
   workspaceList,
 } from '../../api/workspaces.ts'
@@ -109,10 +110,11 @@ export const deleteWorkspace = route({
   path: '/workspaces/:id',
   summary: 'Forget a workspace; its files stay',
   access: { auth: 'host', writes: true },
+  query: removeQuery,
   reply: ok(deletedWorkspace),
-  fails: [...MANAGED_FAILS, 'workspace_not_found'],
-  handle: async ({ caller, params: { id } }, services) => {
-    const { workspace, persisted } = await services.workspaceRegistry.remove(id)
+  fails: [...MANAGED_FAILS, 'workspace_not_found', 'workspace_busy'],
+  handle: async ({ caller, params: { id }, query: { force = false } }, services) => {
+    const { workspace, persisted } = await services.workspaceRegistry.remove(id, { force })
     await services.audit.record(id, caller.actor, [noteOf('delete', workspace)])
     const list = listFor(caller, services, persisted)
     return { ok: true as const, deleted: true as const, ...list, items: list.workspaces }

@@ -251,6 +251,34 @@ test('the events are listened to again after they were cut off', async () => {
   await eventually('a is live', () => run.told.includes('live a'))
 })
 
+test('what somebody works in, or has a lease of, is taken away only where that is meant', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('busy', 'leased', 'idle', 'broken', 'unused')
+  run.use('busy', 'idle', 'broken')
+  engine.work.set('/w/busy', { sessions: ['ses_1'] })
+  engine.refused.add('/w/broken')
+  const [build, anonymous] = [
+    run.instances.lease('leased', { ...HOUR, label: 'build' }),
+    run.instances.lease('leased', HOUR),
+  ]
+  const refusalOf = (id: string) => run.instances.requireFree(id, { force: false }).catch(error => error)
+
+  expect(await refusalOf('busy')).toMatchObject({ code: 'workspace_busy', message: '"busy" is busy: 1 session' })
+  expect(await refusalOf('leased')).toMatchObject({
+    message: `"leased" is held by the leases "build" (${build.id}), ${anonymous.id}`,
+    details: { workspaceId: 'leased', leases: [build, anonymous] },
+  })
+  run.instances.lease('busy', { ...HOUR, label: 'night' })
+  expect((await refusalOf('busy')).message).toMatch('"busy" is busy: 1 session, and is held by the lease "night" (')
+  for (const id of ['idle', 'broken', 'unused', 'none']) expect(await refusalOf(id)).toBeUndefined()
+
+  const ended = await run.instances.requireFree('busy', { force: true })
+  expect(ended).toMatchObject({ sessions: ['ses_1'] })
+  expect(await run.instances.requireFree('leased', { force: true })).toBeUndefined()
+  expect(engine.disposed).toEqual([])
+})
+
 test('by hand, work is not ended unless that is meant', async () => {
   await using engine = new Engine()
   await using run = await started(engine, { idleTimeoutMs: 0 })
