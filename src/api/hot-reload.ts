@@ -61,7 +61,8 @@ export type ReloadReport = z.infer<typeof reloadReport>
  * - `waiting`: work is going on; `overdue` when that was so for longer than the deadline. Never forced
  * - `reloading`
  * - `blocked`: a changed file cannot be read (`problems`), or opencode refused what it read
- * - `looping`: each reload changed the same files again; they are left alone until somebody asks for a reload
+ * - `looping`: the same files changed again and again, with each reload or at short intervals; they are left alone until
+ *   they have been quiet for a minute, or longer if that was tried before, or somebody asks for a reload
  */
 const RELOAD_STATES = ['current', 'settling', 'waiting', 'overdue', 'reloading', 'blocked', 'looping'] as const
 

@@ -14,7 +14,12 @@ export type Look = {
    * it has loaded: disposing of an instance is not enough.
    */
   readonly needsRestart: boolean
+  /** When the changed files that are there were last written, by path: milliseconds since the epoch, as the disk has it. */
+  readonly writtenAtMs: ReadonlyMap<string, number>
 }
+
+/** Everything is as it was accepted. */
+export const NOTHING: Look = { changes: [], problems: [], needsRestart: false, writtenAtMs: new Map() }
 
 /** Watches what opencode reads for one directory. What the system reports is a hint; a look tells what differs. */
 export type FileWatch = {

@@ -1,9 +1,10 @@
 import type { HotReloadStatus, ReloadReport } from '../api/hot-reload.ts'
 import type { Served } from '../api/opencode-client.ts'
-import type { FileWatch, FileWatchOptions } from './file-watch.ts'
+import { type FileWatch, type FileWatchOptions, type Look, NOTHING } from './file-watch.ts'
 import {
   type Action,
   initialState,
+  isTimed,
   type PolicyEvent,
   type PolicyState,
   type PolicyTimes,
@@ -11,6 +12,11 @@ import {
   step,
   type Tiding,
 } from './reload-policy.ts'
+
+/** What a plugin does as it starts may go on for so long after a reload. */
+const AFTERMATH_MS = 500
+/** The system's clock for files is behind by so much at most. */
+const CLOCK_TICK_MS = 20
 
 export type FollowedOptions = {
   directory: string
@@ -38,6 +44,8 @@ export class FollowedDirectory {
   #timer: ReturnType<typeof setTimeout> | undefined
   #reloads = 0
   #last: ReloadReport | undefined
+  /** Of the last reload, in milliseconds since the epoch, as the disk counts. */
+  #renewal = { fromMs: 0, toMs: 0 }
   #isClosed = false
 
   constructor(options: FollowedOptions) {
@@ -75,14 +83,28 @@ export class FollowedDirectory {
     if (this.#isClosed) return undefined
     const nowMs = performance.now()
     const { state, action, tidings } = step(this.#state, event, nowMs)
+    if (state.phase === 'reloading' && this.#state.phase !== 'reloading') this.#renewal.fromMs = Date.now()
+    if (state.phase !== 'reloading' && this.#state.phase === 'reloading') this.#renewal.toMs = Date.now()
     this.#state = state
     clearTimeout(this.#timer)
-    if (state.phase === 'settling')
+    if (isTimed(state))
       this.#timer = setTimeout(() => this.dispatch({ type: 'timer' }), Math.max(0, state.dueMs - nowMs)).unref()
     for (const tiding of tidings) this.#options.onTiding(tiding, nowMs)
     if (action?.type !== 'queue') return action
     this.#options.onQueue()
     return undefined
+  }
+
+  async look(): Promise<PolicyEvent> {
+    const look = (await this.watch?.look()) ?? NOTHING
+    return { type: 'looked', look, own: this.#ownIn(look) }
+  }
+
+  /** What was written while the last reload was done. */
+  #ownIn({ writtenAtMs }: Look): string[] {
+    const { fromMs, toMs } = this.#renewal
+    const isOwn = (atMs: number): boolean => atMs >= fromMs - CLOCK_TICK_MS && atMs <= toMs + AFTERMATH_MS
+    return [...writtenAtMs].filter(([, atMs]) => isOwn(atMs)).map(([path]) => path)
   }
 
   reloaded(report: ReloadReport, served: Served): void {

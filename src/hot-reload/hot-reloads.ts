@@ -138,7 +138,7 @@ export class HotReloads {
     const { engine } = this.#options
     switch (action.type) {
       case 'look':
-        return { type: 'looked', look: (await watch?.look()) ?? NOTHING }
+        return await followed.look()
       case 'ask': {
         const isAll = action.extent === 'engine'
         const ask = () => (isAll ? this.#allWork() : engine.work(directory))
@@ -306,8 +306,6 @@ export class HotReloads {
 
 type InTurn = Exclude<Action, { type: 'queue' }>
 type Renewal = { extent: Extent; look: Look; cause: ReloadReport['cause'] }
-
-const NOTHING: Look = { changes: [], problems: [], needsRestart: false }
 
 const isRefused = (error: unknown): error is OpenworkError =>
   error instanceof OpenworkError && error.code === 'opencode_config_invalid'

@@ -1,13 +1,8 @@
 import type { ConfigProblem, EngineWork, FileChange, HotReloadStatus, ReloadReport } from '../api/hot-reload.ts'
-import type { Look } from './file-watch.ts'
+import { type Look, NOTHING } from './file-watch.ts'
 import { isIdle } from './reload-engine.ts'
+import { inLoop, type LoopState, NO_LOOP, quietAtMs, reloadedFor, type Seen, toBeTold } from './reload-loop.ts'
 
-/** A change that comes so soon after a reload, beside the debounce, may be the reload's own doing. */
-const LOOP_WINDOW_MS = 5_000
-/** So often in a row the same files may change right after a reload… */
-const LOOP_REPEATS = 4
-/** … and so often any files, such as new ones each time. */
-const LOOP_ROUNDS = 12
 /** A file that is written to without a pause must not put every other change off. */
 const MAX_SETTLE_MS = 30_000
 const UNREACHABLE_RETRY_MS = 1_000
@@ -44,18 +39,18 @@ export type Extent = ReloadReport['extent']
 export type PolicyState = {
   readonly times: PolicyTimes
   readonly phase: Phase
-  /** Of `settling`: when it ends. */
+  /** When `settling` ends, or `looping` unless the files change before. */
   readonly dueMs: number
   readonly settlingSinceMs: number | undefined
   /** Something was told during a turn that the turn has not seen. */
   readonly isStale: boolean
-  /** The first thing told since the last reload began, or since everything was found to be current. */
-  readonly hintMs: number | undefined
   /** Since when something is not taken up. */
   readonly pendingSinceMs: number | undefined
   /** Something was told since the last look. */
   readonly isUnseen: boolean
   readonly look: Look
+  /** Files of the look that the last reload changed itself. */
+  readonly own: readonly string[]
   /** When the last reload ended. */
   readonly endedMs: number | undefined
   /** What is waited for, and since when; whether people were told that it takes long. */
@@ -69,10 +64,7 @@ export type PolicyState = {
   /** Tries in a row that failed for another reason; `isUnreachable`: because opencode did not answer. */
   readonly failures: number
   readonly isUnreachable: boolean
-  /** Files of the last reloads that came right after one another. */
-  readonly loop: { readonly paths: readonly string[]; readonly repeats: number; readonly rounds: number }
-  /** Files in a loop, for which alone no reload is done. */
-  readonly leftAlone: readonly string[]
+  readonly loop: LoopState
 }
 
 export type PolicyEvent =
@@ -83,7 +75,8 @@ export type PolicyEvent =
   /** The work that is waited for may have ended. */
   | { type: 'may-be-idle' }
   | { type: 'turn' }
-  | { type: 'looked'; look: Look }
+  /** `own`: the paths of what was written while the last reload was done. */
+  | { type: 'looked'; look: Look; own: readonly string[] }
   | { type: 'worked'; work: EngineWork }
   /** Not `isComplete`: what needs opencode itself to be started anew is left. */
   | { type: 'reloaded'; isComplete: boolean }
@@ -118,19 +111,16 @@ export type Action =
 
 export type Step = { state: PolicyState; action: Action | undefined; tidings: readonly Tiding[] }
 
-const NOTHING: Look = { changes: [], problems: [], needsRestart: false }
-const NO_LOOP: PolicyState['loop'] = { paths: [], repeats: 0, rounds: 0 }
-
 export const initialState = (times: PolicyTimes): PolicyState => ({
   times,
   phase: 'current',
   dueMs: 0,
   settlingSinceMs: undefined,
   isStale: false,
-  hintMs: undefined,
   pendingSinceMs: undefined,
   isUnseen: false,
   look: NOTHING,
+  own: [],
   endedMs: undefined,
   wait: undefined,
   isStuck: false,
@@ -140,7 +130,6 @@ export const initialState = (times: PolicyTimes): PolicyState => ({
   failures: 0,
   isUnreachable: false,
   loop: NO_LOOP,
-  leftAlone: [],
 })
 
 const TURN: readonly Phase[] = ['probing', 'looking', 'asking', 'reloading']
@@ -150,14 +139,14 @@ export function step(state: PolicyState, event: PolicyEvent, nowMs: number): Ste
     case 'hint':
       return hinted(since(state, nowMs), nowMs)
     case 'timer':
-      return state.phase === 'settling' && nowMs >= state.dueMs ? queue(state) : stay(state)
+      return isTimed(state) && nowMs >= state.dueMs ? queue(state) : stay(state)
     case 'may-be-idle':
       return state.phase === 'waiting' ? queue(state) : stay(state)
     case 'turn':
       if (state.phase !== 'queued') return stay(state)
       return state.wait && !state.isUnseen ? ask(state, 'probing') : look(state)
     case 'looked':
-      return state.phase === 'looking' ? looked({ ...state, look: event.look }, nowMs) : stay(state)
+      return state.phase === 'looking' ? looked({ ...state, look: event.look, own: event.own }, nowMs) : stay(state)
     case 'worked':
       return state.phase === 'probing' || state.phase === 'asking' ? worked(state, event.work, nowMs) : stay(state)
     case 'reloaded':
@@ -170,15 +159,17 @@ export function step(state: PolicyState, event: PolicyEvent, nowMs: number): Ste
     case 'restarted':
       return restarted(state, nowMs)
     case 'taken':
-      return stay({ ...state, phase: 'reloading', isStale: false, hintMs: undefined, loop: NO_LOOP, leftAlone: [] })
+      return stay({ ...state, phase: 'reloading', isStale: false, loop: NO_LOOP })
     case 'given-back':
       return settle(since(state, nowMs), nowMs)
   }
 }
 
+/** It is to be told when the time `dueMs` has come. */
+export const isTimed = ({ phase }: PolicyState): boolean => phase === 'settling' || phase === 'looping'
+
 const since = (state: PolicyState, nowMs: number): PolicyState => ({
   ...state,
-  hintMs: state.hintMs ?? nowMs,
   pendingSinceMs: state.pendingSinceMs ?? nowMs,
   isUnseen: true,
 })
@@ -232,38 +223,41 @@ function looked(state: PolicyState, nowMs: number): Step {
   const { changes, problems } = state.look
   if (problems.length > 0) return block(state, problems, nowMs)
   if (changes.length === 0 && !state.isStuck) return becomeCurrent(state, nowMs)
-  const { repeats, rounds } = nextLoop(state)
-  const isAlone = state.leftAlone.length > 0 && changes.every(({ path }) => state.leftAlone.includes(path))
-  if (!state.isStuck && (isAlone || repeats >= LOOP_REPEATS || rounds >= LOOP_ROUNDS)) return leaveAlone(state, nowMs)
-  return ask(state, 'asking')
+  const loop = state.isStuck ? undefined : inLoop(state.loop, seenIn(state), nowMs)
+  return loop ? leaveAlone({ ...state, loop }, nowMs) : ask(state, 'asking')
 }
 
 function block(state: PolicyState, problems: readonly ConfigProblem[], nowMs: number): Step {
   const isNews = JSON.stringify(problems) !== JSON.stringify(state.problems)
   const told: Tiding[] = isNews ? [{ about: 'blocked', problems }] : []
-  return rest({ ...state, phase: 'blocked', problems, hintMs: undefined }, nowMs, told)
+  return rest({ ...state, phase: 'blocked', problems }, nowMs, told)
 }
 
 function becomeCurrent(state: PolicyState, nowMs: number): Step {
   const told: Tiding[] = state.problems.length > 0 ? [{ about: 'mended' }] : []
-  const clean = { ...state, problems: [], leftAlone: [], hintMs: undefined, pendingSinceMs: undefined }
-  return rest({ ...clean, phase: 'current' }, nowMs, told)
+  const loop: LoopState = { ...state.loop, leftAlone: [], quiet: undefined }
+  return rest({ ...state, phase: 'current', problems: [], pendingSinceMs: undefined, loop }, nowMs, told)
 }
 
 function leaveAlone(state: PolicyState, nowMs: number): Step {
   const { changes } = state.look
-  const paths = changes.map(({ path }) => path)
-  const isNews = paths.some(path => !state.leftAlone.includes(path))
-  const leftAlone = isNews ? paths : state.leftAlone
-  const told: Tiding[] = isNews ? [{ about: 'looping', changes }] : []
-  return rest({ ...state, phase: 'looping', leftAlone, problems: [] }, nowMs, told)
+  const dueMs = Math.max(quietAtMs(state.loop), cooledMs(state), state.notBeforeMs)
+  const told = toBeTold(state.loop, nowMs)
+  const left: PolicyState = { ...state, phase: 'looping', dueMs, loop: told ?? state.loop, problems: [] }
+  return rest(left, nowMs, told ? [{ about: 'looping', changes }] : [])
 }
+
+const seenIn = ({ look, own }: PolicyState): Seen => ({
+  paths: look.changes.map(({ path }) => path),
+  own,
+  version: JSON.stringify([...look.writtenAtMs]),
+})
 
 /** Nothing goes on until something is told, or was told already; what was waited for before is over. */
 function rest(state: PolicyState, nowMs: number, tidings: readonly Tiding[] = []): Step {
   const rested = { ...state, settlingSinceMs: undefined, wait: undefined, failures: 0, isUnreachable: false }
   if (!state.isStale) return stay(rested, tidings)
-  return settle(since(rested, state.hintMs ?? nowMs), nowMs, 0, tidings)
+  return settle(since(rested, nowMs), nowMs, 0, tidings)
 }
 
 function worked(state: PolicyState, work: EngineWork, nowMs: number): Step {
@@ -275,10 +269,7 @@ function worked(state: PolicyState, work: EngineWork, nowMs: number): Step {
     ...answered,
     phase: 'reloading',
     wait: undefined,
-    loop: nextLoop(state),
-    leftAlone: [],
-    // What was told since the look is looked at when this is done.
-    hintMs: state.isStale ? nowMs : undefined,
+    loop: reloadedFor(state.loop, seenIn(state), nowMs),
   }
   return { state: reloading, action: { type: 'reload', extent: extentOf(state), look: state.look }, tidings: [] }
 }
@@ -296,20 +287,6 @@ function wait(state: PolicyState, work: EngineWork, nowMs: number): Step {
   }
   return stay({ ...waiting, phase: 'waiting' }, told)
 }
-
-/** What the reload that is due means for the question whether reloads cause each other. */
-function nextLoop({ loop, leftAlone, hintMs, endedMs, times, look: { changes } }: PolicyState): PolicyState['loop'] {
-  const paths = changes.map(({ path }) => path)
-  // Another file has changed beside those in a loop: they get one more chance.
-  if (leftAlone.length > 0 && paths.some(path => !leftAlone.includes(path)))
-    return { paths: union(leftAlone, paths), repeats: LOOP_REPEATS - 1, rounds: 0 }
-  const isSoon = hintMs !== undefined && endedMs !== undefined && hintMs <= endedMs + LOOP_WINDOW_MS + times.debounceMs
-  if (!isSoon) return { ...NO_LOOP, paths }
-  const isKnown = paths.every(path => loop.paths.includes(path))
-  return { paths: union(loop.paths, paths), repeats: isKnown ? loop.repeats + 1 : 0, rounds: loop.rounds + 1 }
-}
-
-const union = (some: readonly string[], others: readonly string[]): string[] => [...new Set([...some, ...others])]
 
 function reloaded(state: PolicyState, isComplete: boolean, nowMs: number): Step {
   const done: PolicyState = { ...state, endedMs: nowMs, isStuck: false, refusals: 0, notBeforeMs: 0, problems: [] }

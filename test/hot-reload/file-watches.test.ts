@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { NOTHING } from '../../src/hot-reload/file-watch.ts'
 import { watching } from './watching.ts'
 
 const ROUNDS = 15
@@ -11,7 +12,7 @@ const skill = (name: string): string => `---\nname: ${name}\ndescription: d\n---
 test('what is there when it begins has been read, and no look tells of it', async () => {
   await using on = await watching({ files: { 'opencode.json': '{}', '.opencode/command/a.md': command('x') } })
 
-  expect(await on.watch.look()).toEqual({ changes: [], problems: [], needsRestart: false })
+  expect(await on.watch.look()).toEqual(NOTHING)
   expect(on.watch.mode).toBe('events')
   expect(on.hints).toBe(0)
 })

@@ -25,8 +25,12 @@ export function folderWatches() {
         mode: 'events',
         async look() {
           const now = readAll(directory)
-          const look = { ...difference(accepted, now), needsRestart: false }
-          look.needsRestart = look.changes.some(({ path }) => basename(path) === 'read-once.json')
+          const difference = differenceOf(accepted, now)
+          const look: Look = {
+            ...difference,
+            needsRestart: difference.changes.some(({ path }) => basename(path) === 'read-once.json'),
+            writtenAtMs: new Map(difference.changes.flatMap(({ path }) => writeOf(path))),
+          }
           seen.set(look, now)
           return look
         },
@@ -41,7 +45,12 @@ export function folderWatches() {
   }
 }
 
-function difference(before: Contents, now: Contents): Pick<Look, 'changes' | 'problems'> {
+function writeOf(path: string): [string, number][] {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats ? [[path, stats.ctimeMs]] : []
+}
+
+function differenceOf(before: Contents, now: Contents): Pick<Look, 'changes' | 'problems'> {
   const change = (path: string, action: FileChange['action']): FileChange => {
     const kind = (['command', 'agent', 'skill'] as const).find(kind => path.includes(`/${kind}/`))
     return { kind: kind ?? 'config', ...(kind && { name: basename(path, '.md') }), action, path }

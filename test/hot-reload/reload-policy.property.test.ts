@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { EngineWork, FileChange } from '../../src/api/hot-reload.ts'
 import type { Look } from '../../src/hot-reload/file-watch.ts'
-import { type Action, initialState, type PolicyEvent, step } from '../../src/hot-reload/reload-policy.ts'
+import { type Action, initialState, isTimed, type PolicyEvent, step } from '../../src/hot-reload/reload-policy.ts'
 import { seededRandom } from '../fixtures/random.ts'
 
 const SEQUENCES = 2_000
@@ -21,7 +21,9 @@ class World {
   readonly #random: () => number
   readonly #disk = FILES.map(() => 0)
   readonly #read = FILES.map(() => 0)
-  readonly #hasLoop: boolean
+  #hasLoop: boolean
+  /** The version of the first file that the plugin has written. */
+  #ownVersion = -1
   #version = 0
   #turns = 0
   #inTurn: InTurn | undefined
@@ -63,12 +65,18 @@ class World {
     expect(action.look.problems, 'no file is broken').toEqual([])
   }
 
-  #look(): Look {
-    const changes = FILES.filter((_, index) => this.#saw[index] !== this.#read[index]).map(
-      (path): FileChange => ({ kind: 'agent', action: 'changed', path }),
+  #looked(): PolicyEvent {
+    const differing = FILES.map((path, index) => ({ path, version: this.#saw[index] ?? 0, index })).filter(
+      ({ version, index }) => version !== this.#read[index],
     )
-    const problems = this.#isBroken ? [{ path: '/w/opencode.json', message: 'broken' }] : []
-    return { changes, problems, needsRestart: false }
+    const look: Look = {
+      changes: differing.map(({ path }): FileChange => ({ kind: 'agent', action: 'changed', path })),
+      problems: this.#isBroken ? [{ path: '/w/opencode.json', message: 'broken' }] : [],
+      needsRestart: false,
+      writtenAtMs: new Map(differing.map(({ path, version }) => [path, version])),
+    }
+    const own = differing.filter(({ version }) => version === this.#ownVersion).map(({ path }) => path)
+    return { type: 'looked', look, own }
   }
 
   #write(file = Math.floor(this.#random() * FILES.length)): void {
@@ -91,14 +99,16 @@ class World {
     }
     this.#dispatch(event)
     // A plugin that writes whenever it starts.
-    if (event.type === 'reloaded' && this.#hasLoop) this.#write(0)
+    if (event.type !== 'reloaded' || !this.#hasLoop) return
+    this.#ownVersion = this.#version + 1
+    this.#write(0)
   }
 
   #outcome(action: InTurn): PolicyEvent {
     if (action.type === 'by-hand')
       return this.#isDown || this.#chance(0.5) ? { type: 'given-back' } : { type: 'reloaded', isComplete: true }
     if (this.#isDown) return { type: 'unreachable' }
-    if (action.type === 'look') return { type: 'looked', look: this.#look() }
+    if (action.type === 'look') return this.#looked()
     if (action.type === 'ask') return { type: 'worked', work: this.#isBusy ? BUSY : IDLE }
     if (action.extent === 'engine') this.#isStuck = false
     if (!this.#isStuck && !this.#isBroken) return { type: 'reloaded', isComplete: true }
@@ -151,14 +161,15 @@ class World {
     // What was broken is written anew.
     if (this.state.phase === 'blocked') this.#dispatch({ type: 'hint' })
     for (let round = 0; round < 500; round += 1) {
-      if (this.state.phase === 'settling') this.#nowMs = Math.max(this.#nowMs, this.state.dueMs)
+      // A loop comes to rest, and ends.
+      if (this.state.phase === 'looping') this.#hasLoop = false
+      if (isTimed(this.state)) this.#nowMs = Math.max(this.#nowMs, this.state.dueMs)
       this.#dispatch({ type: 'timer' })
       this.#dispatch({ type: 'may-be-idle' })
       this.#giveTurn()
       this.#finish()
       if (this.state.phase === 'blocked') this.#dispatch({ type: 'hint' })
     }
-    if (this.#hasLoop && this.state.phase === 'looping') return
     expect(this.state.phase).toBe('current')
     expect(this.#isCurrent()).toBe(true)
   }

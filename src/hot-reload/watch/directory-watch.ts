@@ -131,7 +131,12 @@ export class DirectoryWatch implements FileWatch, FolderListener {
         problems.push(missingReference(config, text, named))
       }
       const told = problems.map(({ effect: _effect, ...problem }) => problem)
-      const look = { changes, problems: told, needsRestart: this.#needsRestart(changes, found) }
+      const look: Look = {
+        changes,
+        problems: told,
+        needsRestart: this.#needsRestart(changes, found),
+        writtenAtMs: new Map(changes.flatMap(({ path }) => writeOf(found.files.get(path), path))),
+      }
       this.#seen.set(look, found)
       return look
     }
@@ -179,6 +184,9 @@ export class DirectoryWatch implements FileWatch, FolderListener {
     this.#around.log.error(`Looking for changes in ${this.#options.directory} failed: ${reason}`)
   }
 }
+
+const writeOf = (file: ScannedFile | undefined, path: string): [string, number][] =>
+  file ? [[path, file.changedMs]] : []
 
 const isSame = (one: Scan, other: Scan): boolean =>
   differences(one.files, other.files).length === 0 && Bun.deepEquals(one.missing, other.missing)
