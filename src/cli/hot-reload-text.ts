@@ -1,4 +1,3 @@
-import { relative } from 'node:path'
 import type {
   ConfigProblem,
   EngineWork,
@@ -7,6 +6,7 @@ import type {
   Inventory,
   ReloadReport,
 } from '../api/hot-reload.ts'
+import { placeIn, renderChange, renderProblem, renderWork } from '../hot-reload/reload-text.ts'
 import { ago } from './ago.ts'
 import { onOneLine } from './kit/one-line.ts'
 
@@ -29,7 +29,9 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
     ...(watching === 'polling' ? ['polling: the system has no file watches left'] : []),
     ...(waitingFor && (state === 'waiting' || state === 'overdue') ? [`waits for ${workText(waitingFor)}`] : []),
     ...(status.pendingSince !== undefined ? [`changed ${ago(status.pendingSince, nowMs)}`] : []),
-    ...(state === 'looping' ? ['something changes these files after each reload: `openwork reload` tries again'] : []),
+    ...(state === 'looping'
+      ? ['something changes these files again and again: taken over when they are quiet, or by `openwork reload`']
+      : []),
     ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${status.last.tookMs} ms)`] : []),
   ].join('; ')
   return [told, ...limited(problems.map(problemText)), ...changeLines(pending, directory)]
@@ -37,30 +39,15 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
 
 /** `2 sessions (ses_1, ses_2), 1 question (que_1)`. */
 export const workText = (work: EngineWork): string =>
-  [
-    workOf('session', work.sessions),
-    workOf('permission question', work.permissions),
-    workOf('question', work.questions),
-    workOf('terminal', work.terminals),
-    work.requests ? `${work.requests} request${work.requests > 1 ? 's' : ''}` : '',
-  ]
-    .filter(part => part !== '')
-    .join(', ') || 'work that has ended since'
+  onOneLine(renderWork(work, { withIds: true })) || 'work that has ended since'
 
-const workOf = (what: string, ids: readonly string[]): string =>
-  ids.length === 0 ? '' : `${ids.length} ${what}${ids.length > 1 ? 's' : ''} (${ids.map(onOneLine).join(', ')})`
-
-/** `/path/opencode.json:3:7: comma expected`, as editors open it. */
-export const problemText = ({ path, line, column, message }: ConfigProblem): string =>
-  onOneLine(`${[path, line, column].filter(part => part !== undefined).join(':')}: ${message}`)
+export const problemText = (problem: ConfigProblem): string => onOneLine(renderProblem(problem))
 
 const changeLines = (changes: readonly FileChange[], directory: string): string[] =>
   limited(
-    changes.map(({ kind, name, action, path }) => {
-      const place = relative(directory, path)
-      return onOneLine(
-        `${kind}${name === undefined ? '' : ` ${name}`} ${action}: ${place.startsWith('..') ? path : place}`,
-      )
+    changes.map(change => {
+      const where = change.name === undefined ? '' : `: ${placeIn(directory, change.path)}`
+      return onOneLine(`${renderChange(change, directory)}${where}`)
     }),
   )
 

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { isAbsolute, relative } from 'node:path'
 import type { ConfigProblem, EngineWork, FileChange, Inventory, ReloadReport } from '../api/hot-reload.ts'
 import type { Served } from '../api/opencode-client.ts'
 import type { Tiding } from './reload-policy.ts'
@@ -9,31 +9,39 @@ const NAMED_CHANGES = 5
 export type Notice = { severity: 'info' | 'warn' | 'error'; message: string }
 
 /** `command "foo" added, opencode.json changed and 3 more`. */
-function renderChanges(changes: readonly FileChange[]): string {
-  const named = changes.slice(0, NAMED_CHANGES).map(({ kind, name, action, path }) => {
-    const what = name === undefined ? basename(path) : `${kind} "${name}"`
-    return `${what} ${action}`
-  })
+function renderChanges(changes: readonly FileChange[], directory: string): string {
+  const named = changes.slice(0, NAMED_CHANGES).map(change => renderChange(change, directory))
   const more = changes.length - named.length
   return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** `1 session, 2 questions`. */
-export function renderWork({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): string {
-  const counts = [
-    counted(sessions, 'session'),
-    counted(permissions, 'permission request'),
-    counted(questions, 'question'),
-    counted(terminals, 'terminal'),
-    counted({ length: requests }, 'request'),
-  ]
-  return counts.filter(count => count !== '').join(', ')
+/** A file without a name of its own is named by its path, in full when it is not in the directory. */
+export function renderChange({ kind, name, action, path }: FileChange, directory: string): string {
+  return `${name === undefined ? placeIn(directory, path) : `${kind} "${name}"`} ${action}`
 }
 
-const counted = ({ length }: { length: number }, what: string): string =>
-  length === 0 ? '' : `${length} ${what}${length === 1 ? '' : 's'}`
+/** A path as seen from a directory that it is in, or else the path. */
+export function placeIn(directory: string, path: string): string {
+  const place = relative(directory, path)
+  return place.startsWith('..') || isAbsolute(place) ? path : place
+}
 
-/** `/path/opencode.json:3:5: a comma is missing`. */
+/** `1 session, 2 questions`, with ids `1 session (ses_1), 2 questions (que_1, que_2)`. */
+export function renderWork(work: EngineWork, { withIds = false } = {}): string {
+  const counted = (what: string, { length }: { length: number }, ids: readonly string[] = []): string[] => {
+    const named = withIds && ids.length > 0 ? ` (${ids.join(', ')})` : ''
+    return length === 0 ? [] : [`${length} ${what}${length === 1 ? '' : 's'}${named}`]
+  }
+  return [
+    ...counted('session', work.sessions, work.sessions),
+    ...counted('permission request', work.permissions, work.permissions),
+    ...counted('question', work.questions, work.questions),
+    ...counted('terminal', work.terminals, work.terminals),
+    ...counted('open request', { length: work.requests ?? 0 }),
+  ].join(', ')
+}
+
+/** `/path/opencode.json:3:5: a comma is missing`, as editors open it. */
 export const renderProblem = ({ path, line, column, message }: ConfigProblem): string =>
   `${[path, line, line && column].filter(part => part !== undefined).join(':')}: ${message}`
 
@@ -45,13 +53,14 @@ export const inventoryOf = ({ commands, agents, skills }: Served): Inventory => 
 
 /** One line: what was reloaded, why, and what came of it. */
 export function renderReport({ directory, cause, extent, changes, before, after, tookMs }: ReloadReport): string {
-  const why = changes.length > 0 ? renderChanges(changes) : cause === 'request' ? 'asked for' : 'opencode refused it'
+  const why =
+    changes.length > 0 ? renderChanges(changes, directory) : cause === 'request' ? 'asked for' : 'opencode refused it'
   const kinds = ['commands', 'agents', 'skills'] as const
   const counts = kinds
     .filter(kind => before && before[kind] !== after[kind])
     .map(kind => `${kind} ${before?.[kind]} -> ${after[kind]}`)
-  const what = extent === 'engine' ? 'reloaded, with a restart of opencode,' : 'reloaded'
-  return `${what} ${directory}: ${why} (${[...counts, `${tookMs} ms`].join(', ')})`
+  const how = extent === 'engine' ? ' with a restart of opencode' : ''
+  return `reloaded ${directory}${how}: ${why} (${[...counts, `${tookMs} ms`].join(', ')})`
 }
 
 const LIST_OF = { command: 'commands', agent: 'agents', skill: 'skills' } as const
@@ -88,8 +97,9 @@ export function renderTiding(directory: string, tiding: Tiding, nowMs: number): 
       return info(`what was wrong in ${directory} is mended, and nothing else has changed`)
     case 'looping':
       return warn(
-        `each reload of ${directory} changes ${tiding.changes.map(({ path }) => path).join(', ')} again, so that is left ` +
-          'alone now. Does a plugin write there? Stop it, then: openwork reload',
+        `something changes ${tiding.changes.map(({ path }) => path).join(', ')} again and again, as a plugin may that ` +
+          `starts with each reload of ${directory}. That is left alone until it has been quiet for a minute; at once: ` +
+          'openwork reload',
       )
     case 'stuck':
       return warn(

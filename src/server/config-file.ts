@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+import { jsonMistake } from '../shared/jsonc.ts'
 
 const text = z.string().optional()
 
@@ -83,7 +84,7 @@ async function parseJsonAt(path: string, content: string): Promise<unknown> {
     const place = `${path}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
     throw new OpenworkError(
       'invalid_config',
-      `${place}: not JSON (${first ? printParseErrorCode(first.error) : cause})`,
+      `${place}: not JSON (${first ? jsonMistake(printParseErrorCode(first.error)) : cause})`,
       {
         cause,
       },

@@ -15,14 +15,39 @@ export async function parseJsonc(file: string, text: string): Promise<JsoncObjec
   const issues = errors.map(({ error, offset, length }) => ({ code: printParseErrorCode(error), offset, length }))
   const [first] = issues
   if (first)
-    throw new OpenworkError('invalid_jsonc', `${file}:${placeOf(text, first.offset)}: not JSON: ${first.code}`, {
-      details: issues,
-    })
+    throw new OpenworkError(
+      'invalid_jsonc',
+      `${file}:${placeOf(text, first.offset)}: not JSON: ${jsonMistake(first.code)}`,
+      {
+        details: issues,
+      },
+    )
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new OpenworkError('invalid_jsonc', `${file} does not hold an object`, { details: issues })
   return { ...value }
 }
+
+const MISTAKES: Readonly<Record<string, string>> = {
+  InvalidSymbol: 'this is neither a value nor a mark of JSON; texts are in double quotes',
+  InvalidNumberFormat: 'this is no number',
+  PropertyNameExpected: 'a key in double quotes is missing',
+  ValueExpected: 'a value is missing',
+  ColonExpected: 'a : is missing',
+  CommaExpected: 'a comma is missing',
+  CloseBraceExpected: 'a } is missing',
+  CloseBracketExpected: 'a ] is missing',
+  EndOfFileExpected: 'something follows the end',
+  UnexpectedEndOfComment: 'a comment does not end',
+  UnexpectedEndOfString: 'a text does not end',
+  UnexpectedEndOfNumber: 'a number does not end',
+  InvalidUnicode: 'four hexadecimal digits are missing after \\u',
+  InvalidEscapeCharacter: 'a \\ is followed by what it does not go with',
+  InvalidCharacter: 'a text holds a character that must be escaped',
+}
+
+/** What a code of jsonc-parser says to people. */
+export const jsonMistake = (code: string): string => MISTAKES[code] ?? code
 
 /** A value to put at a key, or at a key of the object at a key; undefined takes it out. */
 export type JsoncEdit = { path: readonly [key: string, nested?: string]; value: unknown }

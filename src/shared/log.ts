@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { isAbsolute } from 'node:path'
 import pc from 'picocolors'
 import type { Redactor } from './redact.ts'
 
@@ -140,7 +141,7 @@ function renderJson(
   })
 }
 
-/** `[component] LEVEL text key=value`; the level is left out for info. */
+/** `[component] LEVEL text key=value`; the level is left out for info, and a path that the text names. */
 function renderPretty(record: LogRecord, color: boolean): string {
   const paint = pc.createColors(color)
   const level = {
@@ -150,11 +151,14 @@ function renderPretty(record: LogRecord, color: boolean): string {
     error: paint.red('ERROR '),
   }[record.severity]
   const attributes = Object.entries(record.attributes)
-    .filter(([, value]) => value !== undefined && value !== null)
+    .filter(([, value]) => value !== undefined && value !== null && !isNamedPath(value, record.message))
     .map(([key, value]) => ` ${paint.dim(`${key}=`)}${renderValue(value)}`)
     .join('')
   return `${paint.cyan(`[${record.component}]`)} ${level}${record.message}${attributes}`
 }
+
+const isNamedPath = (value: unknown, message: string): boolean =>
+  typeof value === 'string' && isAbsolute(value) && message.split(/[\s:;,"()]+/).includes(value)
 
 const renderValue = (value: unknown): string => {
   if (typeof value !== 'string') return JSON.stringify(value)

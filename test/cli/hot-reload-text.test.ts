@@ -30,8 +30,8 @@ const status: HotReloadStatus = {
 
 test('a reload is told with what was read anew and what there is now', () => {
   expect(reloadText(report)).toBe(`Reloaded /project in 210 ms
-  command greet added: .opencode/commands/greet.md
-  config changed: /home/me/.config/opencode/opencode.json
+  command "greet" added: .opencode/commands/greet.md
+  /home/me/.config/opencode/opencode.json changed
   commands 5 -> 6, agents 3, skills 1`)
   expect(
     reloadText({ ...report, extent: 'engine', changes: [] }),
@@ -53,7 +53,7 @@ test('how a directory stands is one line, and what a person has to see below it'
     }),
   ).toEqual([
     'overdue; waits for 2 sessions (ses_1, ses_2), 1 question (que_1); changed 12 min ago; last reload 5 min ago (210 ms)',
-    'command greet added: .opencode/commands/greet.md',
+    'command "greet" added: .opencode/commands/greet.md',
   ])
   expect(
     lines({

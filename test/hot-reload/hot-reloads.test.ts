@@ -205,7 +205,7 @@ test('a request that was passed on, and whose work opencode does not show, is wo
   it.write('.opencode/command/foo.md', 'Say foo')
   await it.becomes('waiting')
   expect(it.at().waitingFor).toMatchObject({ sessions: [], requests: 1 })
-  expect(it.told.at(-1)?.message).toEndWith('waits for 1 request')
+  expect(it.told.at(-1)?.message).toEndWith('waits for 1 open request')
   await expect(it.reloads.reload(it.directory, { force: false })).rejects.toMatchObject({ code: 'workspace_busy' })
   expect(it.engine.disposals).toEqual([])
   // Forced it is done, and whoever comes meanwhile waits all the same.

@@ -13,8 +13,8 @@ const markdown = (...lines: string[]): string => ['---', ...lines, '---', 'body'
 
 /** File, text, and what is told of it; nothing: opencode can read it. */
 const CASES: readonly (readonly [file: string, text: string, told?: string])[] = [
-  ['opencode.json', '{\n  "username":\n', 'opencode.json:3:1 not JSON: ValueExpected'],
-  ['opencode.json', '{} {}', 'opencode.json:1:4 not JSON: EndOfFileExpected'],
+  ['opencode.json', '{\n  "username":\n', 'opencode.json:3:1 not JSON: a value is missing'],
+  ['opencode.json', '{} {}', 'opencode.json:1:4 not JSON: something follows the end'],
   ['opencode.jsonc', '// hi\n{ "username": "a", /* x */ }'],
   ['opencode.json', ''],
   ['opencode.json', '\uFEFF{"username":"a"}'],
@@ -131,7 +131,7 @@ test('without a schema, or with one that cannot be used, only the syntax is chec
     await using on = await watching({ configSchema: async () => schema, files: { 'opencode.json': '{"share":5}' } })
     expect(await on.problems()).toEqual([])
     await on.put('opencode.json', '{"share":}')
-    expect(await on.problems()).toEqual(['opencode.json:1:10 not JSON: ValueExpected'])
+    expect(await on.problems()).toEqual(['opencode.json:1:10 not JSON: a value is missing'])
   }
 })
 

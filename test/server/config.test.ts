@@ -172,7 +172,7 @@ test('what cannot be done is refused before anybody is asked', async () => {
     422,
     {
       code: 'invalid_jsonc',
-      message: 'opencode.json:1:7: not JSON: ValueExpected',
+      message: 'opencode.json:1:7: not JSON: a value is missing',
       details: [{ code: 'ValueExpected', offset: 6, length: 1 }],
     },
   ])

@@ -98,7 +98,7 @@ test('a broken file is named with its place', async () => {
   const failure = parseJsonc('opencode.json', '{\n  "model": \n}').catch(error => error)
   expect(await failure).toMatchObject({
     code: 'invalid_jsonc',
-    message: 'opencode.json:3:1: not JSON: ValueExpected',
+    message: 'opencode.json:3:1: not JSON: a value is missing',
     details: [{ code: 'ValueExpected', offset: 14, length: 1 }],
   })
   const deep = `{"a":${'['.repeat(200_000)}`

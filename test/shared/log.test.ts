@@ -25,8 +25,15 @@ describe('pretty lines', () => {
 
     log.info('ready', { url: 'http://x', missing: undefined })
     log.for('opencode').warn('ended', { reason: 'exit code 1' })
+    log.info('reloaded /p/shop', { directory: '/p/shop', from: '/p' })
+    log.info('reloaded', { directory: '/p/shop' })
 
-    expect(lines).toEqual(['[openwork-orchestrator] ready url=http://x', '[opencode] WARN ended reason="exit code 1"'])
+    expect(lines).toEqual([
+      '[openwork-orchestrator] ready url=http://x',
+      '[opencode] WARN ended reason="exit code 1"',
+      '[openwork-orchestrator] reloaded /p/shop from=/p',
+      '[openwork-orchestrator] reloaded directory=/p/shop',
+    ])
   })
 })
 

@@ -1,7 +1,7 @@
 import { basename, dirname, relative } from 'node:path'
 import type { ConfigProblem } from '../../api/hot-reload.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { parseJsonc } from '../../shared/jsonc.ts'
+import { jsonMistake, parseJsonc } from '../../shared/jsonc.ts'
 import type { ConfigShape } from './config-shape.ts'
 import { filledIn } from './config-text.ts'
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts'
@@ -35,7 +35,9 @@ export async function configProblems(path: string, text: string, context: CheckC
       const own: import('jsonc-parser').ParseError[] = []
       parse(given, own, options)
       const first = own[0] ?? errors[0]
-      return first ? [fatal(`not JSON: ${printParseErrorCode(first.error)}`, own.length > 0 ? first.offset : 0)] : []
+      return first
+        ? [fatal(`not JSON: ${jsonMistake(printParseErrorCode(first.error))}`, own.length > 0 ? first.offset : 0)]
+        : []
     }
     if (value === undefined) return [] // nothing but blanks and comments
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return [fatal('not an object', 0)]
