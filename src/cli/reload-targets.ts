@@ -13,6 +13,8 @@ export type ReloadTarget = {
   /** What a daemon calls it. */
   names: readonly string[]
   reload(request: { force: boolean }): Promise<ReloadReport>
+  /** Whether opencode has an instance of it, or can make none because of what its files hold. */
+  standing(): Promise<'serving' | 'broken' | 'unknown'>
 }
 
 /** Of one request: opencode may be restarted, and its plugins and MCP servers with it. */
@@ -62,6 +64,7 @@ const hostTarget = ({ workspace, control }: LocalHost): ReloadTarget => ({
   directory: workspace,
   names: [],
   reload: ({ force }) => controlClient({ ...control, timeoutMs: TIMEOUT_MS }).reload({ directory: workspace, force }),
+  standing: async () => 'unknown',
 })
 
 async function daemonTargets(dataDir: string, { redactor }: Pick<Context, 'redactor'>): Promise<ReloadTarget[]> {
@@ -77,5 +80,10 @@ async function daemonTargets(dataDir: string, { redactor }: Pick<Context, 'redac
       directory: path,
       names: [name, id],
       reload: request => client.reload(id, request),
+      standing: async () => {
+        const { instance } = await client.workspace(id)
+        if (instance?.state === 'broken') return 'broken'
+        return instance && instance.state !== 'none' ? 'serving' : 'unknown'
+      },
     }))
 }

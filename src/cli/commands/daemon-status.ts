@@ -1,5 +1,5 @@
 import { requireDaemon } from '../daemon/daemon-connection.ts'
-import { daemonText } from '../daemon/daemon-status-text.ts'
+import { daemonText, shownAt } from '../daemon/daemon-status-text.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
@@ -12,6 +12,6 @@ export const daemonStatus = defineCommand({
     const { client, baseUrl } = await requireDaemon(dataDir, context)
     const [{ ok, ...status }, { workspaces }] = await Promise.all([client.status(), client.workspaces()])
     const shown = { ok, baseUrl, ...status }
-    showResult(context, shown, () => daemonText(shown, workspaces, Date.now()))
+    showResult(context, shown, () => daemonText(shown, workspaces, shownAt(context)))
   },
 })

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { configProblem, engineWork, type ReloadReport } from '../../api/hot-reload.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { detailsOf } from '../answered-failure.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { problemText, reloadText, workText } from '../hot-reload-text.ts'
 import { interruptible } from '../interruptible.ts'
@@ -43,7 +44,7 @@ export const reload = defineCommand({
       reports.push(
         wait
           ? await whenIdle(target, text => context.output.note(text))
-          : await target.reload({ force }).catch(explain),
+          : await target.reload({ force }).catch(error => explain(error, target)),
       )
     context.output.result({ ok: true, reports }, () => reports.map(reloadText).join('\n\n'))
   },
@@ -58,7 +59,7 @@ const whenIdle = (target: ReloadTarget, note: (text: string) => void): Promise<R
         return await target.reload({ force: false })
       } catch (error) {
         signal.throwIfAborted()
-        if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) return explain(error)
+        if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) return await explain(error, target)
         const reason = workIn(error) ?? error.message
         if (reason !== told) note(`Waiting for ${reason}`)
         told = reason
@@ -67,10 +68,11 @@ const whenIdle = (target: ReloadTarget, note: (text: string) => void): Promise<R
     }
   })
 
-/** The failure as a person at this command can act on it. */
-function explain(error: unknown): never {
+/** The failure as a person at this command can act on it; scripts get the details of the host's own. */
+async function explain(error: unknown, target: ReloadTarget): Promise<never> {
   if (!(error instanceof OpenworkError)) throw error
-  const { code, details } = error
+  const { code } = error
+  const details = detailsOf(error)
   const work = code === 'workspace_busy' ? workIn(error) : undefined
   if (work !== undefined)
     throw new OpenworkError(code, `A reload would end ${work}`, {
@@ -81,21 +83,23 @@ function explain(error: unknown): never {
   if (parts.length === 0) throw error
   throw new OpenworkError(
     code,
-    { head: 'opencode could not read what has changed', parts },
-    {
-      hint: 'Correct it: nothing was reloaded, opencode goes on with what it had.',
-      details,
-    },
+    { head: 'opencode cannot read this, and nothing was reloaded', parts },
+    { hint: CORRECT_IT[await target.standing()], details },
   )
 }
 
-/** What a host says of a failure is in the details of the request's own. */
-const busyAnswer = z.object({ details: z.object({ work: engineWork }) })
-const refusedAnswer = z.object({ details: z.object({ problems: z.array(configProblem) }) })
+const CORRECT_IT = {
+  serving: 'Correct it: until then opencode goes on with what it had.',
+  broken: 'Correct it: until then opencode refuses every request for this folder.',
+  unknown: 'Correct it, and reload again.',
+} as const
 
-const workIn = ({ details }: OpenworkError): string | undefined => {
-  const { data } = busyAnswer.safeParse(details)
-  return data && workText(data.details.work)
+const busyDetails = z.object({ work: engineWork })
+const refusedDetails = z.object({ problems: z.array(configProblem) })
+
+const workIn = (error: OpenworkError): string | undefined => {
+  const { data } = busyDetails.safeParse(detailsOf(error))
+  return data && workText(data.work)
 }
 
-const problemsIn = ({ details }: OpenworkError) => refusedAnswer.safeParse(details).data?.details.problems ?? []
+const problemsIn = (error: OpenworkError) => refusedDetails.safeParse(detailsOf(error)).data?.problems ?? []

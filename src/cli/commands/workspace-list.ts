@@ -1,7 +1,7 @@
 import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { findConnection } from '../daemon/daemon-connection.ts'
-import { workspaceTable } from '../daemon/daemon-status-text.ts'
+import { NO_WORKSPACES, shownAt, workspaceTable } from '../daemon/daemon-status-text.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -16,8 +16,8 @@ export const workspaceList = defineCommand({
     const { activeId, workspaces, instances } = await readList(dataDir, context)
     showResult(context, { ok: true, activeId, workspaces }, () =>
       workspaces.length === 0
-        ? 'No workspaces yet: openwork workspace add <folder>'
-        : workspaceTable(workspaces, { activeId, ...(instances && { instances }) }, Date.now()),
+        ? NO_WORKSPACES
+        : workspaceTable(workspaces, { activeId, ...(instances && { instances }) }, shownAt(context)),
     )
   },
 })

@@ -1,77 +1,119 @@
 import type { DaemonStatus, DaemonWorkspace, DaemonWorkspaceInfo, InstanceStatus } from '../../api/daemon.ts'
+import { renderWork } from '../../hot-reload/reload-text.ts'
 import { ago } from '../ago.ts'
 import { byteCount } from '../byte-count.ts'
-import { hotReloadLines } from '../hot-reload-text.ts'
+import { clockTime } from '../clock-time.ts'
+import { hotReloadLines, problemText } from '../hot-reload-text.ts'
+import type { Io } from '../kit/io.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { renderTable } from '../text-table.ts'
+
+/** When it is shown, and how wide. */
+type Shown = { nowMs: number; columns: number }
+
+/** Now, on that terminal. */
+export const shownAt = ({ stdout }: Pick<Io, 'stdout'>): Shown => ({ nowMs: Date.now(), columns: stdout.columns || 80 })
 
 /** Everything about a daemon that a person may want to see at once. */
 export function daemonText(
   status: DaemonStatus & { baseUrl: string },
   workspaces: readonly DaemonWorkspace[],
-  nowMs: number,
+  shown: Shown,
 ): string {
   const { daemon, openwork, hotReload, idleTimeoutMs, cliVersion, logFile } = status
-  const since = daemon ? `pid ${daemon.pid}, started ${ago(daemon.startedAt, nowMs)}` : ''
+  const since = daemon ? `pid ${daemon.pid}, started ${ago(daemon.startedAt, shown.nowMs)}` : ''
   return [
     row('Daemon', [status.baseUrl, since, cliVersion ? `openwork ${cliVersion}` : '']),
     row('OpenWork', [openwork.connectUrl, stateText(openwork.state, openwork.pid)]),
     row('opencode', [status.opencode?.baseUrl ?? '', ...engineFacts(status)]),
     row('Hot reload', [hotReload.enabled ? 'on' : 'off']),
-    row('Idle', [idleTimeoutMs === 0 ? 'never forgotten' : `forgotten after ${span(idleTimeoutMs)} without use`]),
+    row('Idle', [`folders are unloaded ${idleTimeoutMs === 0 ? 'never' : `after ${span(idleTimeoutMs)} without use`}`]),
     ...(logFile === undefined ? [] : [row('Log', [logFile])]),
     '',
-    workspaces.length === 0
-      ? 'No workspaces yet: openwork workspace add <folder>'
-      : workspaceTable(workspaces, status, nowMs),
-    ...reloadNotes(workspaces, status, nowMs),
+    workspaces.length === 0 ? NO_WORKSPACES : workspaceTable(workspaces, status, shown),
+    ...workspaceNotes(workspaces, status, shown.nowMs),
   ].join('\n')
 }
 
-/** The workspaces of a daemon; without `status` no daemon runs. */
+export const NO_WORKSPACES = 'No workspaces yet: openwork workspace add <folder>'
+
+/**
+ * The workspaces of a daemon, without the columns in which nothing stands; without `status` no daemon runs. Where it is too
+ * narrow, id and place stand below each name.
+ */
 export function workspaceTable(
   workspaces: readonly DaemonWorkspace[],
   { activeId, instances }: { activeId: string; instances?: readonly InstanceStatus[] },
-  nowMs: number,
+  { nowMs, columns }: Shown,
 ): string {
   const rows = workspaces.map(({ id, name, path, baseUrl, lastUsedAt }) => {
     const instance = instances?.find(({ workspaceId }) => workspaceId === id)
     const usedAt = instance?.lastUsedAt ?? lastUsedAt
-    return [
-      id === activeId ? '*' : '',
+    return {
+      mark: id === activeId ? '*' : '',
       name,
       id,
-      ...(instances ? instanceCells(instance, nowMs) : []),
-      usedAt === undefined ? 'never' : ago(usedAt, nowMs),
-      [baseUrl, path].filter(part => part).join(' '),
-    ]
+      facts: [...instanceCells(instance, nowMs), usedAt === undefined ? 'never' : ago(usedAt, nowMs)],
+      place: [baseUrl, path].filter(part => part).join(' '),
+    }
   })
-  return renderTable(['', 'NAME', 'ID', ...(instances ? INSTANCE_HEAD : []), 'USED', 'PATH'], rows)
+  const heads = [...INSTANCE_HEAD, 'USED']
+  const filled = heads.flatMap((_, column) => (rows.some(({ facts }) => facts[column] !== '') ? [column] : []))
+  const pick = (cells: readonly string[]): string[] => filled.map(column => cells[column] ?? '')
+  const wide = renderTable(
+    ['', 'NAME', 'ID', ...pick(heads), 'PATH'],
+    rows.map(({ mark, name, id, facts, place }) => [mark, name, id, ...pick(facts), place]),
+  )
+  if (wide.split('\n').every(line => Bun.stringWidth(line) <= columns)) return wide
+  const [head = '', ...lines] = renderTable(
+    ['', 'NAME', ...pick(heads)],
+    rows.map(({ mark, name, facts }) => [mark, name, ...pick(facts)]),
+  ).split('\n')
+  const below = rows.map(({ id, place }) => `   ${onOneLine(`${id}  ${place}`)}`)
+  return [head, ...lines.flatMap((line, index) => [line, below[index] ?? ''])].join('\n')
 }
 
-const INSTANCE_HEAD = ['STATE', 'BUSY', 'HELD BY', 'FORGOTTEN IN', 'RELOAD'] as const
+const INSTANCE_HEAD = ['STATE', 'IN USE BY', 'UNLOADS IN', 'RELOAD'] as const
 
-function instanceCells(instance: InstanceStatus | undefined, nowMs: number): string[] {
-  if (!instance) return ['', '', '', '', '']
+const STATES: Record<InstanceStatus['state'], string> = {
+  none: 'unloaded',
+  idle: 'idle',
+  busy: 'busy',
+  held: 'held',
+  broken: 'broken',
+  unknown: 'remote',
+}
+
+function instanceCells(instance: InstanceStatus | undefined, nowMs: number): [string, string, string, string] {
+  if (!instance) return ['', '', '', '']
   const { state, work, listeners, leases, evictsAt, reload } = instance
-  const holders = [counted(listeners, 'client'), counted(leases.length, 'lease')].filter(text => text !== '')
+  const users = [work ? renderWork(work) : '', counted(listeners, 'client'), counted(leases.length, 'lease')]
   return [
-    state === 'unknown' ? 'remote' : state,
-    work ? counted(work.sessions.length, 'session') : '',
-    holders.join(', '),
+    STATES[state],
+    users.filter(text => text !== '').join(', '),
     evictsAt === undefined ? '' : span(Math.max(0, evictsAt - nowMs)),
-    reload ? reload.state : '',
+    reload && reload.state !== 'current' ? reload.state : '',
   ]
 }
 
-/** What a person has to know of the reloads that did not go by themselves. */
-const reloadNotes = (workspaces: readonly DaemonWorkspace[], { instances }: DaemonStatus, nowMs: number): string[] =>
-  instances.flatMap(({ workspaceId, reload }) => {
-    if (!reload || reload.state === 'current') return []
+/** What a person has to know of the reloads that did not go by themselves, and of folders that cannot be used. */
+const workspaceNotes = (workspaces: readonly DaemonWorkspace[], { instances }: DaemonStatus, nowMs: number): string[] =>
+  instances.flatMap(instance => {
+    const { workspaceId } = instance
     const name = workspaces.find(({ id }) => id === workspaceId)?.name ?? workspaceId
-    const [first = '', ...rest] = hotReloadLines(reload, nowMs)
-    return ['', `${onOneLine(name)}: ${first}`, ...rest.map(line => `  ${line}`)]
+    const [first, ...rest] = troubles(instance, nowMs)
+    return first === undefined ? [] : ['', `${onOneLine(name)}: ${first}`, ...rest.map(line => `  ${line}`)]
   })
+
+function troubles({ state, problems = [], reload }: InstanceStatus, nowMs: number): string[] {
+  const reloading = reload && reload.state !== 'current' ? hotReloadLines(reload, nowMs) : []
+  if (state !== 'broken') return reloading
+  const known = reload?.state !== 'current' ? (reload?.problems ?? []) : []
+  const others = problems.filter(({ path }) => !known.some(problem => problem.path === path))
+  return [BROKEN, ...others.map(problemText), ...reloading]
+}
+
+const BROKEN = 'opencode refuses every request for this folder until it is mended'
 
 function engineFacts({ engine }: DaemonStatus): string[] {
   const { state, pid, memoryBytes, memoryLimitBytes, children, restarts, isDraining } = engine
@@ -109,19 +151,20 @@ const row = (label: string, facts: readonly string[]): string =>
 export function workspaceText({ workspace, instance }: DaemonWorkspaceInfo, nowMs: number): string {
   const { name, id, path, baseUrl, directory, createdAt } = workspace
   const usedAt = instance?.lastUsedAt ?? workspace.lastUsedAt
-  const [state = '', busy = '', holders = '', evictsIn = ''] = instance ? instanceCells(instance, nowMs) : []
+  const [state, users, unloadsIn] = instanceCells(instance, nowMs)
+  const [reload, ...more] = instance?.reload ? hotReloadLines(instance.reload, nowMs) : []
+  const isBroken = instance?.state === 'broken'
   return [
     row('Name', [name]),
     row('Id', [id]),
     baseUrl === undefined ? row('Folder', [path]) : row('At', [baseUrl, directory ?? '']),
     row('Added', [ago(createdAt, nowMs)]),
     row('Used', [usedAt === undefined ? 'never' : ago(usedAt, nowMs)]),
-    ...(instance ? [row('In memory', [state, busy, holders, evictsIn && `forgotten in ${evictsIn}`])] : []),
-    ...(instance?.reload ? [row('Hot reload', hotReloadLines(instance.reload, nowMs).slice(0, 1))] : []),
-    ...(instance?.reload
-      ? hotReloadLines(instance.reload, nowMs)
-          .slice(1)
-          .map(line => `  ${line}`)
-      : []),
+    ...(instance ? [row('In memory', [state, users, unloadsIn && `unloaded in ${unloadsIn}`])] : []),
+    ...(isBroken ? [`  ${BROKEN}`, ...(instance.problems ?? []).map(problem => `  ${problemText(problem)}`)] : []),
+    ...(instance?.leases ?? []).map(lease =>
+      row('Lease', [lease.id, lease.label, `until ${clockTime(lease.expiresAt, nowMs)}`]),
+    ),
+    ...(reload === undefined ? [] : [row('Hot reload', [reload]), ...more.map(line => `  ${line}`)]),
   ].join('\n')
 }

@@ -237,3 +237,28 @@ test('a daemon that refuses a name says so with its own code', async () => {
   expect(code).toBe(2)
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, code: 'workspace_ambiguous', error: 'Two are called so' })
 })
+
+test('a reload that cannot be is told with what opencode does meanwhile, and scripts get the problems themselves', async () => {
+  const problems = [{ path: '/srv/shop/opencode.json', line: 2, column: 3, message: 'a comma is missing' }]
+  const instance = { workspaceId: shop.id, listeners: 0, leases: [], evictions: 0 }
+  for (const [state, told] of [
+    ['broken', 'opencode refuses every request for this folder'],
+    ['idle', 'opencode goes on with what it had'],
+    ['none', 'reload again'],
+  ] as const) {
+    await using daemon = await startStandIn({
+      version: VERSION,
+      workspaces: [shop],
+      answer: ({ path }) =>
+        path.endsWith('/reload')
+          ? Response.json({ code: 'opencode_config_invalid', message: 'no', details: { problems } }, { status: 422 })
+          : Response.json({ workspace: shop, instance: { ...instance, state } }),
+    })
+
+    expect((await run(daemon, 'reload', 'shop')).stderr).toMatch(
+      new RegExp(`/srv/shop/opencode\\.json:2:3: a comma is missing\\n.*${told}`),
+    )
+    const { stdout } = await run(daemon, 'reload', 'shop', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'opencode_config_invalid', details: { problems } })
+  }
+})

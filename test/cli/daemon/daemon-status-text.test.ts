@@ -4,6 +4,7 @@ import type { DaemonStatus, DaemonWorkspace, InstanceStatus } from '../../../src
 import { daemonText, workspaceTable, workspaceText } from '../../../src/cli/daemon/daemon-status-text.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
+const AT_80 = { nowMs: NOW, columns: 80 }
 const minutesAgo = (minutes: number): number => NOW - minutes * 60_000
 
 const local = (id: string, name: string): DaemonWorkspace => ({
@@ -78,18 +79,22 @@ test('the README shows what a person is told of a daemon', async () => {
   const readme = await Bun.file(join(import.meta.dir, '..', '..', '..', 'README.md')).text()
   const [, shown] = /<!-- output:daemon:begin -->\n```\n([\s\S]*?)```\n<!-- output:daemon:end -->/.exec(readme) ?? []
 
-  expect(`${daemonText(STATUS, [shop, blog, notes, box], NOW)}\n`).toBe(shown ?? '')
+  expect(`${daemonText(STATUS, [shop, blog, notes, box], AT_80)}\n`).toBe(shown ?? '')
 })
 
 test('without a daemon the list tells what is known, and an empty daemon what to do next', () => {
-  const table = workspaceTable([{ ...shop, lastUsedAt: minutesAgo(5) }, box], { activeId: box.id }, NOW)
+  const table = workspaceTable(
+    [{ ...shop, lastUsedAt: minutesAgo(5) }, box],
+    { activeId: box.id },
+    { nowMs: NOW, columns: 90 },
+  )
 
   expect(table.split('\n').map(line => line.trimEnd())).toEqual([
     '   NAME  ID               USED       PATH',
     '   shop  ws-55b39db761b0  5 min ago  /home/you/shop',
     '*  box   ws-ac13570dc26e  never      https://box.example:4096 /srv/app',
   ])
-  expect(daemonText({ ...STATUS, instances: [] }, [], NOW)).toContain('openwork workspace add')
+  expect(daemonText({ ...STATUS, instances: [] }, [], AT_80)).toContain('openwork workspace add')
 })
 
 test('what is wrong with a changed file is told with the workspace, and nothing a stranger wrote moves the cursor', () => {
@@ -105,7 +110,7 @@ test('what is wrong with a changed file is told with the workspace, and nothing 
   const blocked = instance(blog, { state: 'idle', reload })
 
   for (const text of [
-    daemonText({ ...STATUS, instances: [blocked] }, [{ ...blog, name: 'blog\x1b[31m' }], NOW),
+    daemonText({ ...STATUS, instances: [blocked] }, [{ ...blog, name: 'blog\x1b[31m' }], AT_80),
     workspaceText({ workspace: { ...blog, name: 'blog\x1b[31m' }, instance: blocked }, NOW),
   ]) {
     expect(text).toContain('/home/you/blog/opencode.json:3:7: comma expected')
@@ -116,7 +121,29 @@ test('what is wrong with a changed file is told with the workspace, and nothing 
 test('an opencode that takes too much is told as such', () => {
   const engine = { ...STATUS.engine, memoryLimitBytes: 500_000_000, restarts: 1, isDraining: true }
 
-  expect(daemonText({ ...STATUS, engine }, [shop], NOW)).toMatch(
+  expect(daemonText({ ...STATUS, engine }, [shop], AT_80)).toMatch(
     /512 MB of 500 MB {2}3 children {2}1 restart {2}waits for its sessions to end/,
+  )
+})
+
+test('a folder that opencode refuses is not called held, and what is wrong with it is told once', () => {
+  const problems = [{ path: '/home/you/blog/opencode.json', line: 2, column: 3, message: 'a comma is missing' }]
+  const broken = instance(blog, { state: 'broken', problems })
+
+  const text = daemonText({ ...STATUS, instances: [broken] }, [blog], AT_80)
+
+  expect(text).toMatch(/^ {2}blog {2}ws-0d6c9b3f8a11 {2}broken {2}never {2}\/home\/you\/blog$/m)
+  expect(text).toContain(`blog: opencode refuses every request for this folder until it is mended
+  /home/you/blog/opencode.json:2:3: a comma is missing`)
+  expect(text.split('a comma is missing')).toHaveLength(2)
+  expect(workspaceText({ workspace: blog, instance: broken }, NOW)).toContain('opencode.json:2:3: a comma is missing')
+})
+
+test('whoever holds a lease is told, with the id that ends it', () => {
+  const lease = { id: 'lease-1', workspaceId: blog.id, label: 'nightly run', expiresAt: NOW + 24 * 3_600_000 }
+  const held = instance(blog, { state: 'held', leases: [lease] })
+
+  expect(workspaceText({ workspace: blog, instance: held }, NOW)).toMatch(
+    /^In memory {2}held {2}1 lease\nLease {6}lease-1 {2}nightly run {2}until 2026-11-23 \d\d:\d\d$/m,
   )
 })
