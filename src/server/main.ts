@@ -85,13 +85,13 @@ function announceToken(out: Log, name: string, { value, source }: ServerSettings
 }
 
 function announce({ out }: ServerLogs, settings: ServerSettings, url: string): void {
-  const { clientToken, hostToken, workspaces } = settings
+  const { clientToken, hostToken, workspaces, control } = settings
   out.info(`OpenWork server listening on ${url}`)
   announceToken(out, 'Client token', clientToken)
   announceToken(out, 'Host token', hostToken)
-  out.info(
-    workspaces.length > 0 ? `Workspaces: ${workspaces.length}` : 'No workspaces: add one with --workspace <path>',
-  )
+  // Whoever keeps the list for us tells how it grows.
+  if (workspaces.length > 0) out.info(`Workspaces: ${workspaces.length}`)
+  else if (!control?.keepsWorkspaces) out.info('No workspaces: add one with --workspace <path>')
   if (!settings.verbose) return
   out.info(`Config: ${settings.configPath}`)
   out.info(`Read-only: ${settings.readOnly}`)

@@ -92,4 +92,7 @@ async function useDaemon(
 }
 
 const readyText = ({ host, port }: RunningDaemon, { openwork, workspaceCount: count }: DaemonStatus): string =>
-  `The daemon is ready on ${host}:${port}, with ${count} workspace${count === 1 ? '' : 's'}; clients connect to ${openwork.connectUrl}`
+  [
+    `The daemon is ready on ${host}:${port}, with ${count} workspace${count === 1 ? '' : 's'}; clients connect to ${openwork.connectUrl}`,
+    'Add a folder with `openwork workspace add <folder>`, pair a phone with `openwork pair`; Ctrl-C stops the daemon',
+  ].join('\n')

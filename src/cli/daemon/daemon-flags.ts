@@ -1,6 +1,6 @@
 import { serviceFlags } from '../flags/service-flags.ts'
 import type { ValuesOf } from '../kit/define.ts'
-import { byteSize, duration, list, path, port, text } from '../kit/flags.ts'
+import { byteSize, duration, list, path, port, secret, text } from '../kit/flags.ts'
 
 const DAEMON = 'Daemon'
 const HOUR_MS = 3_600_000
@@ -16,6 +16,16 @@ export const daemonFlags = {
     env: 'OPENWORK_OPENCODE_CORS',
     default: APP_ORIGINS,
     valueName: 'origins',
+  }),
+  openworkToken: secret({
+    ...common(serviceFlags.openworkToken),
+    env: 'OPENWORK_TOKEN',
+    summary: 'Client token, for all workspaces; kept in the data dir when not given',
+  }),
+  openworkHostToken: secret({
+    ...common(serviceFlags.openworkHostToken),
+    env: 'OPENWORK_HOST_TOKEN',
+    summary: 'Host token, for all workspaces; kept in the data dir when not given',
   }),
   opencodeHost: text({ ...common(serviceFlags.opencodeHost), env: 'OPENWORK_OPENCODE_HOST', default: '127.0.0.1' }),
   opencodePort: port({
@@ -41,7 +51,7 @@ export const daemonFlags = {
     maxMs: 7 * 24 * HOUR_MS,
     never: 'never',
     default: HOUR_MS / 4,
-    summary: 'After so long without use opencode forgets a workspace, until it is used again',
+    summary: 'After so long without use a workspace is unloaded, until it is used again',
   }),
   opencodeMemoryLimit: byteSize({
     group: DAEMON,

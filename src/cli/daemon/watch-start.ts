@@ -7,6 +7,9 @@ import { StatusLine } from '../status-line.ts'
 /** Where there is no terminal only these are worth a line: they can take minutes. */
 const DOWNLOAD = /^(?:\[[\w-]+\] )?(?:waiting|locating|downloading|unpacking|checking) /
 
+/** Of the lines in the log of a daemon those of the services that it runs do not tell how far it is. */
+const OF_SERVICE = /^\[(?!openwork-orchestrator\])/
+
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z /
 
 const LAST_LINES = 5
@@ -21,7 +24,7 @@ export type StartWatch = Disposable & {
   lastLines(): readonly string[]
 }
 
-/** Shows what a program that is starting writes into its log, from now on: its latest line, until it is disposed of. */
+/** Shows what a daemon that is starting writes into its log, from now on: its latest step, until it is disposed of. */
 export function watchStart(
   path: string,
   { stderr, env, output }: Pick<Context, 'stderr' | 'env' | 'output'>,
@@ -31,6 +34,7 @@ export function watchStart(
   const log = new GrowingFile(path)
   let last: string[] = []
   let heardAtMs = performance.now()
+  status?.show(() => STARTING)
   return {
     look: () => {
       const lines = log
@@ -40,13 +44,23 @@ export function watchStart(
       if (lines.length === 0) return
       heardAtMs = performance.now()
       last = [...last, ...lines].slice(-LAST_LINES)
-      if (status) status.show(columns => (lines.at(-1) ?? '').slice(0, columns))
+      const step = lines.findLast(line => !OF_SERVICE.test(line))
+      if (status && step) status.show(columns => stepText(step, columns))
       else for (const line of lines.filter(line => DOWNLOAD.test(line))) output.note(line)
     },
     silentMs: () => performance.now() - heardAtMs,
     lastLines: () => last,
     [Symbol.dispose]: () => status?.clear(),
   }
+}
+
+const STARTING = 'Starting the daemon'
+
+/** Of what a line says as facts only how far a download is. */
+function stepText(line: string, columns: number): string {
+  const step = line.replace(/^\[[\w-]+\] /, '').replaceAll(/ (?!percent=)\w+=("[^"]*"|\S*)/g, '')
+  const text = `${STARTING}: ${step}`
+  return text.length > columns ? `${text.slice(0, columns - 1)}…` : text
 }
 
 /** Without its time; a record of the JSON form is told by its words. */

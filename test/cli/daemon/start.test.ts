@@ -46,17 +46,19 @@ test('what a starting daemon logs is shown: in a terminal its latest line, elsew
   const [terminal, pipe] = [shown(true), shown(false)]
   try {
     appendFileSync(path, '2026-11-22T12:00:00.000Z [openwork-orchestrator] starting\n')
-    appendFileSync(path, '2026-11-22T12:00:00.100Z [openwork-orchestrator] downloading opencode percent=3\nhalf a li')
+    appendFileSync(path, '2026-11-22T12:00:00.100Z [openwork-orchestrator] downloading opencode of=1 percent=3\n')
+    appendFileSync(path, '2026-11-22T12:00:00.200Z [openwork-server] GET /health 200 1ms\nhalf a li')
     for (const { watch } of [terminal, pipe]) watch.look()
     await new Promise(setImmediate)
 
-    expect(terminal.text()).toBe('\r\x1b[K[openwork-orchestrator] downloading opencode percent=3')
-    expect(pipe.text()).toBe('[openwork-orchestrator] downloading opencode percent=3\n')
+    expect(terminal.text()).toBe('\r\x1b[KStarting the daemon: downloading opencode percent=3')
+    expect(pipe.text()).toBe('[openwork-orchestrator] downloading opencode of=1 percent=3\n')
     appendFileSync(path, 'ne\n')
     pipe.watch.look()
     expect(pipe.watch.lastLines()).toEqual([
       '[openwork-orchestrator] starting',
-      '[openwork-orchestrator] downloading opencode percent=3',
+      '[openwork-orchestrator] downloading opencode of=1 percent=3',
+      '[openwork-server] GET /health 200 1ms',
       'half a line',
     ])
   } finally {
