@@ -2,6 +2,7 @@ import type { EngineWork } from '../api/hot-reload.ts'
 import type { OpencodeClient, OpencodeEvent } from '../api/opencode-client.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { pause } from '../supervisor/pause.ts'
+import { NO_WORK, together } from './engine-work.ts'
 import { type Hold, isIdle, type ReloadEngine } from './reload-engine.ts'
 
 const RECONNECT_MS = 1_000
@@ -59,15 +60,8 @@ async function workOf(client: OpencodeClient, directories: readonly string[]): P
   const works: EngineWork[] = []
   while (all.length > 0)
     works.push(...(await Promise.all(all.splice(0, ASKED_AT_ONCE).map(directory => workOrNone(client, directory)))))
-  return {
-    sessions: works.flatMap(({ sessions }) => sessions),
-    permissions: works.flatMap(({ permissions }) => permissions),
-    questions: works.flatMap(({ questions }) => questions),
-    terminals: works.flatMap(({ terminals }) => terminals),
-  }
+  return together(works)
 }
-
-const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
 
 /** Nothing can run in a directory that opencode refuses. */
 async function workOrNone(client: OpencodeClient, directory: string): Promise<EngineWork> {

@@ -1,5 +1,6 @@
 import type { EngineWork } from '../api/hot-reload.ts'
 import type { Served } from '../api/opencode-client.ts'
+import { amountOf } from './engine-work.ts'
 
 /** A time in which new requests of openwork-server's clients wait; it ends by itself as well. */
 export type Held = AsyncDisposable & {
@@ -26,5 +27,4 @@ export type ReloadEngine = {
   onIdle(signal: AbortSignal, listener: (directory: string | undefined) => void): void
 }
 
-export const isIdle = ({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): boolean =>
-  sessions.length + permissions.length + questions.length + terminals.length + requests === 0
+export const isIdle = (work: EngineWork): boolean => amountOf(work) === 0
