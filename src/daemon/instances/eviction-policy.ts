@@ -14,12 +14,14 @@ export type InstanceUse = {
   leases: number
   /** opencode could not make it again: its files are broken. */
   isBroken: boolean
+  /** It could not make it: it refuses every request, disposals too. */
+  isRefused: boolean
 }
 
 /** `lookAtMs`: nothing can be idle for long enough before; undefined: it does not matter. */
 export type InstancePlan =
   | { state: 'none' }
-  | { state: 'busy' | 'held'; lookAtMs: number | undefined }
+  | { state: 'busy' | 'held' | 'broken'; lookAtMs: number | undefined }
   | { state: 'idle'; sinceMs: number; evictAtMs: number | undefined }
 
 /** How an instance is, and when it has been idle for long enough. A timeout of 0: never. */
@@ -30,6 +32,7 @@ export function planEviction(use: InstanceUse, idleTimeoutMs: number, nowMs: num
   const sinceMs = use.leases > 0 ? lastMs : Math.min(lastMs, nowMs)
   const dueMs = idleTimeoutMs === 0 ? undefined : sinceMs + idleTimeoutMs
   if (use.work + use.openRequests > 0) return { state: 'busy', lookAtMs: dueMs }
+  if (use.isRefused) return { state: 'broken', lookAtMs: dueMs }
   if (use.listeners + use.leases > 0 || use.isBroken) return { state: 'held', lookAtMs: dueMs }
   return { state: 'idle', sinceMs, evictAtMs: dueMs }
 }

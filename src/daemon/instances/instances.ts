@@ -3,6 +3,7 @@ import type { WorkspaceActivity } from '../../api/control.ts'
 import type { DaemonEvent, EngineStatus, InstanceStatus, Lease, leaseRequest } from '../../api/daemon.ts'
 import type { EngineWork, HotReloadStatus } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
+import { amountOf, NO_WORK } from '../../hot-reload/engine-work.ts'
 import type { Held, Hold } from '../../hot-reload/reload-engine.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
@@ -12,10 +13,12 @@ import type { ServiceSnapshot } from '../../supervisor/service.ts'
 import { atMost } from './at-most.ts'
 import { followEvents } from './engine-events.ts'
 import { type InstancePlan, planEviction } from './eviction-policy.ts'
+import { IdleEviction } from './idle-eviction.ts'
 import { Leases } from './leases.ts'
 import { LiveInstances } from './live-instances.ts'
+import { findWork, lookAtWork } from './look-at-work.ts'
 import { MemoryCeiling, type MemoryCeilingPace } from './memory-ceiling.ts'
-import { amountOf, type InstanceWorkspace, NO_WORK, type TrackedWorkspace, together } from './tracked-workspace.ts'
+import type { InstanceWorkspace, TrackedWorkspace } from './tracked-workspace.ts'
 
 export type InstancesOptions = {
   /** An instance that nobody used for so long is disposed of. 0: never. */
@@ -60,9 +63,6 @@ const PACE: InstancesPace = {
   settleMs: 6_000,
 }
 
-/** `setTimeout` takes no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1
-const DISPOSALS_AT_A_TIME = 4
 const LOOKS_AT_A_TIME = 8
 const REFRESH_MS = 1_000
 
@@ -72,13 +72,11 @@ export class Instances {
   readonly #deps: InstancesDeps
   readonly #pace: InstancesPace
   readonly #live: LiveInstances
+  readonly #eviction: IdleEviction
   readonly #leases = new Leases()
   readonly #closed = new AbortController()
   readonly #following: Promise<void>
   readonly #ceiling: MemoryCeiling | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #timerDueMs = Number.POSITIVE_INFINITY
-  #evicting: Promise<void> = Promise.resolve()
   #refreshing: Promise<void> | undefined
   #refreshedAtMs = Number.NEGATIVE_INFINITY
 
@@ -92,13 +90,14 @@ export class Instances {
       log: deps.log,
       settleMs: this.#pace.settleMs,
       onLive: (tracked, directory, sinceMs) => {
-        this.#arm(tracked)
+        this.#eviction.arm(tracked)
         if (directory === tracked.workspace.path) deps.onLive?.(tracked.workspace, sinceMs)
       },
       onGone: ({ workspace }, directory) => {
         if (directory === workspace.path) deps.onGone?.(workspace)
       },
     })
+    this.#eviction = this.#evictionOf(this.#live)
     this.#following = followEvents(deps.opencode, event => this.#live.heard(event), deps.log, this.#closed.signal)
     const { memoryLimitBytes } = options
     if (memoryLimitBytes !== undefined) this.#ceiling = this.#ceilingAt(memoryLimitBytes)
@@ -117,7 +116,7 @@ export class Instances {
     const tracked = this.#live.get(id)
     if (!tracked) return undefined
     const leases = force ? [] : this.#leases.of(id, Date.now())
-    const looking = tracked.inTurn(() => this.#workOf(tracked))
+    const looking = tracked.inTurn(() => lookAtWork(this.#deps.opencode, tracked))
     const work = await (force ? looking.catch(() => NO_WORK) : looking)
     const isAtWork = amountOf(work) > 0
     if (!force && (isAtWork || leases.length > 0)) throw busy(tracked.workspace, work, leases)
@@ -160,16 +159,19 @@ export class Instances {
     const tracked = this.#live.get(workspaceId)
     if (!tracked) return { workspaceId, state: 'unknown', listeners: 0, leases: [], evictions: 0 }
     const plan = this.#plan(tracked)
+    const reload = this.#deps.reload?.(tracked.workspace)
+    const problems = tracked.problems.length > 0 ? tracked.problems : (reload?.problems ?? [])
     return {
       workspaceId,
       state: plan.state,
       lastUsedAt: tracked.lastUsedAtMs || undefined,
       ...(plan.state === 'idle' && { idleSince: plan.sinceMs, evictsAt: plan.evictAtMs }),
       work: tracked.work,
+      ...(problems.length > 0 && { problems: [...problems] }),
       listeners: tracked.listeners,
       leases: this.#leases.of(workspaceId, Date.now()),
       evictions: tracked.evictions,
-      reload: this.#deps.reload?.(tracked.workspace),
+      reload,
     }
   }
 
@@ -235,9 +237,8 @@ export class Instances {
   /** Ends what goes on here; instances and opencode are left as they are. */
   async close(): Promise<void> {
     this.#closed.abort()
-    clearTimeout(this.#timer)
     this.#live.close()
-    await Promise.all([this.#following, this.#ceiling?.close(), this.#evicting, this.#refreshing])
+    await Promise.all([this.#following, this.#ceiling?.close(), this.#eviction.close(), this.#refreshing])
   }
 
   #changed(lease: Lease): Lease {
@@ -246,27 +247,8 @@ export class Instances {
     const nowMs = Date.now()
     const ends = this.#leases.of(lease.workspaceId, nowMs).map(({ expiresAt }) => expiresAt)
     tracked.heldUntilMs = Math.max(nowMs, ...ends)
-    this.#arm(tracked)
+    this.#eviction.arm(tracked)
     return lease
-  }
-
-  async #workOf(tracked: TrackedWorkspace): Promise<EngineWork> {
-    const works = await Promise.all(
-      tracked.directories.map(directory => this.#workIn(directory, tracked.withTerminals.has(directory))),
-    )
-    tracked.work = together(works.map(work => work ?? NO_WORK))
-    tracked.isRefused = works.includes(undefined)
-    return tracked.work
-  }
-
-  /** Undefined for a folder that opencode refuses: nothing is at work there. */
-  async #workIn(directory: string, terminals: boolean): Promise<EngineWork | undefined> {
-    try {
-      return await this.#deps.opencode.work(directory, { terminals })
-    } catch (error) {
-      if (error instanceof OpenworkError && error.code === 'opencode_config_invalid') return undefined
-      throw error
-    }
   }
 
   async #lookAtAll(): Promise<void> {
@@ -274,7 +256,7 @@ export class Instances {
     const live = this.#live.all().filter(({ isLive }) => isLive)
     await atMost(LOOKS_AT_A_TIME, live, tracked =>
       tracked
-        .inTurn(() => this.#workOf(tracked))
+        .inTurn(() => lookAtWork(this.#deps.opencode, tracked))
         .catch(error => this.#report('opencode does not tell what is at work', error)),
     )
     const nowMs = Date.now()
@@ -283,66 +265,30 @@ export class Instances {
 
   #plan(tracked: TrackedWorkspace): InstancePlan {
     const nowMs = Date.now()
-    const isBroken = (this.#deps.reload?.(tracked.workspace)?.problems.length ?? 0) > 0
+    const problems = this.#deps.reload?.(tracked.workspace)?.problems ?? []
     const leases = this.#leases.of(tracked.workspace.id, nowMs).length
-    return planEviction(tracked.use(leases, isBroken), this.#options.idleTimeoutMs, nowMs)
+    return planEviction(tracked.use(leases, problems.length > 0), this.#options.idleTimeoutMs, nowMs)
   }
 
-  /** One timer, for whichever is due first. A use only moves that on, which is found out when it goes off. */
-  #arm(...changed: readonly TrackedWorkspace[]): void {
-    const dueMs = Math.min(...changed.map(tracked => dueOf(this.#plan(tracked))))
-    if (dueMs >= this.#timerDueMs || this.#closed.signal.aborted) return
-    clearTimeout(this.#timer)
-    this.#timerDueMs = dueMs
-    const evict = (): void => {
-      this.#timerDueMs = Number.POSITIVE_INFINITY
-      this.#evicting = this.#evicting.then(() => this.#evictDue()).finally(() => this.#arm(...this.#live.all()))
-    }
-    this.#timer = setTimeout(evict, Math.min(Math.max(0, dueMs - Date.now()), MAX_TIMER_MS))
-    this.#timer.unref()
-  }
-
-  async #evictDue(): Promise<void> {
-    const due = this.#live.all().filter(tracked => dueOf(this.#plan(tracked)) <= Date.now())
-    await atMost(DISPOSALS_AT_A_TIME, due, tracked => this.#evict(tracked, 'idle'))
-  }
-
-  /** Whether it was idle. What is known may be old: all who know are asked before. */
-  #evict(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
-    return tracked.inTurn(() => this.#evictInTurn(tracked, reason))
-  }
-
-  async #evictInTurn(tracked: TrackedWorkspace, reason: 'idle' | 'memory'): Promise<boolean> {
-    const wasIdle = this.#plan(tracked).state === 'idle'
-    await using held = wasIdle ? await this.#hold(tracked) : undefined
-    // First opencode, then openwork-server: a request that came in between is told by the second.
-    const hasLooked = await this.#workOf(tracked).then(
-      () => this.#live.lookAtActivity(),
-      error => this.#report('opencode does not tell what is at work', error),
-    )
-    // From here to the request for the disposal nothing else runs: of a use in the meantime we have been told.
-    const nowMs = Date.now()
-    const plan = this.#plan(tracked)
-    // What held it may have gone a moment ago: its idle time begins now.
-    const isIdle = plan.state === 'idle' && !held?.openRequests
-    if (!hasLooked || !isIdle || !wasIdle) return tracked.keep(nowMs)
-    const dueMs = reason === 'idle' ? dueOf(plan) : plan.sinceMs + this.#pace.idleForMemoryMs
-    if (dueMs > nowMs || this.#closed.signal.aborted || this.#live.get(tracked.workspace.id) !== tracked) return false
-    try {
-      await this.#disposeOf(tracked)
-    } catch (error) {
-      this.#report('an idle instance could not be disposed of', error)
-      return tracked.keep(nowMs)
-    }
-    tracked.evictions += 1
-    const { name, path } = tracked.workspace
-    this.#deps.log.info(`disposed of ${name}, which was idle`, { path, idleMs: nowMs - plan.sinceMs, reason })
-    this.#tellDisposed(tracked, reason)
-    return true
+  #evictionOf(live: LiveInstances): IdleEviction {
+    return new IdleEviction({
+      opencode: this.#deps.opencode,
+      live,
+      plan: tracked => this.#plan(tracked),
+      hold: tracked => this.#hold(tracked),
+      dispose: tracked => this.#disposeOf(tracked),
+      report: (message, error) => this.#report(message, error),
+      idleForMemoryMs: this.#pace.idleForMemoryMs,
+      onEvicted: (tracked, { reason, idleMs }) => {
+        const { name, path } = tracked.workspace
+        this.#deps.log.info(`disposed of ${name}, which was idle`, { path, idleMs, reason })
+        this.#tellDisposed(tracked, reason)
+      },
+    })
   }
 
   async #requireIdle(tracked: TrackedWorkspace, held?: Held): Promise<void> {
-    const work = { ...(await this.#workOf(tracked)), requests: held?.openRequests }
+    const work = { ...(await lookAtWork(this.#deps.opencode, tracked)), requests: held?.openRequests }
     if (amountOf(work) > 0) throw busy(tracked.workspace, work)
   }
 
@@ -383,7 +329,10 @@ export class Instances {
     const { opencode, log, onEvent, restart, hold } = this.#deps
     const deps = {
       usage: () => this.#usage(),
-      disposeSome: () => this.#disposeSome(),
+      disposeSome: async () => {
+        await this.refresh()
+        return this.#eviction.evictForMemory()
+      },
       work: () => this.#allWork(),
       ...(hold && { hold }),
       restart: async () => {
@@ -398,31 +347,14 @@ export class Instances {
     return new MemoryCeiling(limitBytes, deps, this.#pace)
   }
 
-  /** A quarter of the idle ones, and four at least. */
-  async #disposeSome(): Promise<number> {
-    await this.refresh()
-    const idle = this.#live
-      .all()
-      .map(tracked => ({ tracked, plan: this.#plan(tracked) }))
-      .flatMap(({ tracked, plan }) => (plan.state === 'idle' ? { tracked, sinceMs: plan.sinceMs } : []))
-      .filter(({ sinceMs }) => Date.now() - sinceMs >= this.#pace.idleForMemoryMs)
-      .sort((a, b) => a.sinceMs - b.sinceMs)
-    const some = idle.slice(0, Math.max(DISPOSALS_AT_A_TIME, Math.ceil(idle.length / 4)))
-    let disposed = 0
-    await atMost(DISPOSALS_AT_A_TIME, some, async ({ tracked }) => {
-      if (await this.#evict(tracked, 'memory')) disposed += 1
-    })
-    return disposed
-  }
-
   /** Throws when somebody does not answer: that is no reason to take it for idle. */
   async #allWork(): Promise<number> {
     let work = 0
     await atMost(LOOKS_AT_A_TIME, this.#live.all(), async tracked => {
-      work += amountOf(await tracked.inTurn(() => this.#workOf(tracked)))
+      work += amountOf(await tracked.inTurn(() => lookAtWork(this.#deps.opencode, tracked)))
     })
     await atMost(LOOKS_AT_A_TIME, this.#live.strangers(), async directory => {
-      work += amountOf((await this.#workIn(directory, true)) ?? NO_WORK)
+      work += amountOf((await findWork(this.#deps.opencode, directory, true)).work)
     })
     const { items } = await this.#deps.activity()
     const ours = items.filter(({ workspaceId }) => this.#live.get(workspaceId))
@@ -435,11 +367,6 @@ export class Instances {
     this.#deps.log.debug(message, { code: error.code, reason: messageOf(error) })
     return false
   }
-}
-
-const dueOf = (plan: InstancePlan): number => {
-  if (plan.state === 'none') return Number.POSITIVE_INFINITY
-  return (plan.state === 'idle' ? plan.evictAtMs : plan.lookAtMs) ?? Number.POSITIVE_INFINITY
 }
 
 function busy({ name, id }: InstanceWorkspace, work: EngineWork, leases: readonly Lease[] = []): OpenworkError {

@@ -96,7 +96,7 @@ export class LiveInstances {
   }
 
   gone(tracked: TrackedWorkspace, directory: string): void {
-    if (tracked.isGone(directory)) this.#deps.onGone(tracked, directory)
+    if (tracked.forgetInstance(directory)) this.#deps.onGone(tracked, directory)
   }
 
   /** All of one's instances end now. A client that is busy all the time may go on without being told of: asked later. */
@@ -206,7 +206,7 @@ export class LiveInstances {
   }
 
   #made(tracked: TrackedWorkspace, directory: string, atMs: number): void {
-    if (tracked.cameToBe(directory, atMs)) this.#deps.onLive(tracked, directory, atMs)
+    if (tracked.noteInstance(directory, atMs)) this.#deps.onLive(tracked, directory, atMs)
   }
 
   /** The workspace whose folder it is, or the nearest one above. */

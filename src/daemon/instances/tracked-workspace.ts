@@ -1,4 +1,5 @@
-import type { EngineWork } from '../../api/hot-reload.ts'
+import type { ConfigProblem, EngineWork } from '../../api/hot-reload.ts'
+import { amountOf } from '../../hot-reload/engine-work.ts'
 import type { InstanceUse } from './eviction-policy.ts'
 
 /** A local workspace, as far as it matters here. `path` is absolute and real. */
@@ -17,8 +18,8 @@ export class TrackedWorkspace {
   work: EngineWork | undefined
   openRequests = 0
   listeners = 0
-  /** opencode refused one of its folders because of the files there. */
-  isRefused = false
+  /** What opencode refused its folders for, as of the last look. */
+  problems: readonly ConfigProblem[] = []
   /** Folders in which somebody opened a terminal, or may have. */
   readonly withTerminals = new Set<string>()
   readonly #liveSinceMs = new Map<string, number>()
@@ -41,19 +42,19 @@ export class TrackedWorkspace {
   }
 
   /** Whether that was not known. */
-  cameToBe(directory: string, atMs: number): boolean {
+  noteInstance(directory: string, atMs: number): boolean {
     if (this.#liveSinceMs.has(directory)) return false
     this.#liveSinceMs.set(directory, atMs)
     return true
   }
 
   /** Whether there was one. */
-  isGone(directory: string): boolean {
+  forgetInstance(directory: string): boolean {
     const was = this.#liveSinceMs.delete(directory)
     this.withTerminals.delete(directory)
     if (this.#liveSinceMs.size === 0) {
       this.work = undefined
-      this.isRefused = false
+      this.problems = []
     }
     return was
   }
@@ -83,19 +84,8 @@ export class TrackedWorkspace {
       openRequests: this.openRequests,
       listeners: this.listeners,
       leases,
-      isBroken: isBroken || this.isRefused,
+      isBroken,
+      isRefused: this.problems.length > 0,
     }
   }
 }
-
-export const NO_WORK: EngineWork = { sessions: [], permissions: [], questions: [], terminals: [] }
-
-export const amountOf = ({ sessions, permissions, questions, terminals, requests = 0 }: EngineWork): number =>
-  sessions.length + permissions.length + questions.length + terminals.length + requests
-
-export const together = (works: readonly EngineWork[]): EngineWork => ({
-  sessions: works.flatMap(({ sessions }) => sessions),
-  permissions: works.flatMap(({ permissions }) => permissions),
-  questions: works.flatMap(({ questions }) => questions),
-  terminals: works.flatMap(({ terminals }) => terminals),
-})

@@ -7,9 +7,9 @@ import {
   daemonStopping,
   type EndedWork,
 } from '../../api/daemon.ts'
+import { amountOf } from '../../hot-reload/engine-work.ts'
 import { ok } from '../../http/route.ts'
 import { VERSION } from '../../shared/version.ts'
-import { amountOf } from '../instances/tracked-workspace.ts'
 import { eventRoute, route, type Services } from '../services.ts'
 
 export const health = route({

@@ -12,6 +12,7 @@ const IDLE: InstanceUse = {
   listeners: 0,
   leases: 0,
   isBroken: false,
+  isRefused: false,
 }
 
 test('an instance is idle since it was last made, used or held, and goes when that is the timeout ago', () => {
@@ -41,15 +42,17 @@ test('work, clients, leases and broken files hold an instance, whatever else is 
       listeners: upTo(2),
       leases: upTo(2),
       isBroken: upTo(4) === 0,
+      isRefused: upTo(4) === 0,
     }
     const timeoutMs = upTo(3) === 0 ? 0 : 1 + upTo(NOW)
     const plan = planEviction(use, timeoutMs, NOW)
-    const isFree = use.work + use.openRequests + use.listeners + use.leases === 0 && !use.isBroken
+    const isFree = use.work + use.openRequests + use.listeners + use.leases === 0 && !use.isBroken && !use.isRefused
 
     expect(plan.state === 'none').toBe(use.liveSinceMs === undefined)
     if (plan.state === 'none') continue
     expect(plan.state === 'idle').toBe(isFree)
     expect(plan.state === 'busy').toBe(use.work + use.openRequests > 0)
+    expect(plan.state === 'broken').toBe(use.isRefused && plan.state !== 'busy')
     const dueMs = plan.state === 'idle' ? plan.evictAtMs : plan.lookAtMs
     expect(dueMs === undefined).toBe(timeoutMs === 0)
     // Never sooner than one timeout after the last known use, the future ones of a wrong clock left out.

@@ -314,7 +314,7 @@ test('a workspace that is removed leaves no instance, and what is below it no tr
   expect(run.told).toEqual(['live a', 'gone a'])
 })
 
-test('a folder that opencode refuses is kept: it would be refused again', async () => {
+test('a folder that opencode refuses is told as broken, and kept: it would be refused again', async () => {
   await using engine = new Engine()
   await using run = await started(engine)
   run.add('a', 'b')
@@ -323,5 +323,22 @@ test('a folder that opencode refuses is kept: it would be refused again', async 
 
   await eventually('b is gone', () => run.told.includes('gone b'))
   await run.instances.refresh()
-  expect(run.instances.status('a').state).toBe('held')
+  expect(run.instances.status('a')).toMatchObject({
+    state: 'broken',
+    problems: [{ path: '/w/a/opencode.json', message: expect.any(String) }],
+  })
+  run.instances.engineRestarted()
+  expect(run.instances.status('a')).toMatchObject({ state: 'none' })
+  expect(run.instances.status('a').problems).toBeUndefined()
+})
+
+test('files that opencode could not read are told of one that it still serves, which is held by them', async () => {
+  await using engine = new Engine()
+  const problems = [{ path: '/w/a/opencode.json', message: 'no JSON' }]
+  const reload = () => ({ state: 'blocked', problems }) as unknown as HotReloadStatus
+  await using run = await started(engine, { idleTimeoutMs: 0, reload })
+  run.add('a')
+  run.use('a')
+  await run.instances.refresh()
+  expect(run.instances.status('a')).toMatchObject({ state: 'held', problems })
 })
