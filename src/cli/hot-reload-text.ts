@@ -16,7 +16,7 @@ const MAX_LINES = 10
 /** A reload that was done: what was read anew, and what opencode has now. */
 export const reloadText = (report: ReloadReport): string =>
   [
-    `Reloaded ${onOneLine(report.directory)} in ${report.tookMs} ms${report.extent === 'engine' ? ': opencode was restarted' : ''}`,
+    `Reloaded ${onOneLine(report.directory)} in ${took(report.tookMs)}${report.extent === 'engine' ? ': opencode was restarted' : ''}`,
     ...changeLines(report.changes, report.directory).map(line => `  ${line}`),
     `  ${inventoryText(report)}`,
   ].join('\n')
@@ -32,10 +32,13 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
     ...(state === 'looping'
       ? ['something changes these files again and again: taken over when they are quiet, or by `openwork reload`']
       : []),
-    ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${status.last.tookMs} ms)`] : []),
+    ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${took(status.last.tookMs)})`] : []),
   ].join('; ')
   return [told, ...limited(problems.map(problemText)), ...changeLines(pending, directory)]
 }
+
+/** `210 ms`, `1.1 s`. */
+const took = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`)
 
 /** `2 sessions (ses_1, ses_2), 1 question (que_1)`. */
 export const workText = (work: EngineWork): string =>

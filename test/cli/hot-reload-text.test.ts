@@ -34,8 +34,8 @@ test('a reload is told with what was read anew and what there is now', () => {
   /home/me/.config/opencode/opencode.json changed
   commands 5 -> 6, agents 3, skills 1`)
   expect(
-    reloadText({ ...report, extent: 'engine', changes: [] }),
-  ).toBe(`Reloaded /project in 210 ms: opencode was restarted
+    reloadText({ ...report, extent: 'engine', changes: [], tookMs: 1_130 }),
+  ).toBe(`Reloaded /project in 1.1 s: opencode was restarted
   commands 5 -> 6, agents 3, skills 1`)
 })
 

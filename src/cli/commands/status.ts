@@ -77,7 +77,7 @@ const hostText = ({ workspace, serves, pid, runId, openwork, opencode, hotReload
 const reloadLines = (status: HotReloadStatus, workspace: string): string[] =>
   hotReloadLines(status, Date.now()).map((line, index) => {
     if (index > 0) return `            ${line}`
-    return `  reload    ${line}${status.directory === workspace ? '' : `  ${onOneLine(status.directory)}`}`
+    return `  reload    ${status.directory === workspace ? '' : `${onOneLine(status.directory)}  `}${line}`
   })
 
 function serviceText([name, { ok, url, health, error }]: [string, ServiceHealth]): string {
