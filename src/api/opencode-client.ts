@@ -90,7 +90,7 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
         ask({ path: '/session/status', ...list }, sessionStates),
         ask({ path: '/permission', ...list }, identified),
         ask({ path: '/question', ...list }, identified),
-        asksTerminals ? ask({ path: '/pty', ...list }, terminals) : [],
+        asksTerminals ? ask({ path: '/pty', ...list }, terminals).catch(noneWhereNoneCanBe) : [],
       ])
       return {
         sessions: Object.keys(sessions).filter(id => sessions[id]?.type !== 'idle'),
@@ -120,6 +120,17 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
     events: signal => receive(options, signal),
   }
 }
+
+/**
+ * Of a folder that was not there when it was first asked about terminals, opencode (1.18.33) answers this with 500 until its
+ * instance is disposed of, also once the folder is back. Where it could not begin with terminals none can run.
+ */
+function noneWhereNoneCanBe(error: unknown): [] {
+  if (error instanceof OpenworkError && answeredWith.safeParse(error.details).data?.status === 500) return []
+  throw error
+}
+
+const answeredWith = z.looseObject({ status: z.number() })
 
 type Ask = { method: 'GET' | 'POST'; path: string; directory?: string; limitMs: number }
 

@@ -40,6 +40,18 @@ test('work is every session but the idle ones, what waits for a person, and term
   })
 })
 
+test('where opencode cannot begin with terminals there are none', async () => {
+  let status = 500
+  await using it = ask(request => {
+    const { pathname } = new URL(request.url)
+    if (pathname === '/pty') return Response.json({ name: 'UnknownError', data: { message: 'Unexpected' } }, { status })
+    return Response.json(pathname === '/session/status' ? { a: { type: 'busy' } } : [])
+  })
+  expect(await it.client.work('/w')).toEqual({ sessions: ['a'], permissions: [], questions: [], terminals: [] })
+  status = 502
+  await expect(it.client.work('/w')).rejects.toMatchObject({ code: 'opencode_invalid_answer' })
+})
+
 test('a directory arrives as it is spelled, with the credentials', async () => {
   const seen: string[] = []
   await using it = ask(request => {
