@@ -4,6 +4,7 @@ import { httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { hostCheck } from '../http/host-policy.ts'
+import { BUN_BODY_LIMIT } from '../http/json-body.ts'
 import { OpenStreams } from '../http/open-streams.ts'
 import { RequestLog } from '../http/request-log.ts'
 import { isFree, requirePort } from '../orchestrator/ports.ts'
@@ -13,9 +14,6 @@ import type { Secret } from '../shared/secret.ts'
 import { httpOrigin, loopbackOf } from '../shared/url.ts'
 import { DAEMON_ROUTES } from './routes/index.ts'
 import type { Access, Caller, Services } from './services.ts'
-
-/** Beyond what any route takes, so that the answer to a body that is too long is ours, in JSON. */
-const BUN_BODY_LIMIT = 16 * 1024 * 1024
 
 /** How long an answer may take that is no event stream; Bun allows at most 255. */
 const IDLE_SECONDS = 120
@@ -108,12 +106,16 @@ function daemonApp({ host, token, cors, log }: DaemonApiOptions, services: Servi
       exchange.auth = 'host'
       return { isAdmitted: true }
     },
-    checkHost: hostCheck({ bind: host, allowedHosts: [], machineName: hostname() }),
-    cors: new Cors(cors),
+    checkHost: hostCheck({ bind: host, allowedHosts: [], machineName: hostname(), hint: `Use ${host}` }),
+    // A GET may start what a workspace configures: plugins and MCP servers.
+    cors: new Cors(cors, 'everything'),
     streams,
-    requestLog: new RequestLog(log, undefined),
+    requestLog: new RequestLog(log, ({ method }) => READING.has(method)),
     errorLog: log,
   })
 }
+
+/** Asked for again and again by whoever shows the daemon. */
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -41,8 +41,8 @@ export function httpApp<Access, Caller, Services>(
   const answer = (exchange: Exchange): Eventual<Response> => {
     const { request, path } = exchange
     checkHost(exchange)
-    if (request.method === 'OPTIONS') return new Response(null, { status: 204 })
     cors.check(exchange)
+    if (request.method === 'OPTIONS') return new Response(null, { status: 204 })
     decodePath(path)
     checkAnnouncedLength(request, MAX_BODY_BYTES)
     return router.fetch(request, { exchange })

@@ -14,25 +14,32 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 export class Cors {
   readonly #any: boolean
   readonly #listed: ReadonlySet<string>
+  readonly #guards: 'changes' | 'everything'
 
-  constructor(origins: readonly string[]) {
+  /** @param guards what pages that are not listed may not ask for; a program whose reading does something guards all */
+  constructor(origins: readonly string[], guards: 'changes' | 'everything' = 'changes') {
     this.#any = origins.includes('*')
     this.#listed = new Set(origins)
+    this.#guards = guards
   }
 
   /**
-   * Refuses a change asked for by a page of another origin, whatever credentials it brings. A page served under the
+   * Refuses what a page of another origin may not ask for, whatever credentials it brings. A page served under the
    * name the request came to is no other origin; that the name is ours the Host check has made sure of.
    * Throws `origin_not_allowed`.
    */
   check(exchange: Exchange): void {
-    if (SAFE_METHODS.has(exchange.request.method)) return
+    if (this.#guards === 'changes' && SAFE_METHODS.has(exchange.request.method)) return
     const origin = exchange.header('origin')
     if (origin === null) return
     if (this.#any || this.#listed.has(origin) || hostOf(origin) === exchange.header('host')) return
-    throw new OpenworkError('origin_not_allowed', `Pages of ${origin} may not change anything here`, {
-      hint: 'List the origin with --cors',
-    })
+    throw new OpenworkError(
+      'origin_not_allowed',
+      `Pages of ${origin} may not ${this.#guards === 'changes' ? 'change' : 'ask for'} anything here`,
+      {
+        hint: 'List the origin with --cors',
+      },
+    )
   }
 
   /** Adds the headers that let a listed page read the answer. */

@@ -10,6 +10,8 @@ export type HostPolicy = {
   allowedHosts: readonly string[]
   /** `os.hostname()`; accepted, alone and as `<name>.local`, when we listen beyond loopback. */
   machineName: string
+  /** For whoever came by another name. */
+  hint?: string
 }
 
 /** Enough for every name a host really has; the cache must not grow by what strangers send. */
@@ -21,7 +23,12 @@ const MAX_KNOWN = 64
  *
  * Returns a check that throws `host_not_allowed`.
  */
-export function hostCheck({ bind, allowedHosts, machineName }: HostPolicy): (exchange: Exchange) => void {
+export function hostCheck({
+  bind,
+  allowedHosts,
+  machineName,
+  hint = 'Add it to OPENWORK_ALLOWED_HOSTS, or use the IP address',
+}: HostPolicy): (exchange: Exchange) => void {
   const names = new Set([bind, ...allowedHosts].map(name => hostName(name)))
   if (!isLoopbackHost(bind)) for (const name of [machineName, `${machineName}.local`]) names.add(name.toLowerCase())
   const known = new Set<string>()
@@ -32,7 +39,7 @@ export function hostCheck({ bind, allowedHosts, machineName }: HostPolicy): (exc
     const name = hostName(header)
     if (!isLoopbackHost(name) && isIP(name) === 0 && !names.has(name))
       throw new OpenworkError('host_not_allowed', `This server does not answer to the host name "${name}"`, {
-        hint: 'Add it to OPENWORK_ALLOWED_HOSTS, or use the IP address',
+        hint,
       })
     if (known.size < MAX_KNOWN) known.add(header)
   }

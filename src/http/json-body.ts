@@ -5,6 +5,9 @@ import { validate } from './validate.ts'
 /** Longer request bodies are refused everywhere, proxies included. */
 export const MAX_BODY_BYTES = 128 * 1024 * 1024
 
+/** For `Bun.serve`, which answers a longer body with a bare 413; up to here the answer is ours, in JSON. */
+export const BUN_BODY_LIMIT = 8 * MAX_BODY_BYTES
+
 /** For the JSON routes, unless one says otherwise. */
 const MAX_JSON_BYTES = 1024 * 1024
 

@@ -196,8 +196,8 @@ export function controlApp({
       if (timingSafeEqual(digest(exchange.header('authorization') ?? ''), expected)) return undefined
       throw new OpenworkError('unauthorized', 'The control token is required')
     },
-    checkHost: hostCheck({ bind, allowedHosts: [], machineName: hostname() }),
-    cors: new Cors([]),
+    checkHost: hostCheck({ bind, allowedHosts: [], machineName: hostname(), hint: `Use ${bind}` }),
+    cors: new Cors([], 'everything'),
     streams: new OpenStreams(),
     requestLog: undefined,
     errorLog: log,

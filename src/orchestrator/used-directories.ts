@@ -1,4 +1,5 @@
 import { workspaceActivity } from '../api/control.ts'
+import { PROBE_USER_AGENT } from '../api/health.ts'
 import { openworkClient } from '../api/openwork-client.ts'
 import { askServer } from '../api/request.ts'
 import type { HostPlan } from './plan.ts'
@@ -12,7 +13,8 @@ const ASK_LIMIT_MS = 5_000
  * @throws OpenworkError as `OpenworkClient` does
  */
 export async function usedDirectories({ server, opencode }: HostPlan): Promise<string[]> {
-  const options = { baseUrl: server.baseUrl, hostToken: server.hostToken, timeoutMs: ASK_LIMIT_MS }
+  const { baseUrl, hostToken } = server
+  const options = { baseUrl, hostToken, userAgent: PROBE_USER_AGENT, timeoutMs: ASK_LIMIT_MS }
   const [{ items: workspaces }, { items: activities }] = await Promise.all([
     openworkClient(options).workspaces(),
     askServer(options, { method: 'GET', path: '/workspaces/activity' }, workspaceActivity),

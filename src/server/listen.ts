@@ -6,7 +6,7 @@ import type { Workspace } from '../api/workspaces.ts'
 import { type Eventual, httpApp } from '../http/app.ts'
 import { Cors } from '../http/cors.ts'
 import { hostCheck } from '../http/host-policy.ts'
-import { MAX_BODY_BYTES } from '../http/json-body.ts'
+import { BUN_BODY_LIMIT } from '../http/json-body.ts'
 import { OpenStreams } from '../http/open-streams.ts'
 import { RequestLog } from '../http/request-log.ts'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
@@ -38,9 +38,6 @@ import { Workspaces } from './workspaces.ts'
 
 /** How long a connection may be silent that is no proxied stream; Bun allows at most 255. */
 const IDLE_SECONDS = 120
-
-/** Bun answers a longer body with a bare 413; up to here the answer is ours, in JSON. */
-const BUN_BODY_LIMIT = 8 * MAX_BODY_BYTES
 
 /** Running requests get so long to end when the server stops. */
 const DRAIN_MS = 1_500
@@ -82,7 +79,9 @@ export async function listen(
     checkHost: hostCheck({ bind: settings.host, allowedHosts: settings.allowedHosts, machineName: hostname() }),
     cors: new Cors(settings.corsOrigins),
     streams,
-    requestLog: settings.logRequests ? new RequestLog(logs.out, PROBE_USER_AGENT) : undefined,
+    requestLog: settings.logRequests
+      ? new RequestLog(logs.out, ({ headers }) => headers.get('user-agent') === PROBE_USER_AGENT)
+      : undefined,
     errorLog: logs.err,
   })
   const server = await bind(settings, idleSeconds, fetch)

@@ -114,19 +114,27 @@ test('other names for this machine are refused, whatever comes with them', async
         .on('error', reject)
         .end()
     })
+  const refused = await daemon.call('/status', { headers: { host: 'attacker.example' } })
+  expect(failureBody.parse(await refused.json()).message).toEndWith('. Use 127.0.0.1')
   expect(await asked('attacker.example')).toBe(403)
   expect(await asked(`attacker.example:${daemon.api.port}`)).toBe(403)
   expect(await asked(`localhost:${daemon.api.port}`)).toBe(200)
 })
 
-test('a web page may change nothing, and read nothing, unless its origin is listed', async () => {
+test('a web page may change nothing, and ask for nothing, unless its origin is listed', async () => {
   await using daemon = await startApi({ cors: ['https://app.example'] })
   const headers = (origin: string) => ({ origin })
   for (const path of ['/shutdown', '/workspaces', '/instances/a/dispose'])
     expect((await daemon.call(path, { ...post({}), headers: headers('https://evil.example') })).status).toBe(403)
   expect(daemon.asked).toEqual([])
-  const seen = await daemon.call('/status', { headers: headers('https://evil.example') })
-  expect(seen.headers.get('access-control-allow-origin')).toBeNull()
+  await daemon.client.addWorkspace({ path: daemon.newFolder('a') })
+  const reading = await daemon.call('/workspaces/a/path', { headers: headers('https://evil.example') })
+  expect([reading.status, reading.headers.get('access-control-allow-origin')]).toEqual([403, null])
+  expect(failureBody.parse(await reading.json())).toMatchObject({ code: 'origin_not_allowed' })
+  expect((await daemon.call('/health', { headers: headers('https://evil.example') })).status).toBe(403)
+  expect(daemon.asked).toEqual(['published'])
+  const preflight = { method: 'OPTIONS', headers: headers('https://app.example') }
+  expect((await daemon.call('/shutdown', preflight)).status).toBe(204)
   const listed = await daemon.call('/shutdown', { ...post({}), headers: headers('https://app.example') })
   expect([listed.status, listed.headers.get('access-control-allow-origin')]).toEqual([200, 'https://app.example'])
 })
@@ -139,6 +147,7 @@ test('bodies that are too long, no JSON, or of the wrong kind are refused in our
   }
   const long = 'x'.repeat(100_000)
   expect(await codeOf('/workspaces', post({ path: `/${long}` }))).toEqual([413, 'body_too_large'])
+  expect(await codeOf('/workspaces', post({ path: 'x'.repeat(20_000_000) }))).toEqual([413, 'body_too_large'])
   const chunks = new Response(JSON.stringify({ path: `/${long}` })).body
   expect(await codeOf('/workspaces', { method: 'POST', body: chunks })).toEqual([413, 'body_too_large'])
   expect(await codeOf('/workspaces', { method: 'POST', body: '{' })).toEqual([400, 'invalid_json'])
@@ -151,6 +160,17 @@ test('bodies that are too long, no JSON, or of the wrong kind are refused in our
   expect(await codeOf('/nowhere', {})).toEqual([404, 'not_found'])
   expect(await codeOf('/workspaces/%E0', {})).toEqual([400, 'invalid_path'])
   expect(daemon.list.size).toBe(0)
+})
+
+test('changes are in the log, with how long they took; looks only for who wants to see all', async () => {
+  await using daemon = await startApi({ minimum: 'info' })
+  await daemon.client.addWorkspace({ path: daemon.newFolder('a') })
+  await daemon.client.status()
+  await failureOf(daemon.client.workspace('b'))
+  expect(daemon.lines).toEqual([
+    expect.stringMatching(/POST \/workspaces 200 \d+ms/),
+    expect.stringMatching(/GET \/workspaces\/b 404 \d+ms/),
+  ])
 })
 
 test('of several workspaces of one name all ids are told', async () => {
@@ -206,12 +226,6 @@ test('its description has every route', async () => {
     route.kind === 'stream' ? [] : [`${route.method} ${route.path.replace(':id', '{id}')}`],
   )
   expect(described.sort()).toEqual(routes.sort())
-})
-
-test('requests are logged with method, path, status and time, quietly', async () => {
-  await using daemon = await startApi()
-  await daemon.client.workspaces()
-  expect(daemon.lines.at(-1)).toMatch(/DEBUG GET \/workspaces 200 \d+ms/)
 })
 
 test('the former port is taken again, and a busy one only refused when it was asked for', async () => {

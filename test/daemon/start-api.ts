@@ -16,7 +16,15 @@ import { Redactor } from '../../src/shared/redact.ts'
 import { temporaryFolder } from '../supervisor/support.ts'
 
 /** The API of a daemon whose opencode and openwork-server are told of, not there. `asked`: what they were asked. */
-export async function startApi({ cors = [], port }: { cors?: string[]; port?: number } = {}) {
+export async function startApi({
+  cors = [],
+  port,
+  minimum = 'debug',
+}: {
+  cors?: string[]
+  port?: number
+  minimum?: 'debug' | 'info'
+} = {}) {
   const folder = temporaryFolder()
   const root = realpathSync(folder.path)
   const lines: string[] = []
@@ -27,7 +35,7 @@ export async function startApi({ cors = [], port }: { cors?: string[]; port?: nu
     runId: 'run',
     serviceName: 'test',
     serviceVersion: '0',
-    minimum: 'debug',
+    minimum,
     redactor,
     write: line => lines.push(line),
   })

@@ -30,7 +30,7 @@ export function startApp(
     cors: new Cors([]),
     streams,
     ...(keepAliveMs !== undefined && { keepAliveMs }),
-    requestLog: new RequestLog(log, 'a probe'),
+    requestLog: new RequestLog(log, ({ headers }) => headers.get('user-agent') === 'a probe'),
     errorLog: log,
   })
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch })

@@ -166,6 +166,10 @@ test('answers to its token only, and to no foreign name or page', async () => {
   ])
   const page = { ...upgrade(['opencode']), headers: { origin: 'https://evil.example' } }
   expect(await codeOf(await host.call('/runtime/upgrade', page))).toEqual([403, 'origin_not_allowed'])
+  expect(await codeOf(await host.call('/runtime/versions', { headers: page.headers }))).toEqual([
+    403,
+    'origin_not_allowed',
+  ])
 })
 
 test('hot reload is asked about under the token, and not available before the host is ready', async () => {

@@ -32,8 +32,11 @@ const openApi = route({
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: "In the data dir's file daemon/token" },
       },
-      // On /health a wrong token is refused as well: whoever sends one wants to know whether it is right.
-      describe: access => ({ security: access === 'any' ? [] : ['token'], fails: ['unauthorized'] }),
+      describe: access => ({
+        security: access === 'any' ? [] : ['token'],
+        // On /health a wrong token is refused as well: whoever sends one wants to know whether it is right.
+        fails: ['unauthorized', 'origin_not_allowed'],
+      }),
     })),
 })
 
