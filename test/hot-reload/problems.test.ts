@@ -21,11 +21,7 @@ const CASES: readonly (readonly [file: string, text: string, told?: string])[] =
   ['opencode.json', '[]', 'opencode.json:1:1 not an object'],
   ['opencode.json', '{\n  "share": "nope"\n}', 'opencode.json:2:12 share: expected one of "manual"|"auto"|"disabled"'],
   ['.opencode/opencode.json', '{"model":null}', '.opencode/opencode.json:1:10 model: expected string, received null'],
-  [
-    'opencode.json',
-    '{"agent":{"x":{"steps":0}}}',
-    'opencode.json:1:24 agent.x.steps: Too small: expected number to be >0',
-  ],
+  ['opencode.json', '{"agent":{"x":{"steps":0}}}', 'opencode.json:1:24 agent.x.steps: expected more than 0'],
   [
     'opencode.json',
     '{"mcp":{"m":{"type":"local","command":"x"}}}',
@@ -35,6 +31,12 @@ const CASES: readonly (readonly [file: string, text: string, told?: string])[] =
     'opencode.json',
     '{"permission":{"bash":"maybe"}}',
     'opencode.json:1:23 permission.bash: expected one of "ask"|"allow"|"deny" or expected object, received string',
+  ],
+  ['opencode.json', '{"command":{"a":{}}}', 'opencode.json:1:1 command.a.template: is missing'],
+  [
+    'opencode.json',
+    '{"plugin":[["a"]]}',
+    'opencode.json:1:12 plugin.0: expected string, received array or expected 2 items or more',
   ],
   ['opencode.json', '{"nobodyKnows":1,"keybinds":5,"server":{"x":1},"command":{"a":{"template":"x","y":1}}}'],
   ['opencode.json', '{"username":"{file:./nope.txt}"}', 'opencode.json:1:22 it names nope.txt, which is not there'],

@@ -27,7 +27,7 @@ type Verdict = {
 export class ProblemFinder {
   readonly #options: ProblemFinderOptions
   readonly #verdicts = new Map<string, Verdict>()
-  #shape: { of: ConfigShape | undefined } | undefined
+  #shape: ConfigShape | undefined
 
   constructor(options: ProblemFinderOptions) {
     this.#options = options
@@ -88,7 +88,7 @@ export class ProblemFinder {
   }
 
   async #knownShape(): Promise<ConfigShape | undefined> {
-    if (this.#shape) return this.#shape.of
+    if (this.#shape) return this.#shape
     const { configSchema, log } = this.#options
     if (!configSchema) return undefined
     const schema = await configSchema().catch((error: unknown) => {
@@ -96,8 +96,8 @@ export class ProblemFinder {
       return undefined
     })
     if (schema === undefined) return undefined
-    this.#shape = { of: await configShape(schema, log) }
-    return this.#shape.of
+    this.#shape = configShape(schema)
+    return this.#shape
   }
 }
 
