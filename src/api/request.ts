@@ -55,15 +55,19 @@ async function exchange(
   }
 }
 
-/** The text of an answer. Throws `server_invalid_answer` for one that is longer than any of ours. */
-export async function readAnswer(url: string, { body, status }: Response): Promise<string> {
+/** The text of an answer. Throws `server_invalid_answer` for one that is longer than any of ours, or than `maxBytes`. */
+export async function readAnswer(
+  url: string,
+  { body, status }: Response,
+  maxBytes: number = MAX_ANSWER_BYTES,
+): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let length = 0
   for await (const chunk of body ?? []) {
     length += chunk.byteLength
-    if (length > MAX_ANSWER_BYTES)
-      throw new OpenworkError('server_invalid_answer', `${url} sent more than ${MAX_ANSWER_BYTES} bytes`, {
+    if (length > maxBytes)
+      throw new OpenworkError('server_invalid_answer', `${url} sent more than ${maxBytes} bytes`, {
         hint: 'Check the URL: something else may listen there',
         details: { url, status },
       })

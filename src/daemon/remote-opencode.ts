@@ -9,6 +9,8 @@ import type { KeptCredentials } from './remote-credentials.ts'
 import type { RemoteCredentials } from './workspace-id.ts'
 
 const LIMIT_MS = 5_000
+/** Five paths, or a word. */
+const MAX_ANSWER_BYTES = 1024 * 1024
 
 /**
  * Calls of the opencode of a remote workspace. It gets its own credentials, if it has any, and never others; nor does
@@ -52,8 +54,9 @@ async function ask<Result>(
       signal: AbortSignal.timeout(LIMIT_MS),
       ...fetchRoute(url),
     })
-    answer = { status: response.status, text: await readAnswer(url.href, response) }
+    answer = { status: response.status, text: await readAnswer(url.href, response, MAX_ANSWER_BYTES) }
   } catch (cause) {
+    if (cause instanceof OpenworkError) throw tooLong(baseUrl, cause)
     throw unreachable(baseUrl, cause)
   }
   const parsed = answer.status === 200 ? reply.safeParse(parseOrUndefined(answer.text)) : undefined
@@ -70,6 +73,13 @@ async function ask<Result>(
     },
   )
 }
+
+const tooLong = (target: string, cause: OpenworkError): OpenworkError =>
+  new OpenworkError(
+    'opencode_invalid_answer',
+    `${target} gave no answer of an opencode: it is longer than ${MAX_ANSWER_BYTES} bytes`,
+    { hint: 'Check the URL: something else may listen there.', details: { target }, cause },
+  )
 
 function unreachable(target: string, cause: unknown): OpenworkError {
   const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { unusable, writeFailure } from './write-failure.ts'
@@ -56,16 +56,19 @@ export const serverSettingsFile = ({ serverState }: Pick<DataLayout, 'serverStat
 export const runsFolder = (root: string): string => join(root, 'runs')
 
 /**
- * Refuses a data dir that cannot be used, before anything is created in it.
+ * Refuses a data dir that cannot be used, or that others can put files into, before anything is created in it. The answer
+ * is undefined, or what to warn of.
+ *
  * @throws OpenworkError data_dir_unusable
  */
-export function checkDataDir(root: string): void {
+export function checkDataDir(root: string): string | undefined {
   let folder = root
   for (;;) {
     try {
-      if (!statSync(folder).isDirectory()) throw unusable(root, `${folder} is a file`)
+      const found = statSync(folder)
+      if (!found.isDirectory()) throw unusable(root, `${folder} is a file`)
       accessSync(folder, constants.W_OK | constants.X_OK)
-      return
+      return folder === root ? checkOwners(root, found) : undefined
     } catch (error) {
       if (error instanceof OpenworkError) throw error
       if (systemCode(error) !== 'ENOENT') throw writeFailure(folder, error)
@@ -73,6 +76,34 @@ export function checkDataDir(root: string): void {
     }
   }
 }
+
+/**
+ * What is in a data dir says which programs run and who may use them. One that we make is ours alone; of one that was there
+ * the group is trusted, as volumes of containers are given to one. Where everybody may write but each only remove what is
+ * his (a tmpfs, mode 1777), what is there must be ours.
+ */
+function checkOwners(root: string, { mode, uid }: Stats): string | undefined {
+  const own = process.getuid?.()
+  if (own === undefined) return undefined // Windows has no such owners
+  const isTrusted = (owner: number): boolean => owner === own || owner === 0
+  // Root in a container has folders of anybody mounted.
+  if (!isTrusted(uid) && own !== 0) throw openToOthers(root, 'it belongs to another user')
+  if ((mode & EVERYBODY_WRITES) === 0) return undefined
+  if ((mode & STICKY) === 0) throw openToOthers(root, 'everybody may write to it (`chmod o-w` ends that)')
+  for (const name of readdirSync(root)) {
+    const entry = lstatSync(join(root, name), { throwIfNoEntry: false })
+    if (entry && !isTrusted(entry.uid)) throw openToOthers(root, `${name} in it belongs to another user`)
+  }
+  return `everybody may write to the data dir ${root}: \`chmod o-w\` ends that`
+}
+
+const EVERYBODY_WRITES = 0o002
+const STICKY = 0o1000
+
+const openToOthers = (root: string, why: string): OpenworkError =>
+  new OpenworkError('data_dir_unusable', `The data dir ${root} is not safe from others: ${why}`, {
+    hint: 'Pass --data-dir with a folder that only you may write to, or one that is not there yet.',
+  })
 
 /**
  * Creates the folders of a host. May run twice.

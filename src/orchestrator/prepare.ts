@@ -34,7 +34,8 @@ export type Prepared = {
 export async function prepare(options: StartOptions, deps: PrepareDeps): Promise<Prepared> {
   const { log } = deps
   findWorkspace(options.workspace, options.createWorkspace)
-  checkDataDir(options.dataDir)
+  const risk = checkDataDir(options.dataDir)
+  if (risk) log.warn(risk)
   await cleanUp(runsFolder(options.dataDir), log) // first: what a killed run left may hold the ports
   const ports = await choosePorts(options, log)
   const server = await findServer(options, deps)

@@ -9,6 +9,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'something else has that name',
   EISDIR: 'something else has that name',
+  EFTYPE: 'something else has that name',
+  ENXIO: 'something else has that name',
   ENOENT: 'a folder on the way cannot be made',
   ENAMETOOLONG: 'the name is too long',
   ELOOP: 'its links form a loop',

@@ -30,6 +30,9 @@ test('the token is made once, for its owner alone; what is none is replaced', as
   }
   mkdirSync(join(folder.path, 'folder'))
   expect((await failureOf(ensureToken(join(folder.path, 'folder')))).code).toBe('data_dir_unusable')
+  const pipe = join(folder.path, 'pipe')
+  Bun.spawnSync(['mkfifo', pipe])
+  expect((await failureOf(ensureToken(pipe))).code).toBe('data_dir_unusable')
 })
 
 test('a daemon is only found where the address is that of whoever holds the lock', async () => {

@@ -81,6 +81,11 @@ test('what is wrong over there is said, without what it answered', async () => {
   expect(refused.message).toContain('user name and password')
   expect(JSON.stringify([refused.message, refused.details])).not.toContain('hunter22')
 
+  using endless = startRemote(() => new Response('x'.repeat(2_000_000)))
+  await daemon.client.addRemote({ baseUrl: endless.url, name: 'endless' })
+  const tooLong = await failureOf(daemon.client.path('endless'))
+  expect([tooLong.code, tooLong.message]).toEqual(['opencode_invalid_answer', expect.stringContaining('longer than')])
+
   using gone = startRemote()
   gone[Symbol.dispose]()
   await daemon.client.addRemote({ baseUrl: gone.url, name: 'gone' })

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
@@ -109,6 +112,30 @@ describe('the data dir', () => {
     expect(failureOf(() => checkDataDir(file))).toMatchObject({ code: 'data_dir_unusable' })
     expect(failureOf(() => checkDataDir(join(file, 'below')))).toMatchObject({ code: 'data_dir_unusable' })
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'that everybody may write to is refused, or warned of where files are safe',
+    () => {
+      using temp = tempFolder()
+      const folder = join(temp.path, 'data')
+      mkdirSync(folder)
+      for (const mode of [0o700, 0o755, 0o2775]) {
+        chmodSync(folder, mode)
+        expect(checkDataDir(folder)).toBeUndefined()
+      }
+      chmodSync(folder, 0o777)
+      expect(failureOf(() => checkDataDir(folder))).toMatchObject({
+        code: 'data_dir_unusable',
+        message: expect.stringContaining('everybody'),
+      })
+      chmodSync(folder, 0o1777)
+      writeFileSync(join(folder, 'file'), '')
+      expect(checkDataDir(folder)).toContain('everybody')
+      if (process.getuid?.() !== 0) return // only root may give files away
+      chownSync(join(folder, 'file'), 12_345, 12_345)
+      expect(failureOf(() => checkDataDir(folder))).toMatchObject({ message: expect.stringContaining('file in it') })
+    },
+  )
 })
 
 describe('tokens', () => {
