@@ -160,7 +160,8 @@ export class Instances {
     if (!tracked) return { workspaceId, state: 'unknown', listeners: 0, leases: [], evictions: 0 }
     const plan = this.#plan(tracked)
     const reload = this.#deps.reload?.(tracked.workspace)
-    const problems = tracked.problems.length > 0 ? tracked.problems : (reload?.problems ?? [])
+    // In our words, where the files were looked at; opencode may refuse them for longer than anything is wrong with them.
+    const problems = reload && reload.problems.length > 0 ? reload.problems : tracked.problems
     return {
       workspaceId,
       state: plan.state,
@@ -376,7 +377,6 @@ function busy({ name, id }: InstanceWorkspace, work: EngineWork, leases: readonl
     ...(held === '' ? [] : [`is held by the ${leases.length === 1 ? 'lease' : 'leases'} ${held}`]),
   ]
   return new OpenworkError('workspace_busy', `"${name}" ${reasons.join(', and ')}`, {
-    hint: 'Wait until that has ended, or add --force.',
     details: { workspaceId: id, work, ...(leases.length > 0 && { leases }) },
   })
 }
