@@ -34,7 +34,12 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
       : []),
     ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${took(status.last.tookMs)})`] : []),
   ].join('; ')
-  return [told, ...limited(problems.map(problemText)), ...changeLines(pending, directory)]
+  return [
+    told,
+    ...limited(problems.map(problemText)),
+    ...(status.notes ?? []).map(onOneLine),
+    ...changeLines(pending, directory),
+  ]
 }
 
 /** `210 ms`, `1.1 s`. */

@@ -75,7 +75,7 @@ export const autostartFlags = {
 
 /** For the help of those commands. */
 export const AUTOSTART =
-  'A daemon that does not run yet is started for it. The flags of `openwork daemon start` can be given here as well, for that.'
+  'Starts the daemon when it does not run, with flags of `openwork daemon start` if any are given here.'
 
 export type DaemonValues = ValuesOf<typeof daemonFlags>
 

@@ -59,7 +59,7 @@ const STARTING = 'Starting the daemon'
 /** Of what a line says as facts only how far a download is. */
 function stepText(line: string, columns: number): string {
   const step = line.replace(/^\[[\w-]+\] /, '').replaceAll(/ (?!percent=)\w+=("[^"]*"|\S*)/g, '')
-  const text = `${STARTING}: ${step}`
+  const text = step === STARTING.toLowerCase() ? STARTING : `${STARTING}: ${step}`
   return text.length > columns ? `${text.slice(0, columns - 1)}…` : text
 }
 

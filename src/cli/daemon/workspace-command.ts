@@ -1,7 +1,5 @@
 import type { DaemonClient } from '../../api/daemon-client.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
-import { OpenworkError } from '../../shared/errors.ts'
-import { detailsOf } from '../answered-failure.ts'
 import type { Context } from '../kit/context.ts'
 import type { DaemonConnection } from './daemon-connection.ts'
 import type { DaemonValues } from './daemon-flags.ts'
@@ -32,14 +30,4 @@ export async function connectToWorkspace(
   const { client } = await connectToDaemon(values, context)
   const { workspaces } = await client.workspaces()
   return { client, meant: await workspaceMeant(word, workspaces, context) }
-}
-
-/** For a command with `--force`: work that it would end is told with how to end it. */
-export function offerForce(error: unknown): never {
-  if (!(error instanceof OpenworkError) || error.code !== 'workspace_busy') throw error
-  throw new OpenworkError(error.code, error.message, {
-    hint: 'Add --force to do it all the same.',
-    details: detailsOf(error),
-    cause: error,
-  })
 }
