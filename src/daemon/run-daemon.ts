@@ -4,6 +4,7 @@ import { checkDataDir, daemonLayout, ensureDataDir } from '../orchestrator/data-
 import type { ListedWorkspaces } from '../orchestrator/listed-workspaces.ts'
 import type { StartOptions } from '../orchestrator/options.ts'
 import { type StartDeps, start } from '../orchestrator/start.ts'
+import { ensureWorkspace } from '../orchestrator/workspace.ts'
 import { messageOf, type OpenworkError } from '../shared/errors.ts'
 import { DaemonApi } from './daemon-api.ts'
 import { daemonFiles } from './daemon-files.ts'
@@ -63,6 +64,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   const api = begun.adopt(await listen(options, state, deps), opened => opened.stop())
 
   const secondOpencodes = (...workspaces: DaemonWorkspace[]) => tellOfSecondOpencodes(dataDir, workspaces, log)
+  if (options.workdir === undefined) ensureWorkspace(files.workdir, { isPrivate: true })
   const started = await start(startOptions(options, state.state, files.workdir), {
     ...deps,
     workspaces: listedWorkspaces(list, { log, secondOpencodes, engine: () => engine }),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
@@ -38,14 +38,19 @@ export function findWorkspace(path: string, mayCreate: boolean): string | undefi
  * Creates the workspace when that was asked for, and gives it an `opencode.jsonc` when it has no opencode config.
  * A folder that cannot be written gets none: opencode works without. May run twice.
  *
+ * @param isPrivate for its owner alone, as what is in a data dir; not for a folder of the user's
  * @throws OpenworkError workspace_unusable, disk_full
  */
-export function ensureWorkspace(path: string): { path: string; created: boolean; configured: boolean } {
+export function ensureWorkspace(
+  path: string,
+  { isPrivate = false } = {},
+): { path: string; created: boolean; configured: boolean } {
   const created = !existsSync(path)
   try {
     mkdirSync(path, { recursive: true })
+    if (isPrivate) chmodSync(path, 0o700)
     const real = realpathSync(path)
-    return { path: real, created, configured: ensureConfig(real) }
+    return { path: real, created, configured: ensureConfig(real, isPrivate ? { mode: 0o600 } : {}) }
   } catch (error) {
     if (isDiskFull(error)) throw diskFull(path, '--workspace', error)
     const reason = reasonOf(error)
@@ -54,11 +59,11 @@ export function ensureWorkspace(path: string): { path: string; created: boolean;
 }
 
 /** Whether the starter config was written. */
-function ensureConfig(workspace: string): boolean {
+function ensureConfig(workspace: string, options: { mode?: number }): boolean {
   if (['opencode.jsonc', 'opencode.json'].some(name => existsSync(join(workspace, name)))) return false
   const path = join(workspace, 'opencode.jsonc')
   try {
-    writeFileAtomic.sync(path, STARTER_CONFIG)
+    writeFileAtomic.sync(path, STARTER_CONFIG, options)
     return true
   } catch (error) {
     if (['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) return false

@@ -83,6 +83,14 @@ describe('the workspace', () => {
     expect(failure).toMatchObject({ code: 'workspace_unusable', message: expect.stringContaining(at) })
   })
 
+  test('of the data dir is for its owner alone, as one made before is from now on', () => {
+    using temp = tempFolder()
+    const folder = join(temp.path, 'workdir')
+    mkdirSync(folder)
+    ensureWorkspace(folder, { isPrivate: true })
+    expect([mode(folder), mode(join(folder, 'opencode.jsonc'))]).toEqual(['700', '600'])
+  })
+
   test('is known by its real path', () => {
     using temp = tempFolder()
     const link = join(temp.path, 'link')
