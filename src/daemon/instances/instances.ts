@@ -16,7 +16,7 @@ import { type InstancePlan, planEviction } from './eviction-policy.ts'
 import { IdleEviction } from './idle-eviction.ts'
 import { Leases } from './leases.ts'
 import { LiveInstances } from './live-instances.ts'
-import { findWork, lookAtWork } from './look-at-work.ts'
+import { countAllWork, LOOKS_AT_A_TIME, lookAtWork } from './look-at-work.ts'
 import { MemoryCeiling, type MemoryCeilingPace } from './memory-ceiling.ts'
 import type { InstanceWorkspace, TrackedWorkspace } from './tracked-workspace.ts'
 
@@ -63,7 +63,6 @@ const PACE: InstancesPace = {
   settleMs: 6_000,
 }
 
-const LOOKS_AT_A_TIME = 8
 const REFRESH_MS = 1_000
 
 /** What opencode keeps in memory for the workspaces of a daemon: how much that is, who holds it, and when it goes. */
@@ -334,7 +333,7 @@ export class Instances {
         await this.refresh()
         return this.#eviction.evictForMemory()
       },
-      work: () => this.#allWork(),
+      work: () => countAllWork(this.#deps, this.#live),
       ...(hold && { hold }),
       restart: async () => {
         // Its clients are told by this to read anew; the restart alone would only cut them off.
@@ -346,20 +345,6 @@ export class Instances {
       log,
     }
     return new MemoryCeiling(limitBytes, deps, this.#pace)
-  }
-
-  /** Throws when somebody does not answer: that is no reason to take it for idle. */
-  async #allWork(): Promise<number> {
-    let work = 0
-    await atMost(LOOKS_AT_A_TIME, this.#live.all(), async tracked => {
-      work += amountOf(await tracked.inTurn(() => lookAtWork(this.#deps.opencode, tracked)))
-    })
-    await atMost(LOOKS_AT_A_TIME, this.#live.strangers(), async directory => {
-      work += amountOf((await findWork(this.#deps.opencode, directory, true)).work)
-    })
-    const { items } = await this.#deps.activity()
-    const ours = items.filter(({ workspaceId }) => this.#live.get(workspaceId))
-    return ours.reduce((sum, { openRequests }) => sum + openRequests, work)
   }
 
   /** False, for those who ask whether it went well. */

@@ -1,11 +1,16 @@
 import { z } from 'zod'
+import type { WorkspaceActivity } from '../../api/control.ts'
 import { type ConfigProblem, configProblem, type EngineWork } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
-import { NO_WORK, together } from '../../hot-reload/engine-work.ts'
+import { amountOf, NO_WORK, together } from '../../hot-reload/engine-work.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
+import { atMost } from './at-most.ts'
+import type { LiveInstances } from './live-instances.ts'
 import type { TrackedWorkspace } from './tracked-workspace.ts'
 
 type Asked = Pick<OpencodeClient, 'work'>
+
+export const LOOKS_AT_A_TIME = 8
 
 /**
  * Asks opencode what is at work in a workspace, which is kept there, with what opencode refuses its folders for. To be
@@ -21,8 +26,30 @@ export async function lookAtWork(opencode: Asked, tracked: TrackedWorkspace): Pr
   return work
 }
 
+type AllAsked = { opencode: Asked; activity(): Promise<WorkspaceActivity> }
+
+/**
+ * Everything at work anywhere in opencode, and requests on their way to it. Throws when somebody does not answer: that is
+ * no reason to take it for idle.
+ */
+export async function countAllWork(
+  { opencode, activity }: AllAsked,
+  live: Pick<LiveInstances, 'all' | 'strangers' | 'get'>,
+): Promise<number> {
+  let work = 0
+  await atMost(LOOKS_AT_A_TIME, live.all(), async tracked => {
+    work += amountOf(await tracked.inTurn(() => lookAtWork(opencode, tracked)))
+  })
+  await atMost(LOOKS_AT_A_TIME, live.strangers(), async directory => {
+    work += amountOf((await findWork(opencode, directory, true)).work)
+  })
+  const { items } = await activity()
+  const ours = items.filter(({ workspaceId }) => live.get(workspaceId))
+  return ours.reduce((sum, { openRequests }) => sum + openRequests, work)
+}
+
 /** In a folder that opencode refuses nothing is at work. */
-export async function findWork(
+async function findWork(
   opencode: Asked,
   directory: string,
   terminals: boolean,
