@@ -95,6 +95,16 @@ test(
     await isCurrent(world)
     expect((await statusOf(world)).reloads).toBe(before + 1)
 
+    // As `git worktree remove` and `add` do it.
+    rmSync(world.workspace, { recursive: true })
+    await servesNoMore(host, 'command', 'last-of-burst')
+    mkdirSync(world.workspace)
+    writeFileSync(join(world.workspace, 'opencode.json'), configWith('made-again'))
+    await serves(host, 'command', 'made-again')
+    writeCommand(world, 'still-followed')
+    await serves(host, 'command', 'still-followed')
+    await isCurrent(world)
+
     expect(world.pidOf(OPENCODE)).toBe(pid)
     expect(await host.stop()).toMatchObject({ code: 0 })
     expect(world.processes()).toEqual([])
