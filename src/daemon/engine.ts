@@ -127,7 +127,7 @@ function followWorkspaces(
     log,
     others: async () => instances.liveDirectories(),
     onEvent(event) {
-      if (event.report) instances.reloaded(event.directory)
+      if (event.report) instances.reloaded(event.report)
       for (const told of reloadEvents(event, list)) feed.publish(told)
     },
   })

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { WorkspaceActivity } from '../../api/control.ts'
 import type { DaemonEvent, EngineStatus, InstanceStatus, Lease, leaseRequest } from '../../api/daemon.ts'
-import type { EngineWork, HotReloadStatus } from '../../api/hot-reload.ts'
+import type { EngineWork, HotReloadStatus, ReloadReport } from '../../api/hot-reload.ts'
 import type { OpencodeClient } from '../../api/opencode-client.ts'
 import { amountOf, NO_WORK } from '../../hot-reload/engine-work.ts'
 import type { Held, Hold } from '../../hot-reload/reload-engine.ts'
@@ -138,9 +138,9 @@ export class Instances {
     if (tracked) this.#live.used(tracked, tracked.workspace.path, atMs)
   }
 
-  /** A reload of its folder was done, which has made the instance anew. */
-  reloaded(directory: string): void {
-    this.#live.reloaded(directory, Date.now())
+  /** A reload of its folder was done, begun `at`, which has made the instance anew. */
+  reloaded({ directory, at }: Pick<ReloadReport, 'directory' | 'at'>): void {
+    this.#live.reloaded(directory, at)
   }
 
   /** Looks at what holds the instances now. At most one look at a time, and none within a second of the last one. */

@@ -89,10 +89,12 @@ export class LiveInstances {
     this.#made(tracked, directory, atMs)
   }
 
-  /** Made anew by ourselves, which is no use of it. */
-  reloaded(directory: string, atMs: number): void {
+  /** Made anew by ourselves, which is no use of it. It has read what was there `sinceMs`. */
+  reloaded(directory: string, sinceMs: number): void {
     const tracked = this.#ownerOf(directory)
-    if (tracked) this.#made(tracked, directory, atMs)
+    if (!tracked) return
+    tracked.reloadedAtMs.set(directory, Date.now())
+    this.#made(tracked, directory, sinceMs)
   }
 
   gone(tracked: TrackedWorkspace, directory: string): void {
@@ -188,12 +190,15 @@ export class LiveInstances {
 
   async #believeDisposed(tracked: TrackedWorkspace, directory: string, atMs: number): Promise<void> {
     if (tracked.lastUsedAtMs > atMs || !tracked.has(directory)) return
+    // Whoever disposed of it then, a reload that ended later has made it again.
+    if ((tracked.reloadedAtMs.get(directory) ?? 0) + NEWS_MS >= atMs) return
     const reload = directory === tracked.workspace.path ? this.#deps.reload?.(tracked.workspace) : undefined
     if (reload?.state === 'reloading') return this.#settle(() => this.#believeDisposed(tracked, directory, atMs))
-    if (reload && (reload.problems.length > 0 || wasAbout(reload, atMs))) return
+    if (reload && reload.problems.length > 0) return
     if (!(await this.lookAtActivity()) || tracked.lastUsedAtMs > atMs) return
     if (directory === tracked.workspace.path) tracked.disposedAtMs = Math.max(tracked.disposedAtMs, atMs)
     this.gone(tracked, directory)
+    tracked.presumedGoneAtMs.set(directory, atMs)
   }
 
   #settle(finish: () => Promise<unknown>): void {
@@ -206,7 +211,20 @@ export class LiveInstances {
   }
 
   #made(tracked: TrackedWorkspace, directory: string, atMs: number): void {
-    if (tracked.noteInstance(directory, atMs)) this.#deps.onLive(tracked, directory, atMs)
+    if (tracked.noteInstance(directory, atMs))
+      this.#deps.onLive(tracked, directory, Math.min(atMs, this.#readSinceMs(tracked, directory, atMs)))
+  }
+
+  /**
+   * Since when it may have been there, unknown to us, and have read its files. Too early costs a reload for nothing, too
+   * late a change that is never taken over.
+   */
+  #readSinceMs(tracked: TrackedWorkspace, directory: string, atMs: number): number {
+    const presumedGoneAtMs = tracked.presumedGoneAtMs.get(directory)
+    tracked.presumedGoneAtMs.delete(directory)
+    if (presumedGoneAtMs !== undefined) return presumedGoneAtMs
+    const { disposedAtMs } = tracked
+    return atMs - disposedAtMs <= this.#deps.settleMs + NEWS_MS ? disposedAtMs : atMs
   }
 
   /** The workspace whose folder it is, or the nearest one above. */
@@ -219,7 +237,3 @@ export class LiveInstances {
 }
 
 const isUse = (type: string): boolean => USES.has(type.slice(0, type.indexOf('.')))
-
-/** Whether the last reload explains a disposal that was heard of then. */
-const wasAbout = ({ last }: HotReloadStatus, atMs: number): boolean =>
-  last !== undefined && Math.abs(last.at - atMs) <= last.tookMs + NEWS_MS

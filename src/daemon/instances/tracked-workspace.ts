@@ -22,6 +22,10 @@ export class TrackedWorkspace {
   problems: readonly ConfigProblem[] = []
   /** Folders in which somebody opened a terminal, or may have. */
   readonly withTerminals = new Set<string>()
+  /** When a reload of a folder last ended. */
+  readonly reloadedAtMs = new Map<string, number>()
+  /** Folders whose instance others disposed of, as it seems, and when. */
+  readonly presumedGoneAtMs = new Map<string, number>()
   readonly #liveSinceMs = new Map<string, number>()
   #last: Promise<unknown> = Promise.resolve()
 

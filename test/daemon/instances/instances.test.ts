@@ -16,6 +16,7 @@ type Options = Partial<InstancesDeps> & { idleTimeoutMs?: number; pace?: Partial
 async function started(engine: Engine, { idleTimeoutMs = TIMEOUT_MS, pace, ...deps }: Options = {}) {
   const events: DaemonEvent[] = []
   const told: string[] = []
+  const readSince = new Map<string, number>()
   const instances = new Instances(
     { idleTimeoutMs, memoryLimitBytes: undefined },
     {
@@ -24,7 +25,10 @@ async function started(engine: Engine, { idleTimeoutMs = TIMEOUT_MS, pace, ...de
       service: () => undefined,
       restart: async () => {},
       log: listeningLog().log,
-      onLive: ({ id }) => told.push(`live ${id}`),
+      onLive: ({ id }, sinceMs) => {
+        told.push(`live ${id}`)
+        readSince.set(id, sinceMs)
+      },
       onGone: ({ id }) => told.push(`gone ${id}`),
       onEvent: event => events.push(event),
       ...deps,
@@ -36,6 +40,8 @@ async function started(engine: Engine, { idleTimeoutMs = TIMEOUT_MS, pace, ...de
     instances,
     events,
     told,
+    /** What workspaces' instances read was there then, or newer, by id. */
+    readSince,
     add: (...names: string[]) => {
       for (const name of names) instances.add({ id: name, name, path: `/w/${name}` })
     },
@@ -217,6 +223,44 @@ test('an instance that others dispose of is gone, unless somebody goes on with i
   expect(run.told.filter(line => line.startsWith('gone'))).toEqual(['gone gone'])
 })
 
+test('reloads in quick succession make an instance again each time, whatever is heard of their disposals', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a', 'other')
+  run.use('a', 'other')
+  for (let reloads = 0; reloads < 3; reloads += 1) {
+    const at = Date.now()
+    engine.disposeOf('/w/a')
+    run.instances.reloaded({ directory: '/w/a', at })
+  }
+  // What is heard last is judged last.
+  engine.disposeOf('/w/other')
+  await eventually('the last one is judged', () => run.told.includes('gone other'))
+  expect(run.told).toEqual(['live a', 'live other', 'gone other'])
+})
+
+test('what changed while it was not certain whether there is an instance counts as not read', async () => {
+  await using engine = new Engine()
+  await using run = await started(engine, { idleTimeoutMs: 0 })
+  run.add('a')
+  run.use('a')
+  const disposedAtMs = Date.now()
+  engine.disposeOf('/w/a')
+  await eventually('it seems gone', () => run.told.includes('gone a'))
+  const usedAtMs = Date.now() + 60_000
+  run.instances.used('a', usedAtMs)
+  expect(run.readSince.get('a')).toBeGreaterThanOrEqual(disposedAtMs)
+  expect(run.readSince.get('a')).toBeLessThan(usedAtMs - 50_000)
+
+  // Opencode was ended: whoever goes on may have begun right then.
+  const endedAtMs = Date.now()
+  run.instances.engineRestarted()
+  engine.use.set('a', { lastRequestAt: Date.now() + 1_000 })
+  await eventually('it is found again', () => run.told.at(-1) === 'live a')
+  expect(run.readSince.get('a')).toBeGreaterThanOrEqual(endedAtMs)
+  expect(run.readSince.get('a')).toBeLessThan(endedAtMs + 500)
+})
+
 test('with an engine that is gone all instances are, and clients that go on are found again', async () => {
   await using engine = new Engine()
   await using run = await started(engine, { idleTimeoutMs: 0 })
@@ -236,7 +280,7 @@ test('a folder that was reloaded with a restart of opencode has an instance, whi
   await using run = await started(engine, { idleTimeoutMs: 0 })
   run.add('a', 'b')
   run.instances.engineRestarted()
-  run.instances.reloaded('/w/a')
+  run.instances.reloaded({ directory: '/w/a', at: Date.now() })
   expect(run.told).toEqual(['live a'])
   expect(run.instances.status('a')).toMatchObject({ state: 'idle', lastUsedAt: undefined })
 })

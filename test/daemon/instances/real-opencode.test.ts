@@ -75,7 +75,7 @@ test('of ten folders in use those go that are idle, with what was started for th
 
   for (const name of [...IDLE, ...HELD]) instances.add({ id: name, name, path: folder.at(name) })
   const lease = instances.lease('leased', HOUR)
-  const whileTheyStart = IDLE.map(name => instances.lease(name, HOUR))
+  const whileTheyStart = [...IDLE, 'busy'].map(name => instances.lease(name, HOUR))
   // The session is opened and asked by a client of opencode itself: only its events tell.
   const session = (await ask('busy', '/session', {})) as { id: string }
   await ask('busy', `/session/${session.id}/prompt_async`, { parts: [{ type: 'text', text: 'What is the answer?' }] })
