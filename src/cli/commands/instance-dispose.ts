@@ -1,7 +1,7 @@
 import { findDaemon } from '../../daemon/find-daemon.ts'
 import { autostartFlags, type DaemonValues } from '../daemon/daemon-flags.ts'
 import { findListed } from '../daemon/listed-workspace.ts'
-import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { connectToWorkspace, offerForce } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -36,5 +36,5 @@ async function dispose(
     return false
   }
   const { client, meant } = await connectToWorkspace(word, values, context)
-  return client.dispose(meant, { force })
+  return client.dispose(meant, { force }).catch(offerForce)
 }

@@ -1,6 +1,6 @@
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
-import { connectToWorkspace } from '../daemon/workspace-command.ts'
+import { connectToWorkspace, offerForce } from '../daemon/workspace-command.ts'
 import { workspaceArgs } from '../daemon/workspace-word.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
@@ -19,7 +19,7 @@ export const workspaceRemove = defineCommand({
   },
   async run({ workspace: word, force, ...values }, context) {
     const { client, meant } = await connectToWorkspace(word, values, context)
-    const { activeId, removed, ended } = await client.removeWorkspace(meant, { force })
+    const { activeId, removed, ended } = await client.removeWorkspace(meant, { force }).catch(offerForce)
     showResult(context, { ok: true, activeId, removed, ...(ended && { ended }) }, () =>
       [
         onOneLine(`${removed.name} is not served any more; its files are where they were`),

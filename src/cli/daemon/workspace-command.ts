@@ -1,5 +1,7 @@
 import type { DaemonClient } from '../../api/daemon-client.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { detailsOf } from '../answered-failure.ts'
 import type { Context } from '../kit/context.ts'
 import type { DaemonConnection } from './daemon-connection.ts'
 import type { DaemonValues } from './daemon-flags.ts'
@@ -30,4 +32,14 @@ export async function connectToWorkspace(
   const { client } = await connectToDaemon(values, context)
   const { workspaces } = await client.workspaces()
   return { client, meant: await workspaceMeant(word, workspaces, context) }
+}
+
+/** Of a command with `--force`: what it would end is told with that. Scripts get the details of the daemon's own. */
+export function offerForce(error: unknown): never {
+  if (!(error instanceof OpenworkError) || error.code !== 'workspace_busy') throw error
+  throw new OpenworkError(error.code, error.message, {
+    hint: 'Wait until that has ended, or add --force.',
+    details: detailsOf(error),
+    cause: error,
+  })
 }

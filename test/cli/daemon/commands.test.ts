@@ -148,11 +148,18 @@ test('a workspace where somebody works is removed only with --force, which says 
     answer: ({ search }) =>
       search === '?force=true'
         ? Response.json({ ok: true, activeId: '', removed: shop, ended: work })
-        : Response.json({ code: 'workspace_busy', message: '"shop" is busy: 1 session' }, { status: 409 }),
+        : Response.json(
+            { code: 'workspace_busy', message: '"shop" is busy: 1 session', details: { work } },
+            { status: 409 },
+          ),
   })
 
   const refused = await run(daemon, 'workspace', 'remove', 'shop')
-  expect([refused.code, refused.stderr]).toEqual([1, 'openwork: "shop" is busy: 1 session\n'])
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/is busy: 1 session\n.*--force/)])
+  for (const command of ['workspace remove', 'instance dispose']) {
+    const { stdout } = await run(daemon, ...command.split(' '), 'shop', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'workspace_busy', details: { work } })
+  }
   const removed = await run(daemon, 'workspace', 'remove', 'shop', '--force')
   expect([removed.code, JSON.parse(removed.stdout)]).toMatchObject([0, { ok: true, removed: shop, ended: work }])
 })
