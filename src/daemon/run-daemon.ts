@@ -11,7 +11,7 @@ import { daemonFiles } from './daemon-files.ts'
 import { DaemonLock } from './daemon-lock.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { type DaemonState, forgetProcesses } from './daemon-state.ts'
-import { type Engine, openEngine } from './engine.ts'
+import { type FollowedOpencode, followOpencode } from './followed-opencode.ts'
 import { KeptCredentials } from './remote-credentials.ts'
 import { RemoteOpencodes } from './remote-opencode.ts'
 import { tellOfSecondOpencodes } from './second-opencodes.ts'
@@ -53,11 +53,11 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   const lock = begun.adopt(await DaemonLock.take(files.lock), held => held.release())
   const state = begun.adopt(await StateFile.open(files.state, log), opened => note(opened, log, forgetProcesses))
   const feed = new EventFeed<DaemonEvent>()
-  let engine: Engine | undefined
+  let followed: FollowedOpencode | undefined
   const onEvent = (event: DaemonEvent): void => {
     feed.publish(event)
     if (event.event === 'workspace.added' && event.data.workspace.workspaceType === 'local')
-      engine?.instances.add(event.data.workspace)
+      followed?.instances.add(event.data.workspace)
   }
   const { list, remotes } = await openList(state, { dataDir, log, onEvent })
   begun.defer(() => list.noteUse())
@@ -67,21 +67,21 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   if (options.workdir === undefined) ensureWorkspace(files.workdir, { isPrivate: true })
   const started = await start(startOptions(options, state.state, files.workdir), {
     ...deps,
-    workspaces: listedWorkspaces(list, { log, secondOpencodes, engine: () => engine }),
+    workspaces: listedWorkspaces(list, { log, secondOpencodes, followed: () => followed }),
   })
   begun.defer(() => started.host.stop())
   const onOpencode = (opencode: DaemonProcess): void => void note(state, log, known => ({ ...known, opencode }))
-  engine = openEngine(
+  followed = followOpencode(
     { ...started, options: { ...options.services, ...FIXED, workspace: files.workdir } },
     { options, list, feed, log, onOpencode },
   )
-  begun.adopt(engine, opened => opened.close())
+  begun.adopt(followed, opened => opened.close())
 
   const process = { pid: globalThis.process.pid, port: api.port, baseUrl: api.baseUrl, startedAt: lock.startedAtMs }
-  const opened = engine
+  const opened = followed
   const status = (): Promise<DaemonStatus> => opened.status(process)
   const asked = Promise.withResolvers<undefined>()
-  api.serve({ ...engine, list, feed, remotes, secondOpencodes, status, shutDown: () => asked.resolve(undefined) })
+  api.serve({ ...followed, list, feed, remotes, secondOpencodes, status, shutDown: () => asked.resolve(undefined) })
   // Before all else: clients hear of it, and nothing is asked for any more.
   begun.defer(async () => {
     feed.publish({ event: 'stopping', data: {} })
@@ -149,11 +149,11 @@ async function listen({ services, listen }: DaemonOptions, state: StateFile, { l
 
 type AroundList = Pick<DaemonDeps, 'log'> & {
   secondOpencodes(workspace: DaemonWorkspace): Promise<string[]>
-  engine(): Engine | undefined
+  followed(): FollowedOpencode | undefined
 }
 
 /** What openwork-server's clients change. It reads the list anew by itself. */
-const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, engine }: AroundList): ListedWorkspaces => ({
+const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, followed }: AroundList): ListedWorkspaces => ({
   async add(folder) {
     const { workspace, notes } = await list.add(folder)
     for (const note of notes) log.warn(`${workspace.path}: ${note}`)
@@ -164,13 +164,13 @@ const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, engine }:
     await list.rename(id, name)
   },
   async remove(id, request) {
-    await engine()?.instances.requireFree(id, request)
+    await followed()?.instances.requireFree(id, request)
     await list.remove(id)
-    void engine()?.instances.remove(id)
+    void followed()?.instances.remove(id)
   },
   used(id, atMs) {
     list.used(id, atMs)
-    engine()?.instances.used(id, atMs)
+    followed()?.instances.used(id, atMs)
   },
 })
 

@@ -18,7 +18,8 @@ export function followWorkspace(host: Host, options: HotReloadOptions, log: Log)
   return {
     stop: async () => {
       isStopped = true
-      await (await opening)?.close()
+      const hotReload = await opening
+      hotReload?.close()
     },
   }
 }

@@ -2,7 +2,7 @@ import type { HotReloadEvent, HotReloadStatus } from '../api/hot-reload.ts'
 import { opencodeClient } from '../api/opencode-client.ts'
 import { openFileWatches } from '../hot-reload/file-watches.ts'
 import { HotReloads } from '../hot-reload/hot-reloads.ts'
-import { reloadEngine } from '../hot-reload/opencode-engine.ts'
+import { reloadEngine } from '../hot-reload/opencode-reload-engine.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import type { Log } from '../shared/log.ts'
 import { reveal } from '../shared/secret.ts'
@@ -32,7 +32,7 @@ export type HotReload = Reloads & {
   unfollow(directory: string): void
   status(directory: string): HotReloadStatus | undefined
   /** Gives up what is pending. To be called before the host is stopped: nothing restarts opencode after this. */
-  close(): Promise<void>
+  close(): void
 }
 
 /**
@@ -76,9 +76,9 @@ export function openHotReload(host: Host, { options, log, others, onEvent }: Hot
       followed.delete(directory)
       reloads.unfollow(directory)
     },
-    close: async () => {
-      await reloads.close()
-      await watches.close()
+    close: () => {
+      reloads.close()
+      watches.close()
     },
   }
 }

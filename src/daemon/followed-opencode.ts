@@ -32,7 +32,7 @@ const CUT_WITHIN_MS = 2_000
 const RETRY_MS = 250
 const TRIES = 3
 
-export type EngineDeps = {
+export type FollowedOpencodeDeps = {
   options: DaemonOptions
   list: WorkspaceList
   feed: EventFeed<DaemonEvent>
@@ -42,7 +42,7 @@ export type EngineDeps = {
 }
 
 /** The running opencode and openwork-server of a daemon, with what opencode keeps in memory. */
-export type Engine = {
+export type FollowedOpencode = {
   opencode: Pick<OpencodeClient, 'path'>
   /** Resolves when it can be asked. Throws `opencode_unreachable` after a while. */
   opencodeReady(): Promise<void>
@@ -58,7 +58,7 @@ export type Engine = {
 }
 
 /** From now on workspaces are followed, and events told. The caller closes it before the host is stopped. */
-export function openEngine(readiness: Readiness, deps: EngineDeps): Engine {
+export function followOpencode(readiness: Readiness, deps: FollowedOpencodeDeps): FollowedOpencode {
   const { host } = readiness
   const { options, list, log } = deps
   const opencode = opencodeClient(host.plan.opencode)
@@ -81,7 +81,7 @@ export function openEngine(readiness: Readiness, deps: EngineDeps): Engine {
     // It may have read its list just before a change of it, and listened just after.
     if (event.service === OPENWORK_SERVER && event.state === 'ready') void published()
   })
-  const look = (): Promise<void> => atMost(LOOK_LIMIT_MS, instances.refresh())
+  const look = (): Promise<void> => within(LOOK_LIMIT_MS, instances.refresh())
   const opencodeReady = (): Promise<void> => untilReady(() => findService(host, OPENCODE))
   return {
     opencode: { path: directory => askPatiently(opencodeReady, () => opencode.path(directory)) },
@@ -91,8 +91,8 @@ export function openEngine(readiness: Readiness, deps: EngineDeps): Engine {
     look,
     published,
     async close() {
-      await reloads.close()
-      await atMost(CLOSE_LIMIT_MS, instances.close())
+      reloads.close()
+      await within(CLOSE_LIMIT_MS, instances.close())
     },
     async status(daemon) {
       await look()
@@ -105,8 +105,8 @@ export function openEngine(readiness: Readiness, deps: EngineDeps): Engine {
 function followWorkspaces(
   host: Readiness['host'],
   opencode: OpencodeClient,
-  { options, list, feed, log, server }: EngineDeps & { server: OpenworkClientOptions },
-): Pick<Engine, 'instances' | 'reloads'> {
+  { options, list, feed, log, server }: FollowedOpencodeDeps & { server: OpenworkClientOptions },
+): Pick<FollowedOpencode, 'instances' | 'reloads'> {
   const instances: Instances = new Instances(options, {
     opencode,
     activity: () => serverActivity(server),
@@ -136,7 +136,7 @@ function followWorkspaces(
 }
 
 /** Resolves at the latest after so long; what goes on then is not waited for. */
-const atMost = (limitMs: number, work: Promise<void>): Promise<void> =>
+const within = (limitMs: number, work: Promise<void>): Promise<void> =>
   Promise.race([work, delay(limitMs, undefined, { ref: false })])
 
 const serviceEvent = ({ service, state, reason }: StateEvent): DaemonEvent => ({

@@ -12,7 +12,7 @@ const FRESH_TRIES = 5
 /** Directories; each is four requests. */
 const ASKED_AT_ONCE = 8
 
-export type OpencodeEngineOptions = {
+export type OpencodeReloadEngineOptions = {
   /** Those that have an instance, or may have one. */
   directories(): readonly string[]
   /** Starts opencode anew; resolves when it is ready. */
@@ -27,7 +27,7 @@ export type OpencodeEngineOptions = {
  */
 export const reloadEngine = (
   client: OpencodeClient,
-  { directories, restart, hold = async () => undefined }: OpencodeEngineOptions,
+  { directories, restart, hold = async () => undefined }: OpencodeReloadEngineOptions,
 ): ReloadEngine => ({
   work: directory => fresh(() => client.work(directory)),
   allWork: () => fresh(() => workOf(client, directories())),
