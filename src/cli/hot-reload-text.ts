@@ -6,7 +6,7 @@ import type {
   Inventory,
   ReloadReport,
 } from '../api/hot-reload.ts'
-import { placeIn, renderChange, renderProblem, renderWork } from '../hot-reload/reload-text.ts'
+import { placeIn, renderChange, renderOutcome, renderProblem, renderWork } from '../hot-reload/reload-text.ts'
 import { ago } from './ago.ts'
 import { onOneLine } from './kit/one-line.ts'
 
@@ -32,7 +32,7 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
     ...(state === 'looping'
       ? ['something changes these files again and again: taken over when they are quiet, or by `openwork reload`']
       : []),
-    ...(status.last ? [`last reload ${ago(status.last.at, nowMs)} (${took(status.last.tookMs)})`] : []),
+    ...(status.last ? [lastReload(status.last, nowMs)] : []),
   ].join('; ')
   return [
     told,
@@ -41,6 +41,9 @@ export function hotReloadLines(status: HotReloadStatus, nowMs: number): string[]
     ...changeLines(pending, directory),
   ]
 }
+
+const lastReload = (report: ReloadReport, nowMs: number): string =>
+  onOneLine(`last reload ${ago(report.at, nowMs)} (${took(report.tookMs)}): ${renderOutcome(report)}`)
 
 /** `210 ms`, `1.1 s`. */
 const took = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`)

@@ -52,16 +52,24 @@ export const inventoryOf = ({ commands, agents, skills }: Served): Inventory => 
 })
 
 /** One line: what was reloaded, why, and what came of it. */
-export function renderReport({ directory, cause, extent, changes, before, after, tookMs }: ReloadReport): string {
-  const why =
-    changes.length > 0 ? renderChanges(changes, directory) : cause === 'request' ? 'asked for' : 'opencode refused it'
-  const kinds = ['commands', 'agents', 'skills'] as const
-  const counts = kinds
+export function renderReport(report: ReloadReport): string {
+  const { directory, extent, tookMs } = report
+  const how = extent === 'engine' ? ' with a restart of opencode' : ''
+  return `reloaded ${directory}${how}: ${whyOf(report)} (${[...countsOf(report), `${tookMs} ms`].join(', ')})`
+}
+
+/** `command "ship" added, commands 3 -> 4`. */
+export const renderOutcome = (report: ReloadReport): string => [whyOf(report), ...countsOf(report)].join(', ')
+
+function whyOf({ changes, directory, cause }: ReloadReport): string {
+  if (changes.length > 0) return renderChanges(changes, directory)
+  return cause === 'request' ? 'asked for' : 'opencode refused it'
+}
+
+const countsOf = ({ before, after }: ReloadReport): string[] =>
+  (['commands', 'agents', 'skills'] as const)
     .filter(kind => before && before[kind] !== after[kind])
     .map(kind => `${kind} ${before?.[kind]} -> ${after[kind]}`)
-  const how = extent === 'engine' ? ' with a restart of opencode' : ''
-  return `reloaded ${directory}${how}: ${why} (${[...counts, `${tookMs} ms`].join(', ')})`
-}
 
 const LIST_OF = { command: 'commands', agent: 'agents', skill: 'skills' } as const
 

@@ -42,7 +42,9 @@ test('a reload is told with what was read anew and what there is now', () => {
 test('how a directory stands is one line, and what a person has to see below it', () => {
   const lines = (parts: Partial<HotReloadStatus>): string[] => hotReloadLines({ ...status, ...parts }, NOW_MS)
 
-  expect(lines({})).toEqual(['current; last reload 5 min ago (210 ms)'])
+  const last =
+    'last reload 5 min ago (210 ms): command "greet" added, /home/me/.config/opencode/opencode.json changed, commands 5 -> 6'
+  expect(lines({})).toEqual([`current; ${last}`])
   expect(hotReloadLines({ ...status, watching: 'off', last: undefined }, NOW_MS)).toEqual(['off'])
   expect(
     lines({
@@ -52,7 +54,7 @@ test('how a directory stands is one line, and what a person has to see below it'
       waitingFor: { sessions: ['ses_1', 'ses_2'], permissions: [], questions: ['que_1'], terminals: [] },
     }),
   ).toEqual([
-    'overdue; waits for 2 sessions (ses_1, ses_2), 1 question (que_1); changed 12 min ago; last reload 5 min ago (210 ms)',
+    `overdue; waits for 2 sessions (ses_1, ses_2), 1 question (que_1); changed 12 min ago; ${last}`,
     'command "greet" added: .opencode/commands/greet.md',
   ])
   expect(

@@ -86,24 +86,46 @@ const STATES: Record<InstanceStatus['state'], string> = {
 
 function instanceCells(instance: InstanceStatus | undefined, nowMs: number): [string, string, string, string] {
   if (!instance) return ['', '', '', '']
-  const { state, work, listeners, leases, evictsAt, reload } = instance
+  const { state, work, listeners, leases, idleSince, evictsAt, reload } = instance
+  const idleMs = state === 'idle' && idleSince !== undefined ? nowMs - idleSince : 0
   const users = [work ? renderWork(work) : '', counted(listeners, 'client'), counted(leases.length, 'lease')]
   return [
-    STATES[state],
+    idleMs < 60_000 ? STATES[state] : `idle ${span(idleMs)}`,
     users.filter(text => text !== '').join(', '),
     evictsAt === undefined ? '' : span(Math.max(0, evictsAt - nowMs)),
-    reload && reload.state !== 'current' ? reload.state : '',
+    reloadState(reload),
   ]
 }
 
-/** What a person has to know of the reloads that did not go by themselves, and of folders that cannot be used. */
-const workspaceNotes = (workspaces: readonly DaemonWorkspace[], { instances }: DaemonStatus, nowMs: number): string[] =>
-  instances.flatMap(instance => {
-    const { workspaceId } = instance
-    const name = workspaces.find(({ id }) => id === workspaceId)?.name ?? workspaceId
-    const [first, ...rest] = troubles(instance, nowMs)
-    return first === undefined ? [] : ['', `${onOneLine(name)}: ${first}`, ...rest.map(line => `  ${line}`)]
-  })
+/** Nothing where opencode has what is on the disk, and will have. */
+const reloadState = (reload: InstanceStatus['reload']): string => {
+  if (reload?.watching === 'off') return 'off'
+  return reload === undefined || reload.state === 'current' ? '' : reload.state
+}
+
+/** So many workspaces are told of that were reloaded by themselves. */
+const MAX_RELOADED = 5
+
+/**
+ * What a person has to know of the reloads that did not go by themselves, and of folders that cannot be used; then what was
+ * reloaded last.
+ */
+function workspaceNotes(workspaces: readonly DaemonWorkspace[], { instances }: DaemonStatus, nowMs: number): string[] {
+  const notes = (of: readonly InstanceStatus[], linesOf: typeof troubles): string[] =>
+    of.flatMap(instance => {
+      const { workspaceId } = instance
+      const name = workspaces.find(({ id }) => id === workspaceId)?.name ?? workspaceId
+      const [first, ...rest] = linesOf(instance, nowMs)
+      return first === undefined ? [] : ['', `${onOneLine(name)}: ${first}`, ...rest.map(line => `  ${line}`)]
+    })
+  const reloaded = instances
+    .filter(instance => instance.reload?.last && troubles(instance, nowMs).length === 0)
+    .sort((one, other) => (other.reload?.last?.at ?? 0) - (one.reload?.last?.at ?? 0))
+  return [
+    ...notes(instances, troubles),
+    ...notes(reloaded.slice(0, MAX_RELOADED), ({ reload }) => (reload ? hotReloadLines(reload, nowMs) : [])),
+  ]
+}
 
 function troubles({ state, problems = [], reload }: InstanceStatus, nowMs: number): string[] {
   const reloading = reload && reload.state !== 'current' ? hotReloadLines(reload, nowMs) : []

@@ -118,6 +118,41 @@ test('what is wrong with a changed file is told with the workspace, and nothing 
   }
 })
 
+test('what was reloaded last is told, and why; without hot reload nothing is called up to date', () => {
+  const reload = {
+    directory: blog.path,
+    state: 'current' as const,
+    watching: 'events' as const,
+    pending: [],
+    problems: [],
+    reloads: 1,
+    last: {
+      directory: blog.path,
+      cause: 'change' as const,
+      extent: 'instance' as const,
+      changes: [
+        {
+          kind: 'command' as const,
+          name: 'ship',
+          action: 'added' as const,
+          path: `${blog.path}/.opencode/command/ship.md`,
+        },
+      ],
+      before: { commands: 3, agents: 2, skills: 0 },
+      after: { commands: 4, agents: 2, skills: 0 },
+      at: minutesAgo(5),
+      tookMs: 120,
+    },
+  }
+  const told = 'current; last reload 5 min ago (120 ms): command "ship" added, commands 3 -> 4'
+  const reloaded = instance(blog, { state: 'idle', reload })
+  expect(daemonText({ ...STATUS, instances: [reloaded] }, [blog], AT_80)).toEndWith(`\n\nblog: ${told}`)
+  expect(workspaceText({ workspace: blog, instance: reloaded }, NOW)).toContain(`Hot reload ${told}`)
+
+  const off = instance(blog, { state: 'idle', reload: { ...reload, watching: 'off', last: undefined } })
+  expect(daemonText({ ...STATUS, instances: [off] }, [blog], AT_80)).toMatch(/RELOAD[\s\S]*blog .* off /)
+})
+
 test('an opencode that takes too much is told as such', () => {
   const engine = { ...STATUS.engine, memoryLimitBytes: 500_000_000, restarts: 1, isDraining: true }
 
