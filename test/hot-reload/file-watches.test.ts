@@ -21,7 +21,7 @@ test('each kind of file is told by what it is and by its name', async () => {
   await using on = await watching({ files: { '.opencode/agent/old.md': command('x') } })
 
   await on.hintAfter(async () => {
-    await on.put('opencode.jsonc', '{}')
+    await on.put('opencode.jsonc', '{"model":"a/b"}')
     await on.put('AGENTS.md', 'hi')
     await on.put('.opencode/commands/git/pick.md', command('x'))
     await on.put('.opencode/agent/old.md', command('y'))
@@ -29,7 +29,7 @@ test('each kind of file is told by what it is and by its name', async () => {
     await on.put('.opencode/skills/deep/er/pdf/SKILL.md', skill('pdf-forms'))
     await on.put('.opencode/plugin/p.ts', 'export {}')
     await on.put('.opencode/tools/t.ts', 'export {}')
-    await on.put('.opencode/opencode.json', '{}')
+    await on.put('.opencode/opencode.json', '{"model":"a/b"}')
     await on.put('.claude/skills/c/SKILL.md', skill('c'))
   })
 
@@ -72,6 +72,23 @@ test('what opencode and editors put there by themselves does not count', async (
   utimesSync(join(on.directory, '.opencode/command/a.md'), 1, 1)
   await on.put('src/main.ts', 'x')
 
+  expect(await on.changes()).toEqual([])
+})
+
+test('a config file without settings, as openwork makes one, is as good as none', async () => {
+  await using on = await watching()
+  for (const text of ['', '{ // later\n}', '{"$schema":"https://opencode.ai/config.json"}']) {
+    await on.put('opencode.jsonc', text)
+    await on.put('../home/.config/opencode/opencode.json', text)
+    expect(await on.changes()).toEqual([])
+  }
+  await on.put('opencode.jsonc', '{"model":"a/b"}')
+  expect(await on.changes()).toEqual(['added config opencode.jsonc'])
+  await on.accept()
+  await on.put('opencode.jsonc', '{}')
+  expect(await on.changes()).toEqual(['changed config opencode.jsonc'])
+  await on.accept()
+  await rm(join(on.directory, 'opencode.jsonc'))
   expect(await on.changes()).toEqual([])
 })
 

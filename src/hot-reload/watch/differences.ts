@@ -1,4 +1,5 @@
 import type { FileChange } from '../../api/hot-reload.ts'
+import { SAYS_NOTHING } from './file-facts.ts'
 import type { ScannedFile } from './scan.ts'
 
 type Files = ReadonlyMap<string, ScannedFile>
@@ -9,12 +10,15 @@ export function differences(before: Files, now: Files): FileChange[] {
   return paths.flatMap(path => {
     const [old, file] = [before.get(path), now.get(path)]
     const either = file ?? old
-    if (!either || old?.fingerprint === file?.fingerprint) return []
+    if (!either || saidIn(old) === saidIn(file)) return []
     const { kind, name } = either
     const action = !old ? 'added' : file ? 'changed' : 'removed'
     return [{ kind, ...(name !== undefined && { name }), action, path }]
   })
 }
+
+const saidIn = (file: ScannedFile | undefined): string | undefined =>
+  file?.fingerprint === SAYS_NOTHING ? undefined : file?.fingerprint
 
 /** What opencode had read at a time, as far as the disk still tells: what is younger it has not, or not as it is now. */
 export function readBefore(files: Files, timeMs: number): Files {

@@ -13,6 +13,9 @@ export const MAX_READ_BYTES = 1024 * 1024
 const TICK_MS = 2_000
 const MAX_KNOWN = 50_000
 
+/** Of a config file without settings, such as the one that openwork makes: for opencode it might as well not be there. */
+export const SAYS_NOTHING = 'says nothing'
+
 export type FileRole = 'config' | 'agent' | 'mode' | 'command' | 'skill' | 'module' | 'plain'
 
 export type Facts = {
@@ -69,7 +72,7 @@ export class FileFacts {
     const { $schema: _schema, ...rest } = settings
     const { instructions, plugin, skills } = rest
     return {
-      fingerprint: Bun.SHA256.hash(JSON.stringify(rest), 'hex'),
+      fingerprint: Object.keys(rest).length === 0 ? SAYS_NOTHING : Bun.SHA256.hash(JSON.stringify(rest), 'hex'),
       pointers: { named: namedFiles(text, path, this.#home), settings: { instructions, plugin, skills } },
     }
   }
