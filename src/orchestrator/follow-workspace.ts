@@ -24,14 +24,20 @@ export function followWorkspace(host: Host, options: HotReloadOptions, log: Log)
   }
 }
 
-async function open(host: Host, options: HotReloadOptions, log: Log): Promise<HotReload> {
-  const [{ openHotReload }, { usedDirectories }] = await Promise.all([
+async function open(host: Host, options: HotReloadOptions, log: Log): Promise<Pick<HotReload, 'close'>> {
+  const [{ openHotReload }, { UsedDirectories }] = await Promise.all([
     import('./hot-reload.ts'),
     import('./used-directories.ts'),
   ])
-  const hotReload = openHotReload(host, { options, log, others: () => usedDirectories(host.plan) })
+  const used = new UsedDirectories(host, log)
+  const hotReload = openHotReload(host, { options, log, others: () => used.all() })
   const opencode = host.services().find(({ name }) => name === OPENCODE)
   // opencode makes the instance when it is first asked for it: at the earliest when it started.
   hotReload.follow(host.plan.workspace, { readAtMs: opencode?.startedAtMs })
-  return hotReload
+  return {
+    close: async () => {
+      await hotReload.close()
+      await used.close()
+    },
+  }
 }

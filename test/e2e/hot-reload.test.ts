@@ -184,8 +184,21 @@ export const Restless = async () => {
   LIMIT_MS,
 )
 
+/** A client that talks to opencode itself, about a folder. */
+const directly = ({ document: { opencode } }: RunningHost, folder: string): Pick<RunningHost, 'post'> => ({
+  post: (path, body) =>
+    fetch(`${opencode.baseUrl}${path}?directory=${encodeURIComponent(folder)}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${btoa(`${opencode.username}:${opencode.password}`)}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify(body),
+    }),
+})
+
 /** Has the held model begin to answer a prompt in a new session. */
-async function beginTurn(host: RunningHost, model: ModelProvider, index: number, opencode = '/opencode') {
+async function beginTurn(host: Pick<RunningHost, 'post'>, model: ModelProvider, index: number, opencode = '/opencode') {
   const { id } = (await (await host.post(`${opencode}/session`, {})).json()) as { id: string }
   const prompt = { parts: [{ type: 'text', text: 'Count.' }] }
   const answer = host
@@ -273,9 +286,21 @@ test(
     await serves(host, 'command', 'personal')
     await isCurrent(world)
 
+    // So does what clients of opencode do in folders that nobody told us of.
+    model.hold()
+    const app = join(world.workspace, 'packages', 'app')
+    mkdirSync(app, { recursive: true })
+    const apart = await beginTurn(directly(host, app), model, 5, '')
+    write(join(world.home, '.config', 'opencode', 'opencode.json'), configWith('more-personal'))
+    await becomes(world, 'waiting for the folder below', status => status.waitingFor?.sessions.length === 1)
+    model.release()
+    expect(await apart.answer).toContain('three')
+    await serves(host, 'command', 'more-personal')
+    await isCurrent(world)
+
     // ^C while one waits.
     model.hold()
-    await beginTurn(host, model, 5, `/w/${own.activeId}/opencode`)
+    await beginTurn(host, model, 6, `/w/${own.activeId}/opencode`)
     writeCommand(world, 'too-late')
     await becomes(world, 'waiting at the end', ({ state }) => state === 'waiting' || state === 'overdue')
     host.signal('SIGINT')

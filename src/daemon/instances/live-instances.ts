@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { WorkspaceActivity } from '../../api/control.ts'
 import type { HotReloadStatus } from '../../api/hot-reload.ts'
 import type { OpencodeEvent } from '../../api/opencode-client.ts'
+import { usedIn } from '../../orchestrator/opencode-events.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type InstanceWorkspace, TrackedWorkspace } from './tracked-workspace.ts'
@@ -12,9 +13,6 @@ const LATE_EVENTS_MS = 1_000
 const MAX_STRANGERS = 1_000
 /** Between a disposal and the news of it. */
 const NEWS_MS = 2_000
-
-/** Kinds of events that somebody's use of opencode leads to, where others come from changed files or language servers. */
-const USES = new Set(['session', 'message', 'permission', 'question', 'pty', 'todo', 'command', 'tui'])
 
 export type LiveInstancesDeps = {
   activity(): Promise<WorkspaceActivity>
@@ -136,11 +134,13 @@ export class LiveInstances {
     }
   }
 
-  heard({ directory, type, properties }: OpencodeEvent): void {
+  heard(event: OpencodeEvent): void {
+    const { type, properties } = event
+    const directory = usedIn(event)
     if (type === 'server.instance.disposed') this.#heardDisposed(properties.directory)
     else if (type === 'project.updated') this.#heardBoot(properties.worktree)
     else if (type === 'server.connected') this.#connected()
-    else if (directory !== undefined && directory !== 'global' && isUse(type)) this.#heardUse(directory, type)
+    else if (directory !== undefined) this.#heardUse(directory, type)
   }
 
   close(): void {
@@ -235,5 +235,3 @@ export class LiveInstances {
     }
   }
 }
-
-const isUse = (type: string): boolean => USES.has(type.slice(0, type.indexOf('.')))
