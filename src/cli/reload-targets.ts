@@ -1,4 +1,5 @@
 import { controlClient } from '../api/control-client.ts'
+import type { DaemonWorkspace } from '../api/daemon.ts'
 import { daemonClient } from '../api/daemon-client.ts'
 import type { ReloadReport } from '../api/hot-reload.ts'
 import { findDaemon } from '../daemon/find-daemon.ts'
@@ -24,18 +25,24 @@ const TIMEOUT_MS = 120_000
  * Who serves a folder, or the folder it is part of, a daemon also by the name or id it has there; without a word the
  * current folder. Several hosts of one folder are all meant.
  *
- * @throws OpenworkError no_running_host, workspace_not_found, workspace_ambiguous
+ * @throws OpenworkError no_running_host, workspace_not_found, workspace_ambiguous, workspace_not_local
  */
 export async function findReloadTargets(
   { workspace, dataDir }: { workspace: string | undefined; dataDir: string },
   context: Pick<Context, 'cwd' | 'home' | 'redactor'>,
 ): Promise<ReloadTarget[]> {
-  const targets = [...(await hostTargets(dataDir, context)), ...(await daemonTargets(dataDir, context))]
+  const daemon = await daemonTargets(dataDir, context)
+  const targets = [...(await hostTargets(dataDir, context)), ...daemon.targets]
+  const named = targets.filter(({ names }) => workspace !== undefined && names.includes(workspace))
+  const remote = daemon.remotes.find(({ id, name }) => [id, name].includes(workspace ?? ''))
+  if (remote && named.length === 0)
+    throw new OpenworkError('workspace_not_local', `${remote.name} is a workspace of ${remote.baseUrl}`, {
+      hint: 'Reload it on that machine.',
+    })
   if (targets.length === 0)
     throw new OpenworkError('no_running_host', `Nothing is served with the data dir ${dataDir}`, {
       hint: 'Nothing is to be reloaded: a start reads everything.',
     })
-  const named = targets.filter(({ names }) => workspace !== undefined && names.includes(workspace))
   if (named.length > 1)
     throw new OpenworkError('workspace_ambiguous', `${named.length} workspaces of the daemon are called ${workspace}`, {
       hint: `Name the folder: ${named.map(({ directory }) => directory).join(', ')}`,
@@ -67,16 +74,18 @@ const hostTarget = ({ workspace, control }: LocalHost): ReloadTarget => ({
   standing: async () => 'unknown',
 })
 
-async function daemonTargets(dataDir: string, { redactor }: Pick<Context, 'redactor'>): Promise<ReloadTarget[]> {
+async function daemonTargets(
+  dataDir: string,
+  { redactor }: Pick<Context, 'redactor'>,
+): Promise<{ targets: ReloadTarget[]; remotes: DaemonWorkspace[] }> {
   const daemon = await findDaemon(dataDir)
-  if (daemon.state !== 'running') return []
+  if (daemon.state !== 'running') return { targets: [], remotes: [] }
   redactor.add(daemon.token)
   const { baseUrl, token } = daemon
   const client = daemonClient({ baseUrl, token, timeoutMs: TIMEOUT_MS })
   const { workspaces } = await client.workspaces()
-  return workspaces
-    .filter(({ workspaceType }) => workspaceType === 'local')
-    .map(({ id, name, path }) => ({
+  const targets = workspaces.filter(isLocal).map(
+    ({ id, name, path }): ReloadTarget => ({
       directory: path,
       names: [name, id],
       reload: request => client.reload(id, request),
@@ -85,5 +94,9 @@ async function daemonTargets(dataDir: string, { redactor }: Pick<Context, 'redac
         if (instance?.state === 'broken') return 'broken'
         return instance && instance.state !== 'none' ? 'serving' : 'unknown'
       },
-    }))
+    }),
+  )
+  return { targets, remotes: workspaces.filter(workspace => !isLocal(workspace)) }
 }
+
+const isLocal = ({ workspaceType }: DaemonWorkspace): boolean => workspaceType === 'local'

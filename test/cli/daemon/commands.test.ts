@@ -237,6 +237,17 @@ test('a daemon that refuses a name says so with its own code', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, code: 'workspace_ambiguous', error: 'Two are called so' })
 })
 
+test('what is on another machine is not reloaded here, whether its name or its id is typed', async () => {
+  const box = { ...workspace('ws-2', 'box', '/srv/app'), workspaceType: 'remote' as const, baseUrl: 'https://box:4096' }
+  for (const workspaces of [[box], [shop, box]]) {
+    await using daemon = await startStandIn({ version: VERSION, workspaces })
+    for (const typed of ['box', box.id]) {
+      const { code, stdout } = await run(daemon, 'reload', typed, '--json')
+      expect([code, JSON.parse(stdout)]).toMatchObject([2, { code: 'workspace_not_local' }])
+    }
+  }
+})
+
 test('a reload that cannot be is told with what opencode does meanwhile, and scripts get the problems themselves', async () => {
   const problems = [{ path: '/srv/shop/opencode.json', line: 2, column: 3, message: 'a comma is missing' }]
   const instance = { workspaceId: shop.id, listeners: 0, leases: [], evictions: 0 }
