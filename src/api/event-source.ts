@@ -1,7 +1,8 @@
 import type { z } from 'zod'
 import { OpenworkError } from '../shared/errors.ts'
-import { EventParser, type RawEvent } from './event-parser.ts'
+import type { RawEvent } from './event-parser.ts'
 import { failureBody } from './failure.ts'
+import { readEvents } from './read-events.ts'
 import {
   type OpenworkClientOptions,
   parseOrUndefined,
@@ -33,32 +34,22 @@ export async function* receiveEvents<Kinds extends Events>(
   signal: AbortSignal,
 ): AsyncGenerator<ReceivedEvent<Kinds>> {
   const url = `${options.baseUrl.replace(/\/+$/, '')}${path}`
-  const silence = new AbortController()
-  const giveUp = (): void => silence.abort(new DOMException('silent', 'TimeoutError'))
-  let limitMs = options.timeoutMs
-  let timer = setTimeout(giveUp, limitMs)
-  try {
+  const open = async (whenGone: AbortSignal): Promise<Response> => {
     const init = requestInit(url, options, { method: 'GET', path })
-    const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, silence.signal]) })
-    if (response.status !== 200)
-      throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await readAnswer(url, response))).data)
-    limitMs = MAX_SILENCE_MS
-    const parser = new EventParser(() => invalidAnswer(url, 'an event without end'))
-    for await (const chunk of response.body ?? []) {
-      clearTimeout(timer)
-      for (const event of parser.push(chunk)) {
-        const received = readEvent(event, kinds, url)
-        if (received) yield received
-      }
-      timer = setTimeout(giveUp, limitMs)
-    }
-    throw new Error('the server ended the stream')
-  } catch (error) {
-    if (signal.aborted) return
-    throw error instanceof OpenworkError ? error : unreachable(url, error, limitMs)
-  } finally {
-    clearTimeout(timer)
-    silence.abort()
+    const response = await fetch(url, { ...init, signal: whenGone })
+    if (response.status === 200) return response
+    throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await readAnswer(url, response))).data)
+  }
+  const stream = {
+    open,
+    openWithinMs: options.timeoutMs,
+    maxSilenceMs: MAX_SILENCE_MS,
+    endless: () => invalidAnswer(url, 'an event without end'),
+    unreachable: (cause: unknown, limitMs: number) => unreachable(url, cause, limitMs),
+  }
+  for await (const event of readEvents(stream, signal)) {
+    const received = readEvent(event, kinds, url)
+    if (received) yield received
   }
 }
 

@@ -4,9 +4,9 @@ import { fetchRoute } from '../shared/loopback.ts'
 import type { Secret } from '../shared/secret.ts'
 import { basicAuth } from '../shared/url.ts'
 import { opencodePath } from './daemon.ts'
-import { EventParser } from './event-parser.ts'
 import type { ConfigProblem, EngineWork } from './hot-reload.ts'
 import { directoryParam } from './opencode-directory.ts'
+import { readEvents } from './read-events.ts'
 import { parseOrUndefined, readAnswer } from './request.ts'
 
 /** An event of opencode's `/global/event`. Some concern no directory. */
@@ -244,31 +244,20 @@ const globalEvent = z.object({
 
 async function* receive(options: OpencodeClientOptions, signal: AbortSignal): AsyncGenerator<OpencodeEvent> {
   const url = new URL(`${options.baseUrl.replace(/\/+$/, '')}/global/event`)
-  const silence = new AbortController()
-  const giveUp = (): void => silence.abort(new DOMException('silent', 'TimeoutError'))
-  let limitMs = STATUS_LIMIT_MS
-  let timer = setTimeout(giveUp, limitMs)
-  try {
-    const response = await request(options, url, 'GET', AbortSignal.any([signal, silence.signal]))
-    if (response.status !== 200)
+  const stream = {
+    open: async (whenGone: AbortSignal) => {
+      const response = await request(options, url, 'GET', whenGone)
+      if (response.status === 200) return response
       throw refusal(url, { status: response.status, text: await readAnswer(url.href, response) })
-    limitMs = MAX_SILENCE_MS
-    const parser = new EventParser(() => new Error('an event without end'))
-    for await (const chunk of response.body ?? []) {
-      clearTimeout(timer)
-      for (const { data } of parser.push(chunk)) {
-        const event = eventOf(data)
-        if (event) yield event
-      }
-      timer = setTimeout(giveUp, limitMs)
-    }
-    throw new Error('opencode ended the stream')
-  } catch (error) {
-    if (signal.aborted) return
-    throw error instanceof OpenworkError ? error : unreachable(url, error, limitMs)
-  } finally {
-    clearTimeout(timer)
-    silence.abort()
+    },
+    openWithinMs: STATUS_LIMIT_MS,
+    maxSilenceMs: MAX_SILENCE_MS,
+    endless: () => new Error('an event without end'),
+    unreachable: (cause: unknown, limitMs: number) => unreachable(url, cause, limitMs),
+  }
+  for await (const { data } of readEvents(stream, signal)) {
+    const event = eventOf(data)
+    if (event) yield event
   }
 }
 
