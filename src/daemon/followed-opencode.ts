@@ -126,6 +126,7 @@ function followWorkspaces(
     options: options.services.opencode.hotReload,
     log,
     others: async () => instances.liveDirectories(),
+    mayHaveTerminals: directory => instances.mayHaveTerminals(directory),
     onEvent(event) {
       if (event.report) instances.reloaded(event.report)
       for (const told of reloadEvents(event, list)) feed.publish(told)

@@ -17,6 +17,8 @@ export type OpencodeReloadEngineOptions = {
   directories(): readonly string[]
   /** Starts opencode anew; resolves when it is ready. */
   restart(): Promise<void>
+  /** False for one in which nobody has opened a terminal: they are dear to ask for. Unless given, any may have some. */
+  mayHaveTerminals?: (directory: string) => boolean
   /** Unless given nobody is held up, and a prompt that comes with a reload may be cut. */
   hold?: Hold
 }
@@ -27,21 +29,26 @@ export type OpencodeReloadEngineOptions = {
  */
 export const reloadEngine = (
   client: OpencodeClient,
-  { directories, restart, hold = async () => undefined }: OpencodeReloadEngineOptions,
-): ReloadEngine => ({
-  work: directory => fresh(() => client.work(directory)),
-  allWork: () => fresh(() => workOf(client, directories())),
-  async dispose(directory) {
-    if (await client.dispose(directory)) return
-    throw new OpenworkError('opencode_invalid_answer', `opencode did not dispose of its instance of ${directory}`)
-  },
-  served: directory => client.served(directory),
-  restart,
-  hold,
-  onIdle(signal, listener) {
-    void listen(client, signal, listener)
-  },
-})
+  { directories, restart, mayHaveTerminals = () => true, hold = async () => undefined }: OpencodeReloadEngineOptions,
+): ReloadEngine => {
+  const workIn: WorkIn = directory => client.work(directory, { terminals: mayHaveTerminals(directory) })
+  return {
+    work: directory => fresh(() => workIn(directory)),
+    allWork: () => fresh(() => workOf(workIn, directories())),
+    async dispose(directory) {
+      if (await client.dispose(directory)) return
+      throw new OpenworkError('opencode_invalid_answer', `opencode did not dispose of its instance of ${directory}`)
+    },
+    served: directory => client.served(directory),
+    restart,
+    hold,
+    onIdle(signal, listener) {
+      void listen(client, signal, listener)
+    },
+  }
+}
+
+type WorkIn = (directory: string) => Promise<EngineWork>
 
 /**
  * The first prompt of an instance keeps opencode so busy (1.18.33, seen for a second) that an answer from before it, that
@@ -55,18 +62,18 @@ async function fresh(ask: () => Promise<EngineWork>): Promise<EngineWork> {
   }
 }
 
-async function workOf(client: OpencodeClient, directories: readonly string[]): Promise<EngineWork> {
+async function workOf(workIn: WorkIn, directories: readonly string[]): Promise<EngineWork> {
   const all = [...new Set(directories)]
   const works: EngineWork[] = []
   while (all.length > 0)
-    works.push(...(await Promise.all(all.splice(0, ASKED_AT_ONCE).map(directory => workOrNone(client, directory)))))
+    works.push(...(await Promise.all(all.splice(0, ASKED_AT_ONCE).map(directory => workOrNone(workIn, directory)))))
   return together(works)
 }
 
 /** Nothing can run in a directory that opencode refuses. */
-async function workOrNone(client: OpencodeClient, directory: string): Promise<EngineWork> {
+async function workOrNone(workIn: WorkIn, directory: string): Promise<EngineWork> {
   try {
-    return await client.work(directory)
+    return await workIn(directory)
   } catch (error) {
     if (error instanceof OpenworkError && error.code === 'opencode_config_invalid') return NO_WORK
     throw error

@@ -20,6 +20,8 @@ export type HotReloadInput = {
    * started again. None unless given.
    */
   others?: () => Promise<readonly string[]>
+  /** False for a folder in which nobody has opened a terminal. Unless given, each is asked for its terminals. */
+  mayHaveTerminals?: (directory: string) => boolean
   /** Told of everything that is logged, with how the directory stands then. Must not throw. */
   onEvent?: (event: HotReloadEvent) => void
 }
@@ -39,13 +41,15 @@ export type HotReload = Reloads & {
  * Hot reload for a host that is ready; nothing is followed yet. It hears of restarts of opencode by itself, and the
  * control server answers for it from now on. This module brings schemas and the file watcher: import it lazily.
  */
-export function openHotReload(host: Host, { options, log, others, onEvent }: HotReloadInput): HotReload {
+export function openHotReload(host: Host, input: HotReloadInput): HotReload {
+  const { options, log, others, mayHaveTerminals, onEvent } = input
   const followed = new Set<string>()
   let known: readonly string[] = []
   const client = opencodeClient(host.plan.opencode)
   const engine = reloadEngine(client, {
     directories: () => [...followed, ...known],
     restart: async () => void (await host.restart(OPENCODE)),
+    ...(mayHaveTerminals && { mayHaveTerminals }),
     hold: requestHolds({ baseUrl: host.plan.server.baseUrl, hostToken: host.plan.server.hostToken }, log),
   })
   const watches = openFileWatches({ env: opencodeEnvironment(host), log, configSchema: () => client.configSchema() })

@@ -27,6 +27,8 @@ function newFolder(): string {
 type Options = Partial<Record<'directories' | 'debounceMs' | 'cooldownMs' | 'deadlineMs', number>> & {
   enabled?: boolean
   hold?: Hold
+  /** Place in `all`. */
+  withTerminals?: number
 }
 
 /** A stand-in of opencode, folders that are followed, and everything that is told. */
@@ -37,6 +39,7 @@ function setUp({
   cooldownMs = 0,
   deadlineMs = 600_000,
   hold = async () => undefined,
+  withTerminals,
 }: Options = {}) {
   const engine = startOpencodeStandIn()
   const [first = '', ...others] = Array.from({ length: directories }, newFolder)
@@ -47,7 +50,12 @@ function setUp({
   const client = opencodeClient(engine.options)
   const reloads = new HotReloads({
     watches,
-    engine: reloadEngine(client, { directories: () => all, restart: () => engine.restart(), hold }),
+    engine: reloadEngine(client, {
+      directories: () => all,
+      restart: () => engine.restart(),
+      mayHaveTerminals: directory => withTerminals === undefined || directory === all[withTerminals],
+      hold,
+    }),
     options: { enabled, debounceMs, cooldownMs, deadlineMs },
     log,
     onEvent: event => told.push(event),
@@ -285,6 +293,14 @@ test('what opencode reads once in its life has it started anew, and the other di
   await eventually('all to be current', () => it.all.every(directory => it.at(directory).state === 'current'))
   expect(it.engine.starts).toBe(2)
   expect(it.all.map(directory => it.at(directory).reloads).reduce((sum, count) => sum + count)).toBe(1)
+})
+
+test('a restart asks no directory for terminals in which nobody has opened one', async () => {
+  await using it = setUp({ directories: 3, withTerminals: 1 })
+  it.write('read-once.json', '{}')
+  await it.reloaded(1)
+  expect(it.engine.starts).toBe(2)
+  expect(new Set(it.engine.askedForTerminals)).toEqual(new Set([it.all[1] ?? '']))
 })
 
 test('no change is lost while opencode is gone', async () => {

@@ -17,6 +17,8 @@ export type OpencodeStandIn = {
   readonly disposals: readonly string[]
   /** Sessions that ended with their instance. */
   readonly cut: readonly string[]
+  /** Directories that were asked for their terminals, in order. */
+  readonly askedForTerminals: readonly string[]
   /** The most disposals that ever went on at once. */
   readonly mostAtOnce: number
   /** Processes so far. */
@@ -45,6 +47,7 @@ export function startOpencodeStandIn(): OpencodeStandIn {
   const streams = new Set<ReadableStreamDefaultController<string>>()
   const disposals: string[] = []
   const cut: string[] = []
+  const askedForTerminals: string[] = []
   const counts = { mostAtOnce: 0, atOnce: 0, starts: 0 }
   let bootAct: (directory: string) => void = () => {}
   let server: ReturnType<typeof Bun.serve> | undefined
@@ -95,6 +98,7 @@ export function startOpencodeStandIn(): OpencodeStandIn {
     if (pathname === '/instance/dispose') return dispose(directory)
     const { refusal, names, sessions, permissions } = instanceOf(directory)
     if (refusal) return Response.json(refusal, { status: 400 })
+    if (pathname === '/pty') askedForTerminals.push(directory)
     const list = (ids: Iterable<string>) => Response.json([...ids].map(id => ({ id, name: id })))
     switch (pathname) {
       case '/session/status':
@@ -125,6 +129,7 @@ export function startOpencodeStandIn(): OpencodeStandIn {
     options: { baseUrl: `http://127.0.0.1:${port}`, username: secret(USERNAME), password: secret(password) },
     disposals,
     cut,
+    askedForTerminals,
     get mostAtOnce() {
       return counts.mostAtOnce
     },

@@ -194,6 +194,11 @@ export class Instances {
     return this.#live.directories()
   }
 
+  /** False only where it is known that nobody has opened one. */
+  mayHaveTerminals(directory: string): boolean {
+    return this.#live.mayHaveTerminals(directory)
+  }
+
   /**
    * opencode's answer; false when it has no instance as far as is known (with `force` it is asked in any case).
    * @throws OpenworkError workspace_not_found; workspace_busy without `force` when that would end work; as `OpencodeClient`

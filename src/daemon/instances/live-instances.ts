@@ -82,6 +82,11 @@ export class LiveInstances {
     return [...this.all().flatMap(({ directories }) => directories), ...this.#strangers]
   }
 
+  mayHaveTerminals(directory: string): boolean {
+    const tracked = this.#ownerOf(directory)
+    return !tracked?.has(directory) || tracked.withTerminals.has(directory)
+  }
+
   used(tracked: TrackedWorkspace, directory: string, atMs: number): void {
     tracked.lastUsedAtMs = Math.max(tracked.lastUsedAtMs, atMs)
     this.#made(tracked, directory, atMs)

@@ -92,6 +92,7 @@ test('work of any kind, a client and an open request hold it, and its idle time 
   // Only of one that somebody opens there: to ask for terminals is dear.
   engine.emit('/w/terminals', 'pty.created')
   for (const name of all) await survives(engine, name)
+  expect(all.filter(name => run.instances.mayHaveTerminals(`/w/${name}`))).toEqual(['terminals'])
   await run.instances.refresh()
   for (const kind of kinds)
     expect(run.instances.status(kind)).toMatchObject({ state: 'busy', work: { [kind]: ['id'] } })
