@@ -77,6 +77,8 @@ export const hotReloadStatus = z.object({
   pendingSince: z.number().optional(),
   waitingFor: engineWork.optional(),
   problems: z.array(configProblem),
+  /** What is not watched because there is too much of it, for people. */
+  notes: z.array(z.string()).optional(),
   /** In this life of the program. */
   reloads: z.number(),
   last: reloadReport.optional(),

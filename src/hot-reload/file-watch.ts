@@ -26,6 +26,9 @@ export type FileWatch = {
   /** Resolves when every change from then on leads to a hint. */
   readonly ready: Promise<void>
   readonly mode: 'events' | 'polling'
+  /** What the last look left out because there is too much of it, for people. */
+  readonly notes: readonly string[]
+  /** Ends within a time limit: `workspace_unusable` where the disk does not answer. */
   look(): Promise<Look>
   /** opencode has read what this look saw: later looks tell what differs from it. */
   accept(look: Look): void

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { OpenworkError } from '../shared/errors.ts'
 import { homeFolder } from '../shared/home-folder.ts'
 import type { Log } from '../shared/log.ts'
 import type { FileWatch, FileWatchOptions } from './file-watch.ts'
@@ -17,6 +18,8 @@ export type FileWatchesOptions = {
   rescanMs?: number
   /** How often directories are looked at for which the system has no watches. Default 2 s. */
   pollMs?: number
+  /** How long a look may take. What was read until then is known at the next one. Default 30 s. */
+  lookLimitMs?: number
   /** Where an administrator puts settings for all users. Default: as opencode has it for this system. */
   managed?: string
 }
@@ -32,10 +35,11 @@ export type FileWatches = {
 
 const RESCAN_MS = 60_000
 const POLL_MS = 2_000
+const LOOK_LIMIT_MS = 30_000
 
 /** Costs nothing until something is followed. */
 export function openFileWatches(options: FileWatchesOptions): FileWatches {
-  const { env, log, configSchema, rescanMs = RESCAN_MS, pollMs = POLL_MS } = options
+  const { env, log, configSchema, rescanMs = RESCAN_MS, pollMs = POLL_MS, lookLimitMs = LOOK_LIMIT_MS } = options
   const home = env.HOME || env.USERPROFILE || homeFolder()
   const facts = new FileFacts(home)
   const folders = new FolderWatches({ log, pollMs })
@@ -48,6 +52,8 @@ export function openFileWatches(options: FileWatchesOptions): FileWatches {
     facts,
     folders,
     problems,
+    lookLimitMs,
+    toldNotes: new Set(),
   }
   const followed = new Set<DirectoryWatch>()
   const rounds = [
@@ -105,11 +111,12 @@ class Rounds {
   async #run(): Promise<void> {
     const { followed, log, everyMs, pausePerMs, isDue } = this.#options
     const startedMs = performance.now()
-    try {
-      for (const watch of [...followed]) if (isDue(watch)) await watch.rescan()
-    } catch (error) {
-      log.error(`Looking for changes failed: ${error instanceof Error ? error.stack : String(error)}`)
-    }
+    for (const watch of [...followed])
+      if (isDue(watch))
+        await watch.rescan().catch(error => {
+          if (error instanceof OpenworkError) return // the next look tells
+          log.error(`Looking for changes failed: ${error instanceof Error ? error.stack : String(error)}`)
+        })
     this.#after(Math.max(everyMs, pausePerMs * (performance.now() - startedMs)))
   }
 }

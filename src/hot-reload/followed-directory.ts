@@ -116,6 +116,7 @@ export class FollowedDirectory {
   status(): HotReloadStatus {
     const { phase, look, pendingSinceMs, wait, problems } = this.#state
     const state = reloadStateOf(this.#state)
+    const notes = this.watch?.notes ?? []
     return {
       directory: this.directory,
       state,
@@ -124,6 +125,7 @@ export class FollowedDirectory {
       ...(phase !== 'current' && pendingSinceMs !== undefined && { pendingSince: epochMs(pendingSinceMs) }),
       ...((state === 'waiting' || state === 'overdue') && wait && { waitingFor: wait.work }),
       problems: [...problems],
+      ...(notes.length > 0 && { notes: [...notes] }),
       reloads: this.#reloads,
       ...(this.#last && { last: this.#last }),
     }

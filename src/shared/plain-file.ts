@@ -2,6 +2,8 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { systemCode } from './errors.ts'
 
+const MIN_READ_BYTES = 4_096
+
 /**
  * Opens a file that is one: never waits for whoever is at the other end of a pipe, as `open` does.
  *
@@ -24,15 +26,31 @@ export async function openPlainFile(
 }
 
 /**
- * The text of a small file, as `openPlainFile` opens it.
+ * What is in a small file, as `openPlainFile` opens it.
  *
- * @throws a system error; its code is `EFBIG`, before anything is read, for a file larger than `maxBytes`
+ * @throws a system error; its code is `EFBIG` for a file larger than `maxBytes`, of which no more than that is read
  */
-export async function readPlainFile(path: string, { maxBytes }: { maxBytes: number }): Promise<string> {
+export async function readPlainBytes(path: string, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
   await using file = await openPlainFile(path)
   const { size } = await file.stat()
-  if (size <= maxBytes) return await file.readFile('utf8')
-  throw systemError('EFBIG', `${size} bytes, at most ${maxBytes} allowed, open '${path}'`)
+  const tooLarge = (bytes: string) =>
+    systemError('EFBIG', `${bytes} bytes, at most ${maxBytes} allowed, open '${path}'`)
+  if (size > maxBytes) throw tooLarge(`${size}`)
+  // It may grow meanwhile, and files of the system's own (/proc) do not tell how large they are.
+  let bytes = Buffer.alloc(Math.min(maxBytes, Math.max(size, MIN_READ_BYTES)) + 1)
+  let length = 0
+  for (;;) {
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length)
+    length += bytesRead
+    if (bytesRead === 0) return bytes.subarray(0, length)
+    if (length > maxBytes) throw tooLarge(`more than ${maxBytes}`)
+    if (length === bytes.length) bytes = Buffer.concat([bytes, Buffer.alloc(Math.min(length, maxBytes + 1 - length))])
+  }
+}
+
+/** The same, as text. */
+export async function readPlainFile(path: string, limit: { maxBytes: number }): Promise<string> {
+  return (await readPlainBytes(path, limit)).toString()
 }
 
 /** Whether opening failed because there is a pipe, a device, a socket, or with `O_NOFOLLOW` a link. */

@@ -23,6 +23,7 @@ export function folderWatches() {
       return {
         ready: Promise.resolve(),
         mode: 'events',
+        notes: [],
         async look() {
           const now = readAll(directory)
           const difference = differenceOf(accepted, now)

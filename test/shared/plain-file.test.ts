@@ -34,3 +34,13 @@ test('a file that is too large is not read', async () => {
   expect(await readPlainFile(path, { maxBytes: 4 })).toBe('four')
   expect(await codeOf(readPlainFile(path, { maxBytes: 3 }))).toBe('EFBIG')
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'a file that does not tell how large it is is read up to the limit',
+  async () => {
+    const length = (await readPlainFile('/proc/self/environ', { maxBytes: 10_000_000 })).length
+    expect(length).toBeGreaterThan(1)
+    expect(await readPlainFile('/proc/self/environ', { maxBytes: length * 2 })).toHaveLength(length)
+    expect(await codeOf(readPlainFile('/proc/self/environ', { maxBytes: 1 }))).toBe('EFBIG')
+  },
+)

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { unlessSystemError } from '../../shared/errors.ts'
+import { readPlainBytes } from '../../shared/plain-file.ts'
 import type { Pointers } from './config-references.ts'
 import { namedFiles } from './config-text.ts'
 import { settingsOf } from './file-problems.ts'
@@ -54,7 +54,7 @@ export class FileFacts {
 
   async #read(path: string, stats: Stats, role: FileRole): Promise<Facts> {
     if (stats.size > MAX_READ_BYTES) return { fingerprint: stampOf(stats) }
-    const content = await readFile(path).catch(unlessSystemError)
+    const content = await readPlainBytes(path, { maxBytes: MAX_READ_BYTES }).catch(unlessSystemError)
     return content ? this.read(path, content, role) : { fingerprint: 'unreadable' }
   }
 

@@ -5,6 +5,7 @@ import { jsonMistake, parseJsonc } from '../../shared/jsonc.ts'
 import type { ConfigShape } from './config-shape.ts'
 import { filledIn } from './config-text.ts'
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts'
+import type { Fault } from './scan.ts'
 
 /** `fatal`: opencode refuses the whole directory from then on. `skipped`: it goes on without what the file says. */
 export type FileProblem = ConfigProblem & { readonly effect: 'fatal' | 'skipped' }
@@ -25,6 +26,7 @@ export async function configProblems(path: string, text: string, context: CheckC
     message,
     effect: 'fatal',
   })
+  if (typeof filled !== 'string') return [fatal(filled.unfilled, 0)]
   const { findNodeAtLocation, parse, parseTree, printParseErrorCode } = await import('jsonc-parser')
   const options = { allowTrailingComma: true, allowEmptyContent: true }
   try {
@@ -88,13 +90,15 @@ export async function skillProblems(path: string, text: string): Promise<FilePro
   return isText ? [] : skipped('description', 'description: expected text')
 }
 
-/** A config file names a file that is not there: opencode refuses the directory. */
-export function missingReference(config: string, text: string, named: string): FileProblem {
-  const near = relative(dirname(config), named)
+/** opencode refuses a directory whose config names what it cannot read, and waits without end for what a pipe never says. */
+export function faultProblem({ path, named, isThere }: Fault, text: string): FileProblem {
+  const noFile = 'a pipe, device or folder, no plain file'
+  if (named === undefined) return { path, message: `it is ${noFile}`, effect: 'fatal' }
+  const near = relative(dirname(path), named)
   return {
-    path: config,
+    path,
     ...placeOf(text, Math.max(0, text.indexOf(basename(named)))),
-    message: `it names ${near.startsWith('..') ? named : near}, which is not there`,
+    message: `it names ${near.startsWith('..') ? named : near}, which is ${isThere ? noFile : 'not there'}`,
     effect: 'fatal',
   }
 }

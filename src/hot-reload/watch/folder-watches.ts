@@ -3,12 +3,12 @@ import { basename } from 'node:path'
 import { systemCode } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { isPassing } from '../../shared/passing-files.ts'
-import type { Interest } from './scan.ts'
 
 /** The system has no more watches to give. */
 const EXHAUSTED = new Set(['ENOSPC', 'EMFILE', 'ENFILE'])
 
-const NO_NAMES: Interest = new Set()
+/** Names in a folder that matter; undefined: all. */
+type Interest = Set<string> | undefined
 
 /** Who wants to know of a folder. */
 export type FolderListener = {
@@ -43,15 +43,19 @@ export class FolderWatches {
     this.#pollMs = pollMs
   }
 
-  /** From now on the listener is told of the folder. Gives its key, or why the system has no watch for it. */
-  want(listener: FolderListener, path: string, stats: Stats, interest: Interest): Wanted {
+  /**
+   * From now on the listener is told of this name in the folder, too, or of all names. Gives the folder's key, or why the
+   * system has no watch for it.
+   */
+  want(listener: FolderListener, path: string, stats: Stats, name: string | undefined): Wanted {
     const key = keyOf(path, stats)
     const folder = this.#folders.get(key) ?? this.#open(key, path)
     if (typeof folder === 'string') return { exhausted: folder }
     if (!folder) return { key }
-    // Names are added one after the other: what was of interest before stays so meanwhile.
-    const before = folder.listeners.has(listener) ? folder.listeners.get(listener) : NO_NAMES
-    folder.listeners.set(listener, before && interest && new Set([...before, ...interest]))
+    const { listeners } = folder
+    if (name === undefined) listeners.set(listener, undefined)
+    else if (!listeners.has(listener)) listeners.set(listener, new Set([name]))
+    else listeners.get(listener)?.add(name)
     return { key }
   }
 

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { unlessSystemError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
+import { readPlainBytes } from '../../shared/plain-file.ts'
 import { type ConfigShape, configShape } from './config-shape.ts'
 import { type FileFacts, MAX_READ_BYTES } from './file-facts.ts'
 import { configProblems, type FileProblem, markdownProblems, skillProblems } from './file-problems.ts'
@@ -40,11 +40,13 @@ export class ProblemFinder {
   async of(
     files: ReadonlyMap<string, ScannedFile>,
     changed: ReadonlySet<string>,
+    signal: AbortSignal,
   ): Promise<{ problems: FileProblem[]; isStale: boolean }> {
     const problems: FileProblem[] = []
     let isStale = false
     for (const [path, file] of files) {
       if (!isChecked(file, changed.has(path))) continue
+      signal.throwIfAborted()
       const verdict = await this.#judge(path, file)
       if (verdict.fingerprint !== file.fingerprint) isStale = true
       problems.push(...verdict.problems.filter(({ effect }) => effect === 'fatal' || changed.has(path)))
@@ -57,14 +59,15 @@ export class ProblemFinder {
     const known = this.#verdicts.get(path)
     const isShapeKnown = shape !== undefined
     if (known?.fingerprint === file.fingerprint && known.isShapeKnown === isShapeKnown) return known
-    const content = await readFile(path).catch(unlessSystemError)
-    if (!content || content.length > MAX_READ_BYTES)
-      return { fingerprint: file.fingerprint, isShapeKnown, problems: [] }
+    const content = await readPlainBytes(path, { maxBytes: MAX_READ_BYTES }).catch(unlessSystemError)
+    if (!content) return { fingerprint: file.fingerprint, isShapeKnown, problems: [] }
     const { fingerprint } = await this.#options.facts.read(path, content, file.role)
     const problems = await this.#check(path, file, content.toString(), shape)
     const verdict = { fingerprint, isShapeKnown, problems }
     if (this.#verdicts.size >= MAX_KNOWN) this.#verdicts.clear()
-    this.#verdicts.set(path, verdict)
+    // What a config names may be mended while the config stays as it is.
+    if (file.role === 'config' && problems.length > 0) this.#verdicts.delete(path)
+    else this.#verdicts.set(path, verdict)
     return verdict
   }
 

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs'
+import type { Dirent, Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import type { ChangeKind } from '../../api/hot-reload.ts'
@@ -8,9 +8,14 @@ import { referencesOf } from './config-references.ts'
 import type { Facts, FileFacts, FileRole } from './file-facts.ts'
 import type { PlannedFile, PlannedTree, TreeForm, WatchPlan } from './watch-plan.ts'
 
-/** Trees of skills and commands are small. What is deeper, or more in one of them, is something else that got there. */
+/** Trees of skills and commands are small. What is deeper, or more, is something else that got there. */
 const MAX_DEPTH = 8
-const MAX_ENTRIES = 5_000
+const MAX_IN_TREE = 20_000
+const MAX_IN_ALL = 40_000
+/** Nobody names more in the config files of a directory. */
+const MAX_REFERENCES = 500
+/** So many names patterns are held against; a folder of thousands and hundreds of patterns would take minutes. */
+const MAX_COMPARED = 200_000
 
 export type ScannedFile = {
   readonly kind: ChangeKind
@@ -23,26 +28,34 @@ export type ScannedFile = {
   readonly changedMs: number
 }
 
+/** What opencode would fail on, or wait for without end: something that is no plain file, or is not there. */
+export type Fault = {
+  readonly path: string
+  /** The file that the config file at `path` names with `{file:…}`. Undefined: it is `path` itself. */
+  readonly named?: string
+  readonly isThere: boolean
+}
+
 /** What opencode would read, by absolute path. */
 export type Scan = {
   readonly files: ReadonlyMap<string, ScannedFile>
-  /** What config files name with `{file:…}` and is not there. */
-  readonly missing: readonly { readonly config: string; readonly named: string }[]
+  readonly faults: readonly Fault[]
+  /** What is left out because there is too much of it, for people. */
+  readonly notes: readonly string[]
 }
-
-/** Names in a folder that matter; undefined: all. */
-export type Interest = ReadonlySet<string> | undefined
 
 export type ScanInput = {
   directory: string
   home: string
   plan: WatchPlan
   facts: FileFacts
+  /** Ends the scan, which then rejects with the reason. */
+  signal: AbortSignal
   /**
    * Called with each folder to be watched before anything in it is looked at: who watches it from then on misses
-   * nothing. May come again, with more names.
+   * nothing. `name` in it matters; undefined: all. May come again, with another name.
    */
-  onFolder(path: string, stats: Stats, interest: Interest): void
+  onFolder(path: string, stats: Stats, name: string | undefined): void
 }
 
 /** Looks at everything that opencode would read for a directory. What cannot be read is not there, for opencode as for us. */
@@ -51,12 +64,13 @@ export async function scan(input: ScanInput): Promise<Scan> {
   for (const file of input.plan.files) await walk.file(file)
   await walk.references()
   for (const tree of input.plan.trees) await walk.tree(tree)
-  return { files: walk.found, missing: walk.missing }
+  return { files: walk.found, faults: walk.faults(), notes: [...walk.notes] }
 }
 
 class Walk {
   readonly found = new Map<string, ScannedFile>()
-  readonly missing: { config: string; named: string }[] = []
+  readonly notes = new Set<string>()
+  readonly #faults = new Map<string, Fault>()
   readonly #input: ScanInput
   /** Those there are; undefined: there is none. */
   readonly #folders = new Map<string, Stats | undefined>()
@@ -64,20 +78,29 @@ class Walk {
   readonly #facts = new Map<string, Facts>()
   /** Folders are entered once for each kind of file, whatever links lead to them. */
   readonly #entered = new Set<string>()
-  #entries = 0
+  #inTree = 0
+  #inAll = 0
+  #compared = 0
 
   constructor(input: ScanInput) {
     this.#input = input
   }
 
+  /** Whether it is there, and a plain file. */
   async file({ path, kind, isReadOnce = false }: PlannedFile): Promise<boolean> {
     if (this.found.has(path)) return true
+    this.#input.signal.throwIfAborted()
     const folder = dirname(path)
     const inFolder = await this.#reach(folder)
     if (!inFolder) return false
     this.#visit(folder, inFolder, basename(path))
     const stats = await statOrUndefined(path)
-    if (!stats?.isFile()) return false
+    if (!stats) return false
+    if (!stats.isFile()) {
+      // A plugin may be a folder.
+      if (kind === 'config' || (kind === 'plugin' && !stats.isDirectory())) this.#fault({ path, isThere: true })
+      return false
+    }
     const role = kind === 'config' ? 'config' : kind === 'plugin' ? 'module' : 'plain'
     await this.#add(path, stats, { kind, role, isReadOnce, name: role === 'module' ? basename(path) : undefined })
     return true
@@ -86,21 +109,29 @@ class Walk {
   /** What the config files found so far point to. */
   async references(): Promise<void> {
     const { directory, home } = this.#input
+    let left = MAX_REFERENCES
+    const some = <Item>(items: readonly Item[]): readonly Item[] => {
+      if (items.length > left)
+        this.#leaveOut(`more than ${MAX_REFERENCES} files that config files of ${directory} name`)
+      const taken = items.slice(0, left)
+      left -= taken.length
+      return taken
+    }
     for (const [config, { role, isReadOnce }] of [...this.found]) {
       const pointers = role === 'config' ? this.#facts.get(config)?.pointers : undefined
       if (!pointers) continue
       const { files, trees, globs } = referencesOf(pointers, { config, directory, home })
-      for (const file of files) {
-        const isThere = await this.file({ ...file, isReadOnce })
-        if (!isThere && pointers.named.includes(file.path)) this.missing.push({ config, named: file.path })
-      }
-      for (const tree of trees) await this.tree(tree)
-      for (const glob of globs) await this.#glob(glob)
+      const named = new Set(pointers.named)
+      for (const file of some(files))
+        if (!(await this.file({ ...file, isReadOnce })) && named.has(file.path))
+          this.#fault({ path: config, named: file.path, isThere: (await statOrUndefined(file.path)) !== undefined })
+      for (const tree of some(trees)) await this.tree(tree)
+      for (const glob of some(globs)) await this.#glob(glob)
     }
   }
 
   async tree({ path, kind, form }: PlannedTree): Promise<void> {
-    this.#entries = 0
+    this.#inTree = 0
     await this.#reach(path)
     await this.#folder(path, { root: path, kind, form }, 0)
   }
@@ -109,10 +140,14 @@ class Walk {
     const stats = await this.#reach(folder)
     if (!stats) return
     this.#visit(folder, stats, undefined)
+    const names = this.#compared > MAX_COMPARED ? [] : (await entriesIn(folder)).map(({ name }) => name)
+    this.#compared += names.length
+    if (this.#compared > MAX_COMPARED) return this.#leaveOut(`what patterns name in large folders, such as ${folder}`)
     const { default: picomatch } = await import('picomatch')
     const isMatch = picomatch(pattern)
-    for (const name of (await namesIn(folder)).filter(name => isMatch(name)))
-      await this.file({ path: join(folder, name), kind: 'instructions' })
+    this.#inTree = 0
+    for (const name of names.filter(name => isMatch(name)))
+      if (!this.#isFull(folder)) await this.file({ path: join(folder, name), kind: 'instructions' })
   }
 
   async #folder(path: string, tree: Tree, depth: number): Promise<void> {
@@ -123,18 +158,45 @@ class Walk {
     if (this.#entered.has(identity)) return
     this.#entered.add(identity)
     this.#visit(path, stats, undefined)
-    for (const name of await namesIn(path)) await this.#entry(join(path, name), tree, depth)
+    for (const entry of await entriesIn(path)) await this.#entry(entry, path, tree, depth)
   }
 
-  async #entry(path: string, tree: Tree, depth: number): Promise<void> {
-    if (++this.#entries > MAX_ENTRIES) return
+  async #entry(entry: Dirent, folder: string, tree: Tree, depth: number): Promise<void> {
+    const isOfForm = IS_OF_FORM[tree.form](entry.name)
+    // Of what is something else there may be any number, and it costs nothing.
+    if ((!isOfForm && entry.isFile()) || this.#isFull(tree.root)) return
+    const path = join(folder, entry.name)
     const stats = await statOrUndefined(path)
     if (stats?.isDirectory()) {
       if (tree.form !== 'flat-markdown' && depth < MAX_DEPTH) await this.#folder(path, tree, depth + 1)
-    } else if (stats?.isFile() && isOfForm[tree.form](basename(path)) && !this.found.has(path)) {
+    } else if (stats && isOfForm && !this.found.has(path)) {
+      if (!stats.isFile()) return tree.form === 'modules' ? undefined : this.#fault({ path, isThere: true })
       const role = roleOf(tree)
       await this.#add(path, stats, { kind: tree.kind, role, isReadOnce: false, name: nameIn(tree, path) })
     }
+  }
+
+  faults(): Fault[] {
+    return [...this.#faults.values()]
+  }
+
+  #fault(fault: Fault): void {
+    this.#faults.set(`${fault.path}:${fault.named ?? ''}`, fault)
+  }
+
+  #leaveOut(what: string): void {
+    this.notes.add(`not watched: ${what}`)
+  }
+
+  /** Whether one more is too much. */
+  #isFull(root: string): boolean {
+    this.#input.signal.throwIfAborted()
+    this.#inTree += 1
+    this.#inAll += 1
+    if (this.#inTree > MAX_IN_TREE) this.#leaveOut(`files in ${root}, where there are more than ${MAX_IN_TREE}`)
+    else if (this.#inAll > MAX_IN_ALL) this.#leaveOut(`files in ${root}, as there are ${MAX_IN_ALL} elsewhere`)
+    else return false
+    return true
   }
 
   async #add(path: string, stats: Stats, about: Pick<ScannedFile, 'kind' | 'role' | 'isReadOnce' | 'name'>) {
@@ -173,15 +235,16 @@ class Walk {
   #visit(path: string, stats: Stats, name: string | undefined): void {
     const known = this.#interests.get(path)
     if (known === 'all' || (name !== undefined && known?.has(name))) return
-    const names = name === undefined ? 'all' : new Set([...(known ?? []), name])
-    this.#interests.set(path, names)
-    this.#input.onFolder(path, stats, names === 'all' ? undefined : names)
+    if (name === undefined) this.#interests.set(path, 'all')
+    else if (known) known.add(name)
+    else this.#interests.set(path, new Set([name]))
+    this.#input.onFolder(path, stats, name)
   }
 }
 
 type Tree = { readonly root: string; readonly kind: ChangeKind; readonly form: TreeForm }
 
-const isOfForm: Readonly<Record<TreeForm, (name: string) => boolean>> = {
+const IS_OF_FORM: Readonly<Record<TreeForm, (name: string) => boolean>> = {
   markdown: name => name.endsWith('.md'),
   'flat-markdown': name => name.endsWith('.md'),
   skills: name => name === 'SKILL.md',
@@ -217,7 +280,7 @@ async function folderOrUndefined(path: string): Promise<Stats | undefined> {
 }
 
 /** In a stable order; none when the folder went meanwhile or may not be read. */
-async function namesIn(folder: string): Promise<string[]> {
-  const names = (await readdir(folder).catch(unlessSystemError)) ?? []
-  return names.filter(name => !isPassing(name)).sort()
+async function entriesIn(folder: string): Promise<Dirent[]> {
+  const entries = (await readdir(folder, { withFileTypes: true }).catch(unlessSystemError)) ?? []
+  return entries.filter(({ name }) => !isPassing(name)).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
