@@ -82,6 +82,8 @@ export const engineStatus = z.object({
   memoryLimitBytes: z.number().optional(),
   /** Over the limit, and waiting for its sessions to end before it is restarted. */
   isDraining: z.boolean(),
+  /** Why opencode stays above the limit, where no restart gets it below: for people. */
+  limitNote: z.string().optional(),
 })
 export type EngineStatus = z.infer<typeof engineStatus>
 

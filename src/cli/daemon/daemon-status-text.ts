@@ -138,7 +138,7 @@ function troubles({ state, problems = [], reload }: InstanceStatus, nowMs: numbe
 const BROKEN = 'opencode refuses every request for this folder until it is mended'
 
 function engineFacts({ engine }: DaemonStatus): string[] {
-  const { state, pid, memoryBytes, memoryLimitBytes, children, restarts, isDraining } = engine
+  const { state, pid, memoryBytes, memoryLimitBytes, children, restarts, isDraining, limitNote } = engine
   const limit = memoryLimitBytes === undefined ? '' : ` of ${byteCount(memoryLimitBytes)}`
   return [
     stateText(state, pid),
@@ -146,6 +146,7 @@ function engineFacts({ engine }: DaemonStatus): string[] {
     children === undefined ? '' : counted(children, 'child', 'children') || 'no children',
     counted(restarts, 'restart'),
     isDraining ? 'waits for its sessions to end, to be restarted' : '',
+    limitNote ?? '',
   ]
 }
 

@@ -55,8 +55,8 @@ export type InstancesPace = MemoryCeilingPace & {
 }
 
 const PACE: InstancesPace = {
-  lookEveryMs: 10_000,
-  drainEveryMs: 3_000,
+  lookEveryMs: 5_000,
+  drainEveryMs: 1_000,
   restartEveryMs: 300_000,
   idleForMemoryMs: 30_000,
   // Longer than openwork-server is silent about a workspace that is in use all the time.
@@ -186,6 +186,7 @@ export class Instances {
       restarts: service?.restarts ?? 0,
       memoryLimitBytes: this.#options.memoryLimitBytes,
       isDraining: this.#ceiling?.isDraining ?? false,
+      limitNote: this.#ceiling?.note,
     }
   }
 
@@ -341,7 +342,11 @@ export class Instances {
       work: () => countAllWork(this.#deps, this.#live),
       ...(hold && { hold }),
       restart: async () => {
-        // Its clients are told by this to read anew; the restart alone would only cut them off.
+        // Its clients are told by this to read anew; the restart alone would only cut them off. Of the disposal of
+        // everything opencode (1.18.33) tells those that listen to all directories, not those of a single one.
+        await atMost(LOOKS_AT_A_TIME, this.#live.directories(), directory =>
+          opencode.dispose(directory).catch(error => this.#report('an instance was not disposed of', error)),
+        )
         await opencode.disposeAll().catch(error => this.#report('opencode did not dispose of everything', error))
         this.engineRestarted()
         await restart()

@@ -15,6 +15,8 @@ export type MemoryCeilingPace = {
 
 /** So many looks in a row above it, with nothing idle left to dispose of: opencode is to be restarted. */
 const LOOKS = 3
+/** Where even a fresh one is above the limit: one that has grown to so many times that is restarted all the same. */
+const WORTH_A_RESTART = 1.5
 
 export type MemoryCeilingDeps = {
   /** Of opencode; undefined when it is not up, or the system does not tell. */
@@ -43,6 +45,10 @@ export class MemoryCeiling {
   readonly #ended: Promise<void>
   #looksAbove = 0
   #restartedAtMs = Number.NEGATIVE_INFINITY
+  /** What the looks after the last restart saw, until there were enough of them. */
+  #sinceRestart: number[] | undefined
+  /** What opencode used soon after it was restarted, where that was above the limit already. */
+  #leastBytes: number | undefined
   #isDraining = false
 
   constructor(limitBytes: number, deps: MemoryCeilingDeps, pace: MemoryCeilingPace) {
@@ -61,86 +67,102 @@ export class MemoryCeiling {
     await this.#ended
   }
 
+  /** Why it is not held, where that is so for good: for people. */
+  get note(): string | undefined {
+    if (this.#leastBytes === undefined) return undefined
+    return `opencode needs ${megabytes(this.#leastBytes)} for itself: the limit is too low for it`
+  }
+
   async #watch(): Promise<void> {
     const { signal } = this.#closed
-    let isAttainable = true
-    while (isAttainable) {
+    for (;;) {
       await pause(this.#pace.lookEveryMs, signal)
       if (signal.aborted) return
       try {
-        isAttainable = await this.#look()
+        await this.#look()
       } catch (error) {
         this.#deps.log.warn('the memory of opencode could not be held below its limit', { reason: messageOf(error) })
       }
     }
   }
 
-  /** False: opencode needs more than the limit for itself. */
-  async #look(): Promise<boolean> {
+  async #look(): Promise<void> {
     const usage = await this.#deps.usage()
-    if (!usage || usage.memoryBytes <= this.#limitBytes) {
-      this.#looksAbove = 0
-      return true
-    }
+    if (!usage || usage.memoryBytes <= this.#limitBytes) return this.#below()
     // What they held comes back with a later garbage collection: the next look tells whether it was enough.
-    if ((await this.#deps.disposeSome()) > 0) return true
+    if ((await this.#deps.disposeSome()) > 0) return
+    this.#judgeRestart(usage.memoryBytes)
     this.#looksAbove += 1
-    if (this.#looksAbove < LOOKS || performance.now() - this.#restartedAtMs < this.#pace.restartEveryMs) return true
-    if (!(await this.#drained(usage.memoryBytes)) || this.#closed.signal.aborted) return true
-    await using held = await this.#deps.hold?.()
-    // Work that began at that very moment: the next look comes soon.
-    if (held && (held.openRequests > 0 || (await this.#deps.work()) > 0)) return true
-    await this.#restart(usage.memoryBytes)
-    return await this.#fitsWhenEmpty()
+    if (this.#looksAbove < LOOKS || performance.now() - this.#restartedAtMs < this.#pace.restartEveryMs) return
+    if (usage.memoryBytes < (this.#leastBytes ?? 0) * WORTH_A_RESTART) return
+    await this.#restartWhenIdle(usage.memoryBytes)
   }
 
-  /** Waits until nothing is at work. False: there is no need any more. */
-  async #drained(memoryBytes: number): Promise<boolean> {
-    const { work, usage, log, onEvent } = this.#deps
+  #below(): void {
+    this.#looksAbove = 0
+    this.#sinceRestart = undefined
+    this.#leastBytes = undefined
+  }
+
+  /** The first looks after a restart, which nothing brought below the limit: no restart will. */
+  #judgeRestart(memoryBytes: number): void {
+    if (!this.#sinceRestart) return
+    this.#sinceRestart.push(memoryBytes)
+    if (this.#sinceRestart.length < LOOKS) return
+    this.#leastBytes = Math.min(...this.#sinceRestart)
+    this.#sinceRestart = undefined
+    this.#deps.log.warn(
+      `opencode ${uses(this.#leastBytes, this.#limitBytes)}, soon after it was started: the limit is too low for it`,
+      { memoryBytes: this.#leastBytes, limitBytes: this.#limitBytes },
+    )
+  }
+
+  /** Waits until nothing is at work, or there is no need any more. */
+  async #restartWhenIdle(memoryBytes: number): Promise<void> {
+    const { usage, log } = this.#deps
     const { signal } = this.#closed
-    const limitBytes = this.#limitBytes
-    let left = await work()
-    if (left === 0) return true
-    this.#isDraining = true
     try {
-      log.warn(`opencode ${uses(memoryBytes, limitBytes)}; it is restarted when its work has ended`, { work: left })
-      onEvent({ event: 'engine.draining', data: { memoryBytes, limitBytes, work: left } })
-      while (left > 0) {
+      for (let left = await this.#restartIfIdle(memoryBytes); left > 0; left = await this.#restartIfIdle(memoryBytes)) {
+        this.#tellDraining(memoryBytes, left)
         await pause(this.#pace.drainEveryMs, signal)
-        if (signal.aborted) return false
+        if (signal.aborted) return
         const now = await usage()
-        if (!now || now.memoryBytes <= limitBytes) {
-          this.#looksAbove = 0
-          log.info('opencode is below its memory limit again, and is not restarted')
-          return false
-        }
-        left = await work()
+        if (now && now.memoryBytes > this.#limitBytes) continue
+        log.info('opencode is below its memory limit again, and is not restarted')
+        return this.#below()
       }
-      return true
     } finally {
       this.#isDraining = false
     }
   }
 
+  #tellDraining(memoryBytes: number, work: number): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    const limitBytes = this.#limitBytes
+    this.#deps.log.warn(`opencode ${uses(memoryBytes, limitBytes)}; it is restarted when its work has ended`, { work })
+    this.#deps.onEvent({ event: 'engine.draining', data: { memoryBytes, limitBytes, work } })
+  }
+
+  /** How much is at work. With none it was restarted: new requests waited from before that was certain. */
+  async #restartIfIdle(memoryBytes: number): Promise<number> {
+    const { work, hold } = this.#deps
+    const before = await work()
+    if (before > 0) return before
+    await using held = await hold?.()
+    const left = held ? held.openRequests + (await work()) : 0
+    if (left === 0 && !this.#closed.signal.aborted) await this.#restart(memoryBytes)
+    return left
+  }
+
   async #restart(memoryBytes: number): Promise<void> {
     const { restart, log, onEvent } = this.#deps
     log.warn(`restarting opencode, which ${uses(memoryBytes, this.#limitBytes)}`)
-    this.#looksAbove = 0
+    this.#below()
     this.#restartedAtMs = performance.now()
     await restart()
+    this.#sinceRestart = []
     onEvent({ event: 'engine.restarted', data: { reason: 'memory' } })
-  }
-
-  async #fitsWhenEmpty(): Promise<boolean> {
-    const { usage, log } = this.#deps
-    const limitBytes = this.#limitBytes
-    const now = await usage()
-    if (!now || now.memoryBytes <= limitBytes) return true
-    log.warn(
-      `opencode ${uses(now.memoryBytes, limitBytes)}, with no workspace in memory: that limit is not held any more`,
-      { memoryBytes: now.memoryBytes, limitBytes },
-    )
-    return false
   }
 }
 

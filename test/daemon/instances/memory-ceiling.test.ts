@@ -11,7 +11,7 @@ const MB = 1024 * 1024
 /** Of a small program with Bun and one that keeps 300 MB more, the limit in between. */
 const LIMIT = 200 * MB
 const LARGE = 300
-const PACE = { lookEveryMs: 20, drainEveryMs: 20, idleForMemoryMs: 0, settleMs: 20 }
+const PACE = { lookEveryMs: 20, drainEveryMs: 20, restartEveryMs: 0, idleForMemoryMs: 0, settleMs: 20 }
 
 /** A process that keeps so much in memory, and can be replaced by another one. */
 class Hog implements AsyncDisposable {
@@ -90,6 +90,7 @@ test.skipIf(process.platform === 'win32')(
     await eventually('it is restarted', () => kinds(run.events).includes('engine.restarted'))
     expect(hog.starts).toBe(2)
     expect(engine.globalDisposals).toBe(1)
+    expect(engine.disposed.filter(folder => folder === '/w/a')).toHaveLength(1) // its clients are told
     expect(kinds(run.events)).toEqual(['instance.disposed', 'instance.disposed', 'engine.draining', 'engine.restarted'])
     expect(run.instances.liveDirectories()).toEqual([])
     expect(await run.instances.engine()).toMatchObject({ state: 'ready', isDraining: false, restarts: 1, children: 0 })
@@ -97,19 +98,27 @@ test.skipIf(process.platform === 'win32')(
 )
 
 test.skipIf(process.platform === 'win32')(
-  'a limit below what opencode needs for itself is told once, and it is not restarted again',
+  'a limit below what opencode needs for itself is told once and shown, and it is restarted again only when it grew',
   async () => {
     await using engine = new Engine()
     await using hog = new Hog()
     await hog.start(LARGE)
     await using run = await running(engine, hog, LARGE)
 
-    const told = () => run.lines.filter(line => line.includes('not held any more'))
+    const told = () => run.lines.filter(line => line.includes('too low for it'))
+    const note = async () => (await run.instances.engine()).limitNote
     await eventually('that is told', () => told().length > 0)
     expect(told()).toHaveLength(1)
     expect(told()[0]).toMatch(/uses \d+ MB of memory, more than the 210 MB allowed/)
-    await run.instances.close()
+    expect(await note()).toMatch(/^opencode needs \d+ MB for itself/)
     expect(hog.starts).toBe(2)
+
+    await hog.start(3 * LARGE)
+    await eventually('it is restarted', () => hog.starts === 4)
+    // It only took a while to become small.
+    await eventually('that is told again', () => told().length === 2)
+    await hog.start(0)
+    await eventually('nothing is wrong', async () => (await note()) === undefined)
   },
 )
 
