@@ -1,13 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { z } from 'zod'
-import {
-  type ConfigProblem,
-  configProblem,
-  type EngineWork,
-  type HotReloadEvent,
-  type HotReloadStatus,
-  type ReloadReport,
-} from '../api/hot-reload.ts'
+import type { EngineWork, HotReloadEvent, HotReloadStatus, ReloadReport } from '../api/hot-reload.ts'
 import type { Served } from '../api/opencode-client.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
@@ -15,19 +7,12 @@ import { pause } from '../supervisor/pause.ts'
 import type { FileWatch, FileWatchOptions, Look } from './file-watch.ts'
 import { FollowedDirectory } from './followed-directory.ts'
 import { IdleListener } from './idle-listener.ts'
+import { asFresh, eventOf, FreshRefusal, isRefused } from './refusal.ts'
+import { findExtent, requireReadable } from './reload-by-hand.ts'
 import { isIdle, type ReloadEngine } from './reload-engine.ts'
 import { ReloadHold } from './reload-hold.ts'
 import type { Action, Extent, PolicyEvent, PolicyTimes } from './reload-policy.ts'
-import {
-  inventoryOf,
-  type Notice,
-  renderProblem,
-  renderReport,
-  renderTiding,
-  renderUnserved,
-  renderWork,
-  unserved,
-} from './reload-text.ts'
+import { inventoryOf, type Notice, renderReport, renderTiding, renderUnserved, unserved } from './reload-text.ts'
 import { Turns } from './turns.ts'
 
 /** To count what was served before a first reload; a reload does not wait longer for a number. */
@@ -147,7 +132,7 @@ export class HotReloads {
         return { type: 'worked', work: await hold.workOf(isAll ? undefined : directory, ask, { always: false }) }
       }
       case 'reload': {
-        await this.#renew(followed, { ...action, cause: 'change' })
+        await this.#renew(followed, { ...action, cause: 'change', startedMs: performance.now() })
         if (!followed.isClosed) watch?.accept(action.look)
         return { type: 'reloaded', isComplete: true }
       }
@@ -165,20 +150,22 @@ export class HotReloads {
   async #reloadByHand(directory: string, force: boolean): Promise<ReloadReport> {
     if (this.#closed.signal.aborted)
       throw new OpenworkError('interrupted', `${directory} was not reloaded: its host is being stopped`)
+    const { engine } = this.#options
     const followed =
       this.#followed.get(directory) ?? this.#directory(directory, { isWatched: false, readAtMs: undefined })
     const watch = followed.watch ?? this.#options.watches({ directory, readAtMs: undefined, onHint() {} })
+    const startedMs = performance.now()
     followed.dispatch({ type: 'taken' })
     try {
       // A watch that cannot begin was told of; what it is asked now it may know all the same.
       await watch.ready.catch(() => {})
       const look = await watch.look()
-      if (look.problems.length > 0) throw invalidConfig(directory, look.problems)
-      // A failure shows again where it matters.
-      followed.served ??= await this.#servedBefore(directory).catch(() => undefined)
-      await using hold = new ReloadHold(this.#options.engine)
-      const extent = await this.#extentByHand(directory, look, { force, hold })
-      const report = await this.#renew(followed, { extent, look, cause: 'request' })
+      requireReadable(directory, look)
+      // Only of an instance that is there: to make one for that takes a second. A failure shows again where it matters.
+      if (this.#followed.has(directory)) followed.served ??= await this.#servedBefore(directory).catch(() => undefined)
+      await using hold = new ReloadHold(engine)
+      const extent = await findExtent({ directory, look, force, engine, hold })
+      const report = await this.#renew(followed, { extent, look, cause: 'request', startedMs })
       const isComplete = extent === 'engine' || !look.needsRestart
       if (isComplete) watch.accept(look)
       followed.dispatch({ type: 'reloaded', isComplete })
@@ -194,27 +181,10 @@ export class HotReloads {
     }
   }
 
-  /** What a reload by hand reaches. A restart would end the work of others too: that is not for one directory to force. */
-  async #extentByHand(
-    directory: string,
-    { needsRestart }: Look,
-    { force, hold }: { force: boolean; hold: ReloadHold },
-  ): Promise<Extent> {
-    const { engine } = this.#options
-    const own = await hold.workOf(directory, () => engine.work(directory), { always: force }).catch(noneIfStuck)
-    if (own && !force && !isIdle(own)) throw busy(directory, own)
-    if (own && !needsRestart) return 'instance'
-    const all = await hold.workOf(undefined, () => engine.allWork(), { always: force })
-    if (isIdle(all) || (own && force && isIdle(without(all, own)))) return 'engine'
-    if (own) return 'instance'
-    throw busy('opencode, which must be started anew for this,', all)
-  }
-
-  async #renew(followed: FollowedDirectory, { extent, look, cause }: Renewal): Promise<ReloadReport> {
+  async #renew(followed: FollowedDirectory, { extent, look, cause, startedMs }: Renewal): Promise<ReloadReport> {
     const { directory } = followed
     const { engine } = this.#options
     const at = Date.now()
-    const startedMs = performance.now()
     if (extent === 'engine') {
       await engine.restart()
       await this.#acceptAllRead(followed, at)
@@ -305,63 +275,7 @@ export class HotReloads {
 }
 
 type InTurn = Exclude<Action, { type: 'queue' }>
-type Renewal = { extent: Extent; look: Look; cause: ReloadReport['cause'] }
-
-const isRefused = (error: unknown): error is OpenworkError =>
-  error instanceof OpenworkError && error.code === 'opencode_config_invalid'
-
-/** opencode refuses what it has just read. */
-class FreshRefusal extends OpenworkError {
-  constructor({ code, message, hint, details }: OpenworkError) {
-    super(code, message, { ...(hint !== undefined && { hint }), details })
-  }
-}
-
-function asFresh(error: unknown): never {
-  throw isRefused(error) ? new FreshRefusal(error) : error
-}
-
-/** What a failure in a turn is to the policy. */
-function eventOf(error: unknown): PolicyEvent {
-  if (isRefused(error)) return { type: 'refused', problems: problemsOf(error), isFresh: error instanceof FreshRefusal }
-  if (error instanceof OpenworkError && error.code === 'opencode_unreachable') return { type: 'unreachable' }
-  return { type: 'failed', message: messageOf(error) }
-}
-
-function problemsOf({ details, message }: OpenworkError): ConfigProblem[] {
-  const parsed = refusedDetails.safeParse(details)
-  return parsed.success ? parsed.data.problems : [{ path: 'its configuration', message }]
-}
-
-const refusedDetails = z.object({ problems: z.array(configProblem) })
-
-function noneIfStuck(error: unknown): undefined {
-  if (!isRefused(error)) throw error
-}
-
-const busy = (who: string, work: EngineWork): OpenworkError =>
-  new OpenworkError('workspace_busy', `${who} is at work: ${renderWork(work)}`, {
-    hint: 'Wait until that has ended; --force ends it',
-    details: { work },
-  })
-
-const invalidConfig = (directory: string, problems: readonly ConfigProblem[]): OpenworkError =>
-  new OpenworkError(
-    'opencode_config_invalid',
-    { head: `opencode could not read ${directory}`, parts: problems.map(renderProblem) },
-    {
-      hint: 'Nothing was reloaded; correct this first',
-      details: { problems },
-    },
-  )
-
-const without = (all: EngineWork, own: EngineWork): EngineWork => ({
-  sessions: all.sessions.filter(id => !own.sessions.includes(id)),
-  permissions: all.permissions.filter(id => !own.permissions.includes(id)),
-  questions: all.questions.filter(id => !own.questions.includes(id)),
-  terminals: all.terminals.filter(id => !own.terminals.includes(id)),
-  requests: Math.max(0, (all.requests ?? 0) - (own.requests ?? 0)),
-})
+type Renewal = { extent: Extent; look: Look; cause: ReloadReport['cause']; startedMs: number }
 
 async function isOlderThan(path: string, atMs: number): Promise<boolean> {
   try {

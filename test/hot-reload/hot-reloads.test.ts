@@ -390,7 +390,10 @@ test('by hand it works with hot reload off, and for a directory that is not foll
   it.write('.opencode/command/foo.md', 'Say foo')
   const other = newFolder()
   for (const directory of [it.directory, other]) {
-    expect(await it.reloads.reload(directory, { force: false })).toMatchObject({ directory, cause: 'request' })
+    const report = await it.reloads.reload(directory, { force: false })
+    expect(report).toMatchObject({ directory, cause: 'request' })
+    // No instance is made only to count what it serves.
+    expect(report.before !== undefined).toBe(directory === it.directory)
     await it.engine.down()
     await expect(it.reloads.reload(directory, { force: false })).rejects.toMatchObject({ code: 'opencode_unreachable' })
     it.engine.up()
