@@ -78,6 +78,17 @@ export async function findLockHolder(path: string): Promise<LockHolder | undefin
   return found && (await isHeld(path, found)) ? found : undefined
 }
 
+/**
+ * For how long the lock of a process that cannot be looked at, of another machine or container, counts without another sign
+ * of its life. Undefined for one of here.
+ */
+export async function believedForMs(
+  path: string,
+  { machine }: Pick<LockHolder, 'machine'>,
+): Promise<number | undefined> {
+  return machine === machineId() ? undefined : FOREIGN_STALE_MS - (Date.now() - (await modifiedMs(path)))
+}
+
 /** Resolves when that process has ended, or one of elsewhere does not hold it any more, to whether that was so in time. */
 export async function holderEnded(path: string, holder: LockHolder, withinMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + withinMs
@@ -116,7 +127,8 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 }
 
 async function isHeld(path: string, { pid, startTime, machine }: LockHolder): Promise<boolean> {
-  if (machine !== machineId()) return Date.now() - (await modifiedMs(path)) < FOREIGN_STALE_MS
+  const restMs = await believedForMs(path, { machine })
+  if (restMs !== undefined) return restMs > 0
   return startTime === null ? isRunning(pid) : await isSameProcess(pid, startTime)
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
 import { reapDeadRuns } from '../supervisor/reap.ts'
 import { daemonFiles } from './daemon-files.ts'
-import { DaemonLock, findLockHolder } from './daemon-lock.ts'
+import { believedForMs, DaemonLock, findLockHolder } from './daemon-lock.ts'
 import { forgetProcesses } from './daemon-state.ts'
 import { readDaemonState, StateFile } from './state-file.ts'
 import { readToken } from './token-file.ts'
@@ -13,10 +13,12 @@ import { readToken } from './token-file.ts'
  * - `none`: no process is the daemon, whatever files say
  * - `starting`: one is, and does not listen yet, or not any more
  * - `running`: its API is at `baseUrl`, and the token is for that process and no other
+ *
+ * `believedForMs`: it is of another machine or container, and counts for so long without another sign of life.
  */
 export type FoundDaemon =
   | { state: 'none' }
-  | { state: 'starting'; pid: number }
+  | { state: 'starting'; pid: number; believedForMs: number | undefined }
   | {
       state: 'running'
       pid: number
@@ -24,6 +26,7 @@ export type FoundDaemon =
       baseUrl: string
       token: Secret
       cliVersion: string | undefined
+      believedForMs: number | undefined
     }
 
 /**
@@ -38,9 +41,10 @@ export async function findDaemon(dataDir: string): Promise<FoundDaemon> {
   const { daemon, cliVersion } = await readDaemonState(files.state)
   const token = await writing(files.token, () => readToken(files.token))
   const { pid, startedAtMs } = holder
+  const common = { pid, believedForMs: await believedForMs(files.lock, holder) }
   // Written by the holder itself, in this life.
-  if (!token || daemon?.pid !== pid || daemon.startedAt !== startedAtMs) return { state: 'starting', pid }
-  return { state: 'running', pid, startedAtMs, baseUrl: daemon.baseUrl, token, cliVersion }
+  if (!token || daemon?.pid !== pid || daemon.startedAt !== startedAtMs) return { state: 'starting', ...common }
+  return { state: 'running', ...common, startedAtMs, baseUrl: daemon.baseUrl, token, cliVersion }
 }
 
 /**

@@ -8,8 +8,9 @@ import { readDaemonState } from '../../daemon/state-file.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { machineId } from '../../supervisor/process-identity.ts'
-import { noDaemon } from '../daemon/daemon-connection.ts'
-import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { noDaemon, tellOtherAddress } from '../daemon/daemon-connection.ts'
+import { type DaemonValues, toleratedFlags } from '../daemon/daemon-flags.ts'
+import { heldElsewhere } from '../daemon/wait-for-daemon.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { onOneLine } from '../kit/one-line.ts'
@@ -23,8 +24,9 @@ const STOP_LIMIT_MS = 30_000
 export const daemonStop = defineCommand({
   path: 'daemon stop',
   summary: 'Stop the daemon, its opencode and its server; the list of workspaces stays',
-  flags: { dataDir: dataDirFlag },
-  async run({ dataDir }, context) {
+  flags: toleratedFlags,
+  async run(values, context) {
+    const { dataDir } = values
     const files = daemonFiles(dataDir)
     const holder = await findLockHolder(files.lock)
     if (!holder) {
@@ -33,7 +35,7 @@ export const daemonStop = defineCommand({
       showResult(context, { ok: true }, () => 'The daemon had ended without stopping; what it left behind is gone')
       return
     }
-    const ended = await askToStop(dataDir, holder, context)
+    const ended = await askToStop(values, holder, context)
     if (!(await holderEnded(files.lock, holder, PATIENCE_MS))) {
       context.output.note(`Waiting for process ${holder.pid} to end…`)
       if (!(await holderEnded(files.lock, holder, STOP_LIMIT_MS - PATIENCE_MS))) throw stillRuns(holder)
@@ -51,24 +53,21 @@ export const daemonStop = defineCommand({
  * Over its API, which tells what is at work; a daemon that does not answer there is told by a signal, which the lock says
  * is for the right process.
  */
-async function askToStop(dataDir: string, holder: LockHolder, { redactor }: Context): Promise<EndedWork[]> {
-  const found = await findDaemon(dataDir)
+async function askToStop(values: DaemonValues, holder: LockHolder, context: Context): Promise<EndedWork[]> {
+  const found = await findDaemon(values.dataDir)
+  if (found.state === 'running') tellOtherAddress(found, values, context)
   try {
     if (found.state === 'running') {
-      redactor.add(found.token)
+      context.redactor.add(found.token)
       return await daemonClient({ ...found, timeoutMs: ASK_LIMIT_MS }).shutdown()
     }
   } catch (error) {
     if (!(error instanceof OpenworkError)) throw error // silent, or something else has its port
   }
   if (holder.machine !== machineId())
-    throw new OpenworkError(
-      'daemon_stop_failed',
-      'The daemon of this data dir runs on another machine, or in a container',
-      {
-        hint: 'Stop it there.',
-      },
-    )
+    throw new OpenworkError('daemon_stop_failed', heldElsewhere(holder.pid), {
+      hint: 'Stop it there.',
+    })
   try {
     process.kill(holder.pid, 'SIGTERM')
   } catch (error) {

@@ -1,5 +1,5 @@
-import { requireDaemon } from '../daemon/daemon-connection.ts'
-import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { requireDaemon, tellOtherAddress } from '../daemon/daemon-connection.ts'
+import { toleratedFlags } from '../daemon/daemon-flags.ts'
 import { defineCommand } from '../kit/define.ts'
 import { showResult } from '../scripted-result.ts'
 
@@ -7,10 +7,11 @@ export const instanceRelease = defineCommand({
   path: 'instance release',
   summary: 'End a lease',
   args: { lease: { summary: 'Its id, from `openwork instance lease`' } },
-  flags: { dataDir: dataDirFlag },
-  async run({ lease, dataDir }, context) {
-    const { client } = await requireDaemon(dataDir, context) // leases do not outlive a daemon
-    await client.releaseLease(lease)
+  flags: toleratedFlags,
+  async run({ lease, ...values }, context) {
+    const daemon = await requireDaemon(values.dataDir, context) // leases do not outlive a daemon
+    tellOtherAddress(daemon, values, context)
+    await daemon.client.releaseLease(lease)
     showResult(context, { ok: true }, () => 'Released')
   },
 })

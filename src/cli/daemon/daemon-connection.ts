@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DaemonClient, daemonClient } from '../../api/daemon-client.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { isLoopbackHost } from '../../shared/loopback.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Context } from '../kit/context.ts'
-import { type RunningDaemon, untilRunning } from './wait-for-daemon.ts'
+import type { DaemonValues } from './daemon-flags.ts'
+import { heldElsewhere, type RunningDaemon, seconds, untilRunning } from './wait-for-daemon.ts'
 
 export type DaemonConnection = {
   client: DaemonClient
@@ -36,16 +38,23 @@ export async function findConnection(dataDir: string, context: Shown): Promise<D
     } catch (error) {
       if (!(error instanceof OpenworkError && error.code === 'server_unreachable')) throw error
       // One that is stopping listens no more, and may be gone in a moment.
-      if (performance.now() - startedAtMs > STOPPING_LIMIT_MS) throw doesNotAnswer(running, error)
+      if (running.believedForMs !== undefined || performance.now() - startedAtMs > STOPPING_LIMIT_MS)
+        throw doesNotAnswer(running, error)
     }
   }
 }
 
-const doesNotAnswer = ({ pid, baseUrl }: RunningDaemon, cause: OpenworkError): OpenworkError =>
-  new OpenworkError('server_unreachable', `The daemon, process ${pid}, does not answer at ${baseUrl}`, {
-    hint: 'Stop it with `openwork daemon stop`, which ends it if need be.',
+function doesNotAnswer({ pid, baseUrl, believedForMs }: RunningDaemon, cause: OpenworkError): OpenworkError {
+  if (believedForMs === undefined)
+    return new OpenworkError('server_unreachable', `The daemon, process ${pid}, does not answer at ${baseUrl}`, {
+      hint: 'Stop it with `openwork daemon stop`, which ends it if need be.',
+      cause,
+    })
+  return new OpenworkError('server_unreachable', `${heldElsewhere(pid)}, and cannot be reached from here`, {
+    hint: `Use it there, or pass another --data-dir. If it has ended, that is known in ${seconds(believedForMs)}.`,
     cause,
   })
+}
 
 /** As `findConnection`; without a daemon `daemon_not_running`. */
 export async function requireDaemon(dataDir: string, context: Shown): Promise<DaemonConnection> {
@@ -58,6 +67,29 @@ export const noDaemon = (dataDir: string): OpenworkError =>
   new OpenworkError('daemon_not_running', `No daemon is running with the data dir ${dataDir}`, {
     hint: 'Start one with `openwork daemon start`, or name its data dir with --data-dir.',
   })
+
+/** For a command with `toleratedFlags`: the data dir says which daemon is meant, and whoever names its address may be wrong. */
+export function tellOtherAddress(
+  { baseUrl }: Pick<DaemonConnection, 'baseUrl'>,
+  { daemonHost, daemonPort }: Pick<DaemonValues, 'daemonHost' | 'daemonPort'>,
+  { source, label, output }: Pick<Context<'daemonHost' | 'daemonPort'>, 'source' | 'label' | 'output'>,
+): void {
+  const { hostname, port } = new URL(baseUrl)
+  const other = [
+    ...(source('daemonHost') === 'flag' && !isHost(hostname, daemonHost)
+      ? [`${label('daemonHost')} ${daemonHost}`]
+      : []),
+    ...(source('daemonPort') === 'flag' && ![0, Number(port)].includes(daemonPort ?? 0)
+      ? [`${label('daemonPort')} ${daemonPort}`]
+      : []),
+  ].join(' ')
+  if (other)
+    output.note(`This is the daemon of the data dir, at ${baseUrl}, not ${other}; name another one with --data-dir`)
+}
+
+/** An IPv6 address stands in brackets in a URL. */
+const isHost = (hostname: string, given: string): boolean =>
+  [given.toLowerCase(), `[${given}]`].includes(hostname) || (given === 'localhost' && isLoopbackHost(hostname))
 
 /** The token goes to the holder of the data dir's lock alone; and what answers there must be a daemon. */
 export async function connectTo(

@@ -4,6 +4,7 @@ import { byteSize, duration, list, path, port, secret, text } from '../kit/flags
 
 const DAEMON = 'Daemon'
 const HOUR_MS = 3_600_000
+const NO_VARIABLES: readonly string[] = []
 
 /** Where desktop and development builds of the app are served from. */
 const APP_ORIGINS = ['http://localhost:5173', 'tauri://localhost', 'http://tauri.localhost']
@@ -73,7 +74,18 @@ export const autostartFlags = {
   dataDir: daemonFlags.dataDir,
 }
 
-/** For the help of those commands. */
+/**
+ * Of a command about a daemon that starts none: scripts give every command the same flags. Only host and port mean something
+ * there, see `tellOtherAddress`; variables are not looked at, so that none of them can get into the way of `daemon stop`.
+ */
+export const toleratedFlags = {
+  ...(Object.fromEntries(
+    Object.entries(daemonFlags).map(([key, flag]) => [key, { ...flag, env: NO_VARIABLES, hidden: true }]),
+  ) as typeof daemonFlags),
+  dataDir: daemonFlags.dataDir,
+}
+
+/** For the help of commands that start one. */
 export const AUTOSTART =
   'Starts the daemon when it does not run, with flags of `openwork daemon start` if any are given here.'
 

@@ -24,9 +24,16 @@ export async function untilRunning(
 ): Promise<RunningDaemon | undefined> {
   using watch = watchStart(daemonFiles(dataDir).log, context)
   const startedAtMs = performance.now()
+  let isToldOfOther = false
   for (let isOurs = spawned !== undefined; ; await delay(LOOK_EVERY_MS)) {
     const end = isOurs ? spawned?.end() : undefined
     const found = await findDaemon(dataDir)
+    if (found.state === 'starting' && found.believedForMs !== undefined && !isToldOfOther) {
+      context.output.note(
+        `${heldElsewhere(found.pid)}. If it shows no life, its place is taken in ${seconds(found.believedForMs)}`,
+      )
+      isToldOfOther = true
+    }
     watch.look()
     if (found.state === 'running') return found
     if (end) {
@@ -39,6 +46,12 @@ export async function untilRunning(
       throw startFailed(dataDir, `process ${pid} is still starting`)
   }
 }
+
+export const heldElsewhere = (pid: number): string =>
+  `The daemon of this data dir is process ${pid} of another machine or container`
+
+/** At least one. */
+export const seconds = (ms: number): string => `${Math.max(1, Math.ceil(ms / 1_000))} s`
 
 export const startFailed = (dataDir: string, why: string): OpenworkError =>
   new OpenworkError('daemon_start_failed', `The daemon did not start: ${why}`, {

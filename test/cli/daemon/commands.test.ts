@@ -1,9 +1,10 @@
 import { expect, test } from 'bun:test'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DaemonWorkspace } from '../../../src/api/daemon.ts'
 import { daemonFiles } from '../../../src/daemon/daemon-files.ts'
 import { VERSION } from '../../../src/shared/version.ts'
+import { freePort } from '../../supervisor/support.ts'
 import { type Ran, runCommand } from '../commands/run-command.ts'
 import { type Seen, type StandIn, startStandIn, TOKEN } from './stand-in.ts'
 
@@ -97,6 +98,58 @@ test('flags that a running daemon cannot take any more are named', async () => {
   )
 
   expect(stderr).toContain('The daemon runs already: --idle-timeout will count when it is started again')
+})
+
+test('commands about a daemon take the flags of one, and say when its address is another', async () => {
+  await using daemon = await startStandIn({
+    version: VERSION,
+    workspaces: [shop],
+    answer: ({ method }) => Response.json(method === 'DELETE' ? { ok: true } : { workspace: shop }),
+  })
+  const port = new URL(JSON.parse(readFileSync(daemonFiles(daemon.dataDir).state, 'utf8')).daemon.baseUrl).port
+  const others = ['--verbose', '--log-format=json', '--idle-timeout=1h', '--opencode-port=4096']
+  const spoilt = { ...daemon, env: { ...daemon.env, OPENWORK_IDLE_TIMEOUT: 'nonsense' } }
+
+  for (const command of ['workspace list', 'workspace info shop', 'instance release lease-1']) {
+    const right = await run(
+      spoilt,
+      ...command.split(' '),
+      '--daemon-host=127.0.0.1',
+      `--daemon-port=${port}`,
+      ...others,
+    )
+    expect([command, right.code, right.stderr]).toEqual([command, 0, ''])
+    const wrong = await run(daemon, ...command.split(' '), '--daemon-port=1', ...others)
+    expect([wrong.code, wrong.stderr]).toEqual([0, expect.stringMatching(/:\d+, not --daemon-port 1; .*--data-dir/)])
+  }
+  await using none = await startStandIn({ version: VERSION, isHeld: false })
+  for (const command of ['status', 'stop'])
+    expect((await run(none, 'daemon', command, '--daemon-port=1', ...others)).code).toBe(command === 'stop' ? 0 : 1)
+})
+
+test('a daemon of another machine is told at once, and how long it is believed in', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false, workspaces: [shop] })
+  const { lock, state } = daemonFiles(daemon.dataDir)
+  const holdElsewhere = (holder: { startedAtMs: number; silentMs: number }): void => {
+    const { startedAtMs, silentMs } = holder
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, startTime: null, nonce: 'n', startedAtMs, machine: 'box' }))
+    const seen = new Date(Date.now() - silentMs)
+    utimesSync(lock, seen, seen)
+  }
+
+  holdElsewhere({ startedAtMs: 2, silentMs: 59_000 })
+  const starting = await run(daemon, 'workspace', 'list')
+  expect([starting.code, starting.stderr]).toEqual([
+    0,
+    expect.stringMatching(/process \d+ of another machine or container\. .* taken in 1 s\n$/),
+  ])
+
+  const known = JSON.parse(readFileSync(state, 'utf8'))
+  const address = { ...known.daemon, startedAt: 3, baseUrl: `http://127.0.0.1:${await freePort()}` }
+  writeFileSync(state, JSON.stringify({ ...known, daemon: address }))
+  holdElsewhere({ startedAtMs: 3, silentMs: 0 })
+  const silent = await run(daemon, 'workspace', 'list')
+  expect([silent.code, silent.stderr]).toEqual([1, expect.stringMatching(/another machine or container.*\n.*60 s/)])
 })
 
 test('what a killed daemon left is not asked: the token stays here, and the list is read from the file', async () => {
