@@ -341,3 +341,17 @@ test('nothing is told after it was closed', async () => {
   expect(on.hints).toBe(before)
   expect(on.watches.count).toBe(0)
 })
+
+test('a directory that is deleted and made again, as a new clone is, goes on being watched', async () => {
+  const files = { '.opencode/command/a.md': command('x') }
+  await using on = await watching({ files })
+  for (const name of ['b', 'c', 'd', 'e']) {
+    await on.hintAfter(() => rm(on.directory, { recursive: true }))
+    await on.hintAfter(() => mkdir(join(on.directory, '.git'), { recursive: true }))
+    await on.put('.opencode/command/a.md', command('x'))
+    expect(await on.changes()).toEqual([])
+
+    await on.hintAfter(() => on.put(`.opencode/command/${name}.md`, command('y')))
+    expect(await on.changes()).toEqual([`added command ${name}`])
+  }
+})

@@ -23,6 +23,9 @@ const MAX_TRIES = 3
 
 const NOTHING: Scan = { files: new Map(), faults: [], notes: [] }
 
+/** Nobody wants to know any more. */
+const CLOSED = new Error('closed')
+
 /** What all directories have in common. */
 export type Surroundings = {
   env: Readonly<Record<string, string | undefined>>
@@ -189,22 +192,28 @@ export class DirectoryWatch implements FileWatch, FolderListener {
     const startedMs = performance.now()
     const keys = new Set<string>()
     let exhausted: string | undefined
+    const check = () => {
+      signal.throwIfAborted()
+      if (this.#isClosed) throw CLOSED
+    }
     const found = await scan({
       directory,
       home,
       facts,
       plan: planWatches(directory, { worktree, env, home, managed }),
-      signal,
+      check,
       onFolder: (path, stats, name) => {
-        if (this.#isClosed || signal.aborted) return
+        check()
         const wanted = folders.want(this, path, stats, name)
         if (wanted.key !== undefined) keys.add(wanted.key)
         exhausted ??= wanted.exhausted
       },
+    }).catch((error: unknown) => {
+      if (error !== CLOSED) throw error
     })
     signal.throwIfAborted()
+    if (this.#isClosed || !found) return this.#last
     this.#scanMs = performance.now() - startedMs
-    if (this.#isClosed) return this.#last
     folders.settle(this, keys, exhausted)
     this.#isStarved = exhausted !== undefined
     // Hundreds of directories keep what they know once, not once as seen and once as accepted.

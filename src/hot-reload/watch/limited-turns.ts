@@ -30,7 +30,7 @@ export class LimitedTurns {
       const error = this.#tooSlow()
       abort.abort(error)
       reject(error)
-    }, this.#limitMs)
+    }, this.#limitMs).unref()
     try {
       return await Promise.race([running, over])
     } finally {

@@ -49,8 +49,8 @@ export type ScanInput = {
   home: string
   plan: WatchPlan
   facts: FileFacts
-  /** Ends the scan, which then rejects with the reason. */
-  signal: AbortSignal
+  /** Called again and again; where it throws, the scan ends and rejects with that. */
+  check(): void
   /**
    * Called with each folder to be watched before anything in it is looked at: who watches it from then on misses
    * nothing. `name` in it matters; undefined: all. May come again, with another name.
@@ -89,7 +89,7 @@ class Walk {
   /** Whether it is there, and a plain file. */
   async file({ path, kind, isReadOnce = false }: PlannedFile): Promise<boolean> {
     if (this.found.has(path)) return true
-    this.#input.signal.throwIfAborted()
+    this.#input.check()
     const folder = dirname(path)
     const inFolder = await this.#reach(folder)
     if (!inFolder) return false
@@ -190,7 +190,7 @@ class Walk {
 
   /** Whether one more is too much. */
   #isFull(root: string): boolean {
-    this.#input.signal.throwIfAborted()
+    this.#input.check()
     this.#inTree += 1
     this.#inAll += 1
     if (this.#inTree > MAX_IN_TREE) this.#leaveOut(`files in ${root}, where there are more than ${MAX_IN_TREE}`)
