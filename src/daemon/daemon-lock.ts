@@ -105,7 +105,7 @@ const isAlive = async ({ pid, startTime, machine }: LockHolder): Promise<boolean
 
 async function replaceDead(path: string, own: LockHolder): Promise<void> {
   const holder = await findLockHolder(path)
-  if (holder) throw alreadyRunning(holder)
+  if (holder) throw alreadyRunning(holder, await believedForMs(path, holder))
   const temporary = `${path}.${own.nonce}`
   try {
     await writeFile(temporary, JSON.stringify(own), { mode: 0o600, flag: 'wx' })
@@ -157,8 +157,17 @@ async function read(path: string): Promise<LockHolder | undefined> {
   }
 }
 
-const alreadyRunning = ({ pid, startedAtMs }: LockHolder): OpenworkError =>
-  new OpenworkError('daemon_already_running', `A daemon runs for this data dir already, as process ${pid}`, {
-    hint: 'Use it, stop it with `openwork daemon stop`, or pass another --data-dir.',
-    details: { pid, startedAt: startedAtMs },
-  })
+function alreadyRunning({ pid, startedAtMs }: LockHolder, believedForMs: number | undefined): OpenworkError {
+  const where = believedForMs === undefined ? '' : ' of another machine or container'
+  return new OpenworkError(
+    'daemon_already_running',
+    `A daemon runs for this data dir already, as process ${pid}${where}`,
+    {
+      hint:
+        believedForMs === undefined
+          ? 'Use it, stop it with `openwork daemon stop`, or pass another --data-dir.'
+          : `If it has ended, that is known in ${Math.ceil(believedForMs / 1_000)} s; or pass another --data-dir.`,
+      details: { pid, startedAt: startedAtMs },
+    },
+  )
+}
