@@ -9,6 +9,7 @@ import { renderWork } from '../../hot-reload/reload-text.ts'
 import { followEvents } from '../../orchestrator/opencode-events.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
+import { pause } from '../../supervisor/pause.ts'
 import { type ProcessUsage, processUsage } from '../../supervisor/process-usage.ts'
 import type { ServiceSnapshot } from '../../supervisor/service.ts'
 import { atMost } from './at-most.ts'
@@ -64,6 +65,9 @@ const PACE: InstancesPace = {
 }
 
 const REFRESH_MS = 1_000
+/** A stream that is not about one folder does not end. */
+const TOLD_LIMIT_MS = 1_000
+const TOLD_CHECK_MS = 50
 
 /** What opencode keeps in memory for the workspaces of a daemon: how much that is, who holds it, and when it goes. */
 export class Instances {
@@ -342,12 +346,9 @@ export class Instances {
       work: () => countAllWork(this.#deps, this.#live),
       ...(hold && { hold }),
       restart: async () => {
-        // Its clients are told by this to read anew; the restart alone would only cut them off. Of the disposal of
-        // everything opencode (1.18.33) tells those that listen to all directories, not those of a single one.
-        await atMost(LOOKS_AT_A_TIME, this.#live.directories(), directory =>
-          opencode.dispose(directory).catch(error => this.#report('an instance was not disposed of', error)),
-        )
+        // Its clients are told by this to read anew; the restart alone would only cut them off.
         await opencode.disposeAll().catch(error => this.#report('opencode did not dispose of everything', error))
+        await this.#untilTold()
         this.engineRestarted()
         await restart()
       },
@@ -355,6 +356,15 @@ export class Instances {
       log,
     }
     return new MemoryCeiling(limitBytes, deps, this.#pace)
+  }
+
+  /** opencode (1.18.33) tells of a disposal after it has answered, and ends the streams then. */
+  async #untilTold(): Promise<void> {
+    const untilMs = performance.now() + TOLD_LIMIT_MS
+    do {
+      await pause(TOLD_CHECK_MS, this.#closed.signal)
+      await this.#live.lookAtActivity()
+    } while (this.#live.all().some(({ listeners }) => listeners > 0) && performance.now() < untilMs)
   }
 
   /** False, for those who ask whether it went well. */
