@@ -10,7 +10,7 @@ const accessByMethod = ({ request: { method } }: AccessQuestion): Access =>
 
 const FAILS = [
   'workspace_unauthorized',
-  'forbidden', // what shows credentials, and answers to permission questions
+  'forbidden', // what shows credentials, and answers to permission requests
   'opencode_unconfigured',
   'opencode_unreachable',
   'opencode_invalid_answer',
