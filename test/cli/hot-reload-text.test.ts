@@ -46,6 +46,7 @@ test('how a directory stands is one line, and what a person has to see below it'
     'last reload 5 min ago (210 ms): command "greet" added, /home/me/.config/opencode/opencode.json changed, commands 5 -> 6'
   expect(lines({})).toEqual([`current; ${last}`])
   expect(hotReloadLines({ ...status, watching: 'off', last: undefined }, NOW_MS)).toEqual(['off'])
+  expect(lines({ notes: ['not watched: files in /large'] })[1]).toBe('not watched: files in /large')
   expect(
     lines({
       state: 'overdue',

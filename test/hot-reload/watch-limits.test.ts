@@ -1,8 +1,14 @@
 import { expect, test } from 'bun:test'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { mkdir, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { opencodeClient } from '../../src/api/opencode-client.ts'
+import { HotReloads } from '../../src/hot-reload/hot-reloads.ts'
+import { reloadEngine } from '../../src/hot-reload/opencode-reload-engine.ts'
 import { systemCode } from '../../src/shared/errors.ts'
 import { makePipe, testWithPipes } from '../fixtures/pipe.ts'
+import { watchedLog } from '../orchestrator/watched-log.ts'
+import { startOpencodeStandIn } from './opencode-stand-in.ts'
 import { until, watching } from './watching.ts'
 
 const isPosix = process.platform !== 'win32'
@@ -77,7 +83,7 @@ test('hundreds of patterns for a folder of thousands are held against so many na
   const instructions = range(400).map(index => `docs/*${index}.md`)
   await using on = await watching({ files: { 'opencode.json': JSON.stringify({ instructions }) } })
   await mkdir(join(on.directory, 'docs'))
-  await Promise.all(range(2_000).map(index => writeFile(join(on.directory, `docs/${index}.txt`), '')))
+  for (const index of range(2_000)) writeFileSync(join(on.directory, `docs/${index}.txt`), '')
   await on.watch.look()
 
   expect(on.watch.notes[0]).toContain(`such as ${on.directory}/docs`)
@@ -90,7 +96,7 @@ test('a tree is seen to the last of thousands of files, whatever lies beside wha
     const folder = join(tree, `s${index}`)
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'SKILL.md'), command('x'))
-    await Promise.all(range(300).map(index => writeFile(join(folder, `data${index}.bin`), '')))
+    for (const index of range(300)) writeFileSync(join(folder, `data${index}.bin`), '')
   }
   await mkdir(join(on.directory, '.opencode'))
   await rename(tree, join(on.directory, '.opencode/skills'))
@@ -103,7 +109,7 @@ test('what is too much for a tree is told once, by its name', async () => {
   await using on = await watching()
   const tree = join(on.home, '.config/opencode/command')
   await mkdir(join(on.home, 'elsewhere'))
-  for (const index of range(20_100)) await symlink('nowhere', join(on.home, `elsewhere/c${index}.md`))
+  for (const index of range(40_100)) symlinkSync('nowhere', join(on.home, `elsewhere/c${index}.md`))
   await writeFile(join(on.home, 'elsewhere/a.md'), '')
   await mkdir(join(on.home, '.config/opencode'), { recursive: true })
   await rename(join(on.home, 'elsewhere'), tree)
@@ -156,4 +162,35 @@ test('a look that does not end is given up, and tells why; those of other direct
     ),
   )
   expect(await on.changes()).toEqual(['added config opencode.json'])
+})
+
+test('a directory that cannot be looked at in time keeps no other one from its reloads, and says so', async () => {
+  await using engine = startOpencodeStandIn()
+  await using on = await watching({ configSchema: () => new Promise(() => {}), lookLimitMs: 1_000 })
+  const [stuck, other] = [join(on.home, 'stuck'), join(on.home, 'other')]
+  for (const directory of [stuck, other]) await mkdir(join(directory, '.git'), { recursive: true })
+  const { log, says } = watchedLog()
+  const reloads = new HotReloads({
+    watches: options => on.watches.follow(options),
+    engine: reloadEngine(opencodeClient(engine.options), {
+      directories: () => [stuck, other],
+      restart: () => engine.restart(),
+    }),
+    options: { enabled: true, debounceMs: 20, cooldownMs: 0, deadlineMs: 600_000 },
+    log,
+    onEvent() {},
+  })
+  try {
+    for (const directory of [stuck, other]) reloads.follow(directory, { readAtMs: undefined })
+    await until('both are watched', () => reloads.statuses().every(({ state }) => state === 'current'))
+    const told = says(/not read within/)
+    await writeFile(join(stuck, 'opencode.json'), '{"share":"manual"}')
+    await until('it is looked at', () => reloads.status(stuck)?.state !== 'current')
+    await writeFile(join(other, 'AGENTS.md'), 'hi')
+
+    expect(await told).toContain(stuck)
+    await until('the other one is reloaded', () => reloads.status(other)?.reloads === 1)
+  } finally {
+    reloads.close()
+  }
 })

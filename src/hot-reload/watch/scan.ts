@@ -76,6 +76,8 @@ class Walk {
   readonly #folders = new Map<string, Stats | undefined>()
   readonly #interests = new Map<string, Set<string> | 'all'>()
   readonly #facts = new Map<string, Facts>()
+  /** What is in folders that patterns are about. */
+  readonly #names = new Map<string, readonly string[]>()
   /** Folders are entered once for each kind of file, whatever links lead to them. */
   readonly #entered = new Set<string>()
   #inTree = 0
@@ -140,7 +142,9 @@ class Walk {
     const stats = await this.#reach(folder)
     if (!stats) return
     this.#visit(folder, stats, undefined)
-    const names = this.#compared > MAX_COMPARED ? [] : (await entriesIn(folder)).map(({ name }) => name)
+    if (this.#compared > MAX_COMPARED) return
+    const names = this.#names.get(folder) ?? (await entriesIn(folder)).map(({ name }) => name)
+    this.#names.set(folder, names)
     this.#compared += names.length
     if (this.#compared > MAX_COMPARED) return this.#leaveOut(`what patterns name in large folders, such as ${folder}`)
     const { default: picomatch } = await import('picomatch')
@@ -192,11 +196,13 @@ class Walk {
   #isFull(root: string): boolean {
     this.#input.check()
     this.#inTree += 1
+    if (this.#inTree > MAX_IN_TREE) {
+      this.#leaveOut(`files in ${root}, where there are more than ${MAX_IN_TREE}`)
+      return true
+    }
     this.#inAll += 1
-    if (this.#inTree > MAX_IN_TREE) this.#leaveOut(`files in ${root}, where there are more than ${MAX_IN_TREE}`)
-    else if (this.#inAll > MAX_IN_ALL) this.#leaveOut(`files in ${root}, as there are ${MAX_IN_ALL} elsewhere`)
-    else return false
-    return true
+    if (this.#inAll === MAX_IN_ALL + 1) this.#leaveOut(`files in ${root} and elsewhere, more than ${MAX_IN_ALL} in all`)
+    return this.#inAll > MAX_IN_ALL
   }
 
   async #add(path: string, stats: Stats, about: Pick<ScannedFile, 'kind' | 'role' | 'isReadOnce' | 'name'>) {

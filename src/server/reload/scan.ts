@@ -1,9 +1,10 @@
 import type { Stats } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
 import { parseJsonc } from '../../shared/jsonc.ts'
 import { isPassing } from '../../shared/passing-files.ts'
+import { readPlainBytes } from '../../shared/plain-file.ts'
 import {
   DOT_FILES,
   DOT_FOLDER,
@@ -124,7 +125,7 @@ class Walk {
   async #read(path: string, stats: Stats, item: Item): Promise<{ stamp: string; fingerprint: string } | undefined> {
     const stamp = stampOf(stats)
     if (stats.size > MAX_HASHED_BYTES) return { stamp, fingerprint: stamp }
-    const content = await readFile(path).catch(unlessSystemError)
+    const content = await readPlainBytes(path, { maxBytes: MAX_HASHED_BYTES }).catch(unlessSystemError)
     if (!content) return { stamp, fingerprint: 'unreadable' }
     if (item.reason === 'commands' && (await this.#options.repair(path, content.toString()))) {
       const repaired = await statOrUndefined(path)
