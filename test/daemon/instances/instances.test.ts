@@ -149,7 +149,7 @@ test('new requests wait while it is disposed of, and no others', async () => {
   engine.onDispose = directory => seen.push([directory, [...held.now]])
   engine.work.set('/w/other', { sessions: ['ses_1'] })
   run.use('idle', 'other')
-  await eventually('the idle one is gone', () => run.instances.status('idle').state === 'none')
+  await eventually('the idle one is gone', () => engine.disposed.includes('/w/idle'))
   expect(seen).toEqual([['/w/idle', ['/w/idle']]])
 
   // What begins just before they wait, and what was passed on and shows no work yet.
