@@ -8,6 +8,8 @@ import type { EventFeed } from '../http/event-feed.ts'
 import { type HotReload, openHotReload } from '../orchestrator/hot-reload.ts'
 import type { Readiness } from '../orchestrator/readiness.ts'
 import { requestHolds } from '../orchestrator/request-holds.ts'
+import { restartOpencode } from '../orchestrator/restart-opencode.ts'
+import { serverActivity } from '../orchestrator/server-activity.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import { OPENWORK_SERVER } from '../services/openwork-server.ts'
 import { messageOf, OpenworkError } from '../shared/errors.ts'
@@ -16,7 +18,6 @@ import type { ServiceSnapshot, StateEvent } from '../supervisor/service.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { findService, opencodeProcess, statusOf } from './daemon-status.ts'
 import { Instances } from './instances/instances.ts'
-import { serverActivity } from './instances/server-activity.ts'
 import type { WorkspaceList } from './workspace-list.ts'
 
 const SERVER_LIMIT_MS = 5_000
@@ -111,7 +112,7 @@ function followWorkspaces(
     opencode,
     activity: () => serverActivity(server),
     service: () => findService(host, OPENCODE),
-    restart: async () => void (await host.restart(OPENCODE)),
+    restart: () => restartOpencode({ client: opencode, server, restart: () => host.restart(OPENCODE) }, log),
     hold: requestHolds(server, log),
     reload: ({ path }) => reloads.status(path),
     log,

@@ -11,6 +11,7 @@ import type { Reloads } from './control-app.ts'
 import type { Host } from './host.ts'
 import type { HotReloadOptions } from './options.ts'
 import { requestHolds } from './request-holds.ts'
+import { restartOpencode } from './restart-opencode.ts'
 
 export type HotReloadInput = {
   options: HotReloadOptions
@@ -48,7 +49,7 @@ export function openHotReload(host: Host, input: HotReloadInput): HotReload {
   const client = opencodeClient(host.plan.opencode)
   const engine = reloadEngine(client, {
     directories: () => [...followed, ...known],
-    restart: async () => void (await host.restart(OPENCODE)),
+    restart: () => restartOpencode({ client, server: host.plan.server, restart: () => host.restart(OPENCODE) }, log),
     ...(mayHaveTerminals && { mayHaveTerminals }),
     hold: requestHolds({ baseUrl: host.plan.server.baseUrl, hostToken: host.plan.server.hostToken }, log),
   })

@@ -9,7 +9,6 @@ import { renderWork } from '../../hot-reload/reload-text.ts'
 import { followEvents } from '../../orchestrator/opencode-events.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
-import { pause } from '../../supervisor/pause.ts'
 import { type ProcessUsage, processUsage } from '../../supervisor/process-usage.ts'
 import type { ServiceSnapshot } from '../../supervisor/service.ts'
 import { atMost } from './at-most.ts'
@@ -29,12 +28,12 @@ export type InstancesOptions = {
 }
 
 export type InstancesDeps = {
-  opencode: Pick<OpencodeClient, 'work' | 'dispose' | 'disposeAll' | 'events'>
+  opencode: Pick<OpencodeClient, 'work' | 'dispose' | 'events'>
   /** Who uses opencode through openwork-server, as that says; see `serverActivity`. */
   activity(): Promise<WorkspaceActivity>
   /** How opencode is. Undefined before it is started. */
   service(): ServiceSnapshot | undefined
-  /** Ends opencode and starts it again at the same address; resolves when it is ready. */
+  /** Tells its clients, ends opencode and starts it again at the same address; resolves when it is ready. */
   restart(): Promise<void>
   /** Unless given nobody is held up, and a prompt that comes with a disposal may be cut. */
   hold?: Hold
@@ -65,9 +64,6 @@ const PACE: InstancesPace = {
 }
 
 const REFRESH_MS = 1_000
-/** A stream that is not about one folder does not end. */
-const TOLD_LIMIT_MS = 1_000
-const TOLD_CHECK_MS = 50
 
 /** What opencode keeps in memory for the workspaces of a daemon: how much that is, who holds it, and when it goes. */
 export class Instances {
@@ -336,7 +332,7 @@ export class Instances {
   }
 
   #ceilingAt(limitBytes: number): MemoryCeiling {
-    const { opencode, log, onEvent, restart, hold } = this.#deps
+    const { log, onEvent, restart, hold } = this.#deps
     const deps = {
       usage: () => this.#usage(),
       disposeSome: async () => {
@@ -346,9 +342,6 @@ export class Instances {
       work: () => countAllWork(this.#deps, this.#live),
       ...(hold && { hold }),
       restart: async () => {
-        // Its clients are told by this to read anew; the restart alone would only cut them off.
-        await opencode.disposeAll().catch(error => this.#report('opencode did not dispose of everything', error))
-        await this.#untilTold()
         this.engineRestarted()
         await restart()
       },
@@ -356,15 +349,6 @@ export class Instances {
       log,
     }
     return new MemoryCeiling(limitBytes, deps, this.#pace)
-  }
-
-  /** opencode (1.18.33) tells of a disposal after it has answered, and ends the streams then. */
-  async #untilTold(): Promise<void> {
-    const untilMs = performance.now() + TOLD_LIMIT_MS
-    do {
-      await pause(TOLD_CHECK_MS, this.#closed.signal)
-      await this.#live.lookAtActivity()
-    } while (this.#live.all().some(({ listeners }) => listeners > 0) && performance.now() < untilMs)
   }
 
   /** False, for those who ask whether it went well. */

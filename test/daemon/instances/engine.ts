@@ -3,8 +3,8 @@
 import type { WorkspaceActivity } from '../../../src/api/control.ts'
 import type { EngineWork } from '../../../src/api/hot-reload.ts'
 import { opencodeClient } from '../../../src/api/opencode-client.ts'
-import { serverActivity } from '../../../src/daemon/instances/server-activity.ts'
-import { secret } from '../../../src/shared/secret.ts'
+import { serverActivity } from '../../../src/orchestrator/server-activity.ts'
+import { type Secret, secret } from '../../../src/shared/secret.ts'
 
 const NO_USE = { lastRequestAt: null, openRequests: 0, listeners: 0 }
 
@@ -16,7 +16,8 @@ export class Engine implements AsyncDisposable {
   readonly use = new Map<string, Partial<WorkspaceActivity['items'][number]>>()
   /** Folders it refuses because of their config. */
   readonly refused = new Set<string>()
-  globalDisposals = 0
+  /** Called when it has disposed of everything. */
+  onDisposeAll: () => void = () => {}
   /** How often it was asked what is at work in a folder. */
   readonly looks = new Map<string, number>()
   /** Called with each look before it is answered. */
@@ -42,8 +43,12 @@ export class Engine implements AsyncDisposable {
     username: secret('opencode'),
     password: secret('password'),
   })
-  readonly activity = () =>
-    serverActivity({ baseUrl: `http://127.0.0.1:${this.#server.port}`, hostToken: 'host', timeoutMs: 5_000 })
+  readonly activity = () => serverActivity({ ...this.server, timeoutMs: 5_000 })
+
+  /** Where openwork-server is. */
+  get server(): { baseUrl: string; hostToken: Secret } {
+    return { baseUrl: `http://127.0.0.1:${this.#server.port}`, hostToken: secret('host') }
+  }
 
   /** How many listen to its events. */
   get listeners(): number {
@@ -79,8 +84,8 @@ export class Engine implements AsyncDisposable {
     const { pathname, searchParams } = new URL(request.url)
     if (pathname === '/global/event') return this.#stream()
     if (pathname === '/global/dispose') {
-      this.globalDisposals += 1
       for (const directory of [...this.instances]) this.disposeOf(directory)
+      this.onDisposeAll()
       return Response.json(true)
     }
     const directory = searchParams.get('directory') ?? ''

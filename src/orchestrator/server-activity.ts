@@ -1,6 +1,6 @@
-import { type WorkspaceActivity, workspaceActivity } from '../../api/control.ts'
-import { PROBE_USER_AGENT } from '../../api/health.ts'
-import { askServer, type OpenworkClientOptions } from '../../api/request.ts'
+import { type WorkspaceActivity, workspaceActivity } from '../api/control.ts'
+import { PROBE_USER_AGENT } from '../api/health.ts'
+import { askServer, type OpenworkClientOptions } from '../api/request.ts'
 
 /**
  * Who uses opencode through an openwork-server, which does not log that it was asked. Needs its host token. Throws as
