@@ -42,7 +42,10 @@ export type OpencodeClient = {
   /** Waits until the directory's plugins and MCP servers have started. */
   served(directory: string): Promise<Served>
   path(directory: string): Promise<z.infer<typeof opencodePath>>
-  /** JSON schema of a config file, complete in itself. Asked for once. */
+  /**
+   * JSON schema of a config file, complete in itself: the one built in where opencode has its version. Else its own, asked
+   * for once, which it works on for a second.
+   */
   configSchema(): Promise<unknown>
   /** Those of all directories, until `signal` is aborted; throws when the stream ends. */
   events(signal: AbortSignal): AsyncGenerator<OpencodeEvent>
@@ -61,6 +64,7 @@ const MAX_SILENCE_MS = 35_000
 /** What opencode says of a refusal is passed on so far. */
 const MAX_REFUSAL_LENGTH = 2_000
 
+const health = z.looseObject({ healthy: z.boolean(), version: z.string().optional() })
 const identified = z.array(z.looseObject({ id: z.string() }))
 const sessionStates = z.record(z.string(), z.looseObject({ type: z.string() }))
 const terminals = z.array(z.looseObject({ id: z.string(), status: z.string() }))
@@ -75,10 +79,16 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
   const ask = <Result>(ask: Omit<Ask, 'method'> & { method?: Ask['method'] }, reply: z.ZodType<Result>) =>
     askOpencode(options, { method: 'GET', ...ask }, reply)
   let schema: Promise<unknown> | undefined
+  const findConfigSchema = async (): Promise<unknown> => {
+    const { version } = await ask({ path: '/global/health', limitMs: HEALTH_LIMIT_MS }, health)
+    const known = await import('./opencode-config-schema.generated.ts')
+    if (version === known.VERSION) return known.CONFIG_SCHEMA
+    return configSchemaOf(await ask({ path: '/doc', limitMs: DISPOSE_LIMIT_MS }, openApi))
+  }
   return {
     isHealthy: async (limitMs = HEALTH_LIMIT_MS) => {
       try {
-        return (await ask({ path: '/global/health', limitMs }, z.looseObject({ healthy: z.boolean() }))).healthy
+        return (await ask({ path: '/global/health', limitMs }, health)).healthy
       } catch (error) {
         if (error instanceof OpenworkError) return false
         throw error
@@ -111,7 +121,7 @@ export function opencodeClient(options: OpencodeClientOptions): OpencodeClient {
     },
     path: directory => ask({ path: '/path', directory, limitMs: BOOT_LIMIT_MS }, opencodePath),
     configSchema() {
-      schema ??= ask({ path: '/doc', limitMs: DISPOSE_LIMIT_MS }, openApi).then(configSchemaOf)
+      schema ??= findConfigSchema()
       schema.catch(() => {
         schema = undefined
       })
@@ -212,14 +222,14 @@ function problemOf({ name, data }: z.infer<typeof configRefusal>): ConfigProblem
   }
 }
 
-const openApi = z.looseObject({
+export const openApi = z.looseObject({
   components: z.looseObject({
     schemas: z.record(z.string(), z.unknown()).refine(({ Config }) => Config !== undefined),
   }),
 })
 
-/** With the schemas it refers to as `$defs`, so that it stands for itself. */
-function configSchemaOf({ components: { schemas } }: z.infer<typeof openApi>): unknown {
+/** The schema of config files. With the schemas it refers to as `$defs`, so that it stands for itself. */
+export function configSchemaOf({ components: { schemas } }: z.infer<typeof openApi>): unknown {
   const needed = new Map<string, unknown>()
   const take = (name: string): void => {
     if (needed.has(name) || !Object.hasOwn(schemas, name)) return

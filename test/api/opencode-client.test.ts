@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { opencodeClient } from '../../src/api/opencode-client.ts'
+import { CONFIG_SCHEMA, VERSION } from '../../src/api/opencode-config-schema.generated.ts'
 import { secret } from '../../src/shared/secret.ts'
 
 type Answer = (request: Request) => Response | Promise<Response>
@@ -131,10 +132,16 @@ test('a refused config is told with its place and without its text', async () =>
   }
 })
 
-test('the schema of a config stands for itself', async () => {
+test('the schema of a config is the one built in where opencode has its version', async () => {
+  await using it = ask(answers({ '/global/health': { healthy: true, version: VERSION } }))
+  expect(await it.client.configSchema()).toBe(CONFIG_SCHEMA)
+})
+
+test('the schema of a config of another opencode stands for itself', async () => {
   const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
   let asked = 0
-  await using it = ask(() => {
+  await using it = ask(request => {
+    if (request.url.endsWith('/global/health')) return Response.json({ healthy: true, version: '0.0.1' })
     asked += 1
     if (asked === 1) return new Response('', { status: 503 })
     const Config = { type: 'object', properties: { agent: ref('Agent') } }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { opencodeClient } from '../../src/api/opencode-client.ts'
+import { configSchemaOf, openApi, opencodeClient } from '../../src/api/opencode-client.ts'
+import { CONFIG_SCHEMA } from '../../src/api/opencode-config-schema.generated.ts'
 import { secret } from '../../src/shared/secret.ts'
 import { type RunningOpencode, startOpencode } from '../fixtures/opencode.ts'
 import { watching } from './watching.ts'
@@ -92,6 +93,11 @@ function clientOf({ url, authorization }: RunningOpencode) {
   const [username = '', password = ''] = atob(authorization.slice('Basic '.length)).split(':')
   return opencodeClient({ baseUrl: url, username: secret(username), password: secret(password) })
 }
+
+test('the schema built in is that of the opencode built for: npm run pin:config-schema writes it', async () => {
+  const document = await fetch(`${opencode.url}/doc`, { headers: { authorization: opencode.authorization } })
+  expect(CONFIG_SCHEMA).toEqual(configSchemaOf(openApi.parse(await document.json())))
+})
 
 for (const [index, [file, text, told]] of CASES.entries())
   test(`${told ? 'refused' : 'read'} by opencode and here alike: ${file} ${JSON.stringify(text)}`, async () => {
