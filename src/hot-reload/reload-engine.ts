@@ -4,7 +4,7 @@ import { amountOf } from './engine-work.ts'
 
 /** A time in which new requests of openwork-server's clients wait; it ends by itself as well. */
 export type Held = AsyncDisposable & {
-  /** Those that were passed on before, whose work opencode may not show yet. */
+  /** Those that were passed on before, whose work opencode may not show yet. One at least when the time is over: ask last. */
   readonly openRequests: number
 }
 

@@ -330,7 +330,7 @@ function restarted(state: PolicyState, nowMs: number): Step {
 }
 
 /** What the wire says of a state. */
-export function reloadStateOf({ phase, wait }: PolicyState): HotReloadStatus['state'] {
+export function reloadStateOf({ phase, wait, loop }: PolicyState): HotReloadStatus['state'] {
   switch (phase) {
     case 'queued':
     case 'probing':
@@ -338,7 +338,8 @@ export function reloadStateOf({ phase, wait }: PolicyState): HotReloadStatus['st
     case 'asking':
     case 'settling':
     case 'waiting':
-      if (!wait) return 'settling'
+      // What loops is looked at now and then; it has not changed its ways.
+      if (!wait) return loop.leftAlone.length > 0 ? 'looping' : 'settling'
       return wait.isOverdue ? 'overdue' : 'waiting'
     default:
       return phase

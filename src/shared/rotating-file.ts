@@ -118,10 +118,17 @@ export class RotatingFile {
 
 const nameOf = (path: string, age: number): string => (age === 0 ? path : `${path}.${age}`)
 
-function openAppending(path: string): { fd: number; bytes: number } {
-  // O_NONBLOCK: a pipe of that name would be waited for.
-  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0)
-  const fd = openSync(path, flags, 0o600)
+/** A pipe of that name would be waited for; a link may lead to a file that is none of ours (neither flag exists on Windows). */
+const APPENDING =
+  constants.O_WRONLY |
+  constants.O_APPEND |
+  constants.O_CREAT |
+  (constants.O_NONBLOCK ?? 0) |
+  (constants.O_NOFOLLOW ?? 0)
+
+/** For appending, 0600, made when missing. Throws a system error, `EFTYPE` or `ELOOP` for what is no plain file. */
+export function openAppending(path: string): { fd: number; bytes: number } {
+  const fd = openSync(path, APPENDING, 0o600)
   try {
     const found: Stats = fstatSync(fd)
     if (!found.isFile()) throw Object.assign(new Error(`not a plain file, open '${path}'`), { code: 'EFTYPE' })

@@ -59,3 +59,12 @@ test('a server that goes while it holds ends the hold', async () => {
   await held?.[Symbol.asyncDispose]()
   expect(lines).toHaveLength(1)
 })
+
+test('a hold that is about to end holds back whoever relied on it', async () => {
+  await using upstream = startUpstream()
+  await using server = await serverOf(upstream.url)
+  const aboutToEndMs = 60_000
+  const hold = requestHolds({ baseUrl: server.url, hostToken: HOST_TOKEN }, debugLog().log, aboutToEndMs)
+  await using held = await hold([server.workspace])
+  expect(held?.openRequests).toBe(1)
+})

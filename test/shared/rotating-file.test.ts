@@ -1,5 +1,15 @@
 import { expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RotatingFile } from '../../src/shared/rotating-file.ts'
@@ -82,6 +92,15 @@ test('a file that somebody removed is begun anew', async () => {
   file.line('two')
   file.close()
   expect(linesOf(path)).toEqual(['two'])
+})
+
+test('a link in its place is not followed', async () => {
+  await using folder = temporaryFolder()
+  const [path, precious] = [join(folder.path, 'a.log'), join(folder.path, 'precious')]
+  writeFileSync(precious, 'precious')
+  symlinkSync(precious, path)
+  expect(() => new RotatingFile(path, { maxBytes: 100, keep: 1 })).toThrow('ELOOP')
+  expect(readFileSync(precious, 'utf8')).toBe('precious')
 })
 
 test('where it cannot be rotated it goes on in the same file', async () => {

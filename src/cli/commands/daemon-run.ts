@@ -1,6 +1,7 @@
 import type { DaemonStatus } from '../../api/daemon.ts'
 import type { DaemonOptions } from '../../daemon/daemon-options.ts'
 import { type RunningDaemon, runDaemon } from '../../daemon/run-daemon.ts'
+import { checkDataDir } from '../../orchestrator/data-dir.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import { type DaemonValues, daemonFlags } from '../daemon/daemon-flags.ts'
@@ -27,6 +28,7 @@ export const daemonRun = defineCommand({
 /** A daemon until it is interrupted, asked to stop, or cannot go on. Resolves to the exit code. */
 async function runInForeground(values: DaemonValues, context: Context): Promise<number> {
   const options = parseDaemonOptions({ ...values, runId: ownRunId(values.runId, context) }, context)
+  checkDataDir(options.services.dataDir) // the log file lies in it
   const interruptions = takeInterruptions()
   try {
     const hostLog = openLog(options, values, context, interruptions)

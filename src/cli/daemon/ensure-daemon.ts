@@ -1,4 +1,5 @@
 import { daemonFiles } from '../../daemon/daemon-files.ts'
+import { checkDataDir } from '../../orchestrator/data-dir.ts'
 import type { Context } from '../kit/context.ts'
 import { connectTo, type DaemonConnection, findConnection } from './daemon-connection.ts'
 import { type DaemonValues, daemonFlags } from './daemon-flags.ts'
@@ -21,6 +22,9 @@ export async function ensureDaemon(
     return { ...connection, isNew: false }
   }
   parseDaemonOptions(values, context) // what is wrong with the flags is said here, before anything is started
+  // Before anything is written there, its log included.
+  const warning = checkDataDir(dataDir)
+  if (warning !== undefined) context.output.note(warning)
   using spawned = await spawnDaemon(daemonFiles(dataDir), values, context)
   const running = await untilRunning(dataDir, context, spawned)
   if (!running) throw startFailed(dataDir, 'it ended before it was ready')

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { DaemonFiles } from '../../daemon/daemon-files.ts'
 import { writing } from '../../orchestrator/write-failure.ts'
 import { ownProgramArgv } from '../../services/own-program.ts'
+import { openAppending } from '../../shared/rotating-file.ts'
 import { MARKER_VARIABLE } from '../../supervisor/spawn-marker.ts'
 import type { Context } from '../kit/context.ts'
 import { type Forwarded, forwardFlags } from '../kit/forward.ts'
@@ -55,7 +56,7 @@ export async function spawnDaemon(
   try {
     const [program, ...args] = commandLine(files, values, context)
     // Crashes of the runtime itself, which no log of ours would have, come to stand in the log too.
-    const stderr = await writing(files.log, () => openSync(files.log, 'a', 0o600))
+    const { fd: stderr } = await writing(files.log, () => openAppending(files.log))
     const child = spawn(program, args, {
       cwd: files.folder, // it outlives the folder we are in
       env: childEnvironment(values, context),

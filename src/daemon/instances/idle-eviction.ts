@@ -88,20 +88,27 @@ export class IdleEviction {
     return tracked.inTurn(() => this.#evictInTurn(tracked, reason))
   }
 
-  async #evictInTurn(tracked: TrackedWorkspace, reason: EvictionReason): Promise<boolean> {
-    const { opencode, live, plan, hold, dispose, report, onEvicted, idleForMemoryMs } = this.#deps
-    const wasIdle = plan(tracked).state === 'idle'
-    await using held = wasIdle ? await hold(tracked) : undefined
-    // First opencode, then openwork-server: a request that came in between is told by the second.
-    const hasLooked = await lookAtWork(opencode, tracked).then(
+  /** Whether all who know have told. First opencode, then openwork-server: a request in between is told by the second. */
+  #look(tracked: TrackedWorkspace): Promise<boolean> {
+    const { opencode, live, report } = this.#deps
+    return lookAtWork(opencode, tracked).then(
       () => live.lookAtActivity(),
       error => report('opencode does not tell what is at work', error),
     )
+  }
+
+  async #evictInTurn(tracked: TrackedWorkspace, reason: EvictionReason): Promise<boolean> {
+    const { live, plan, hold, dispose, report, onEvicted, idleForMemoryMs } = this.#deps
+    // What held it may have gone a moment ago: its idle time begins now.
+    const wasIdle = plan(tracked).state === 'idle'
+    const isIdle = (await this.#look(tracked)) && wasIdle && plan(tracked).state === 'idle'
+    if (!isIdle) return tracked.keep(Date.now())
+    await using held = await hold(tracked)
+    const hasLooked = held === undefined || (await this.#look(tracked))
     // From here to the request for the disposal nothing else runs: of a use in the meantime we have been told.
     const nowMs = Date.now()
     const now = plan(tracked)
-    // What held it may have gone a moment ago: its idle time begins now.
-    if (!hasLooked || now.state !== 'idle' || held?.openRequests || !wasIdle) return tracked.keep(nowMs)
+    if (!hasLooked || now.state !== 'idle' || held?.openRequests) return tracked.keep(nowMs)
     const dueMs = reason === 'idle' ? dueOf(now) : now.sinceMs + idleForMemoryMs
     if (dueMs > nowMs || this.#isClosed || live.get(tracked.workspace.id) !== tracked) return false
     try {

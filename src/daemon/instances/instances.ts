@@ -294,7 +294,8 @@ export class Instances {
   }
 
   async #requireIdle(tracked: TrackedWorkspace, held?: Held): Promise<void> {
-    const work = { ...(await lookAtWork(this.#deps.opencode, tracked)), requests: held?.openRequests }
+    const looked = await lookAtWork(this.#deps.opencode, tracked)
+    const work = { ...looked, requests: held?.openRequests }
     if (amountOf(work) > 0) throw busy(tracked.workspace, work)
   }
 

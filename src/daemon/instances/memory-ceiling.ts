@@ -150,7 +150,8 @@ export class MemoryCeiling {
     const before = await work()
     if (before > 0) return before
     await using held = await hold?.()
-    const left = held ? held.openRequests + (await work()) : 0
+    const after = held ? await work() : 0
+    const left = after + (held?.openRequests ?? 0)
     if (left === 0 && !this.#closed.signal.aborted) await this.#restart(memoryBytes)
     return left
   }

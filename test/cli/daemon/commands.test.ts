@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DaemonWorkspace } from '../../../src/api/daemon.ts'
 import { daemonFiles } from '../../../src/daemon/daemon-files.ts'
@@ -276,6 +276,17 @@ test('a data dir that can be none is refused, and named', async () => {
     const { stdout } = await run(daemon, ...argv, '--data-dir', dataDir, '--json')
     expect(JSON.parse(stdout)).toMatchObject({ code: 'data_dir_unusable', error: expect.stringContaining(dataDir) })
   }
+})
+
+test('nothing is written into a data dir that is not safe from others', async () => {
+  await using daemon = await startStandIn({ version: VERSION, isHeld: false })
+  const dataDir = join(daemon.dataDir, 'open')
+  mkdirSync(dataDir)
+  chmodSync(dataDir, 0o777)
+
+  const { stdout } = await run(daemon, 'daemon', 'start', '--data-dir', dataDir, '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ code: 'data_dir_unusable', error: expect.stringContaining(dataDir) })
+  expect(readdirSync(dataDir)).toEqual([])
 })
 
 test('a daemon that refuses a name says so with its own code', async () => {
