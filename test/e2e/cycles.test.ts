@@ -17,8 +17,8 @@ const kept = (world: World): Record<string, string> =>
     ),
   )
 
-/** opencode 1.18.33 leaves a lock there whenever SIGTERM ends it, also when nothing of ours is involved. */
-const LOCKS_OF_OPENCODE = 'home/.local/state/opencode/locks/'
+/** opencode 1.18.33 leaves a lock there at most times that SIGTERM ends it, also when nothing of ours is involved. */
+const LOCKS_OF_OPENCODE = 'home/.local/state/opencode/locks'
 
 const ours = (world: World): string[] => world.files().filter(path => !path.startsWith(LOCKS_OF_OPENCODE))
 
