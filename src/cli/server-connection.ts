@@ -1,6 +1,5 @@
 import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
 import { daemonFiles } from '../daemon/daemon-files.ts'
-import { readDaemonState } from '../daemon/state-file.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
@@ -113,6 +112,8 @@ async function hostMeant(
 
 /** Those that serve the folder, or the nearest one above it. */
 async function hostsOfFolder(cwd: string, hosts: readonly LocalHost[], dataDir: string): Promise<LocalHost[]> {
+  // Only where it is needed: schemas take longer to load than the rest of a command takes.
+  const { readDaemonState } = await import('../daemon/state-file.ts')
   const { workspaces } = await readDaemonState(daemonFiles(dataDir).state)
   const listed = workspaces.filter(({ workspaceType }) => workspaceType === 'local')
   const served = hosts.flatMap(host =>
