@@ -59,7 +59,9 @@ const STATUS_LIMIT_MS = 5_000
 const DISPOSE_LIMIT_MS = 10_000
 /** Plugins and MCP servers start before this is answered. */
 const BOOT_LIMIT_MS = 30_000
-/** opencode sends a heartbeat every 10 s. */
+/** opencode says at once that one listens to its events; asked while it boots it never does, and the next to ask is told. */
+const CONNECT_LIMIT_MS = 1_000
+/** It sends a heartbeat every 10 s. */
 const MAX_SILENCE_MS = 35_000
 /** What opencode says of a refusal is passed on so far. */
 const MAX_REFUSAL_LENGTH = 2_000
@@ -260,7 +262,7 @@ async function* receive(options: OpencodeClientOptions, signal: AbortSignal): As
       if (response.status === 200) return response
       throw refusal(url, { status: response.status, text: await readAnswer(url.href, response) })
     },
-    openWithinMs: STATUS_LIMIT_MS,
+    openWithinMs: CONNECT_LIMIT_MS,
     maxSilenceMs: MAX_SILENCE_MS,
     endless: () => new Error('an event without end'),
     unreachable: (cause: unknown, limitMs: number) => unreachable(url, cause, limitMs),

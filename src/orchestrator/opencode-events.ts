@@ -3,8 +3,8 @@ import { messageOf, OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { pause } from '../supervisor/pause.ts'
 
-const FIRST_PAUSE_MS = 100
-const MAX_PAUSE_MS = 5_000
+/** What begins before we listen again is heard of late: no longer than it takes to notice. */
+const PAUSE_MS = 100
 
 /** Kinds of events that somebody's use of opencode leads to, where others come from changed files or language servers. */
 const USES = new Set(['session', 'message', 'permission', 'question', 'pty', 'todo', 'command', 'tui'])
@@ -23,18 +23,13 @@ export async function followEvents(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  let pauseMs = FIRST_PAUSE_MS
   while (!signal.aborted) {
     try {
-      for await (const event of opencode.events(signal)) {
-        pauseMs = FIRST_PAUSE_MS
-        onEvent(event)
-      }
+      for await (const event of opencode.events(signal)) onEvent(event)
     } catch (error) {
       if (!(error instanceof OpenworkError)) throw error
       log.debug('the events of opencode are interrupted', { reason: messageOf(error) })
     }
-    await pause(pauseMs, signal)
-    pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+    await pause(PAUSE_MS, signal)
   }
 }
