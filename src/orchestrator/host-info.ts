@@ -8,6 +8,10 @@ export type HostInfo = {
   control: { baseUrl: string; token: string }
   openwork: { baseUrl: string; connectUrl: string }
   opencode: { baseUrl: string; username: string; password: string }
+  /** Of a host without a terminal: JSON records, rotated. */
+  logFile?: string
+  /** It goes on without whoever started it. */
+  isDetached?: boolean
 }
 
 /** The info of a run record, or `undefined` when it is not one of a host that got as far as having addresses. */

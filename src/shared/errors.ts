@@ -28,6 +28,23 @@ export const FAILURES = {
   several_running_hosts: { exitCode: 2, status: 409 },
   no_running_host: { exitCode: 1, status: 404 },
   interrupted: { exitCode: 130, status: 503 },
+  service_not_found: { exitCode: 2, status: 404 },
+
+  // the background: hosts that go on without a terminal, and what shows them
+  host_start_failed: { exitCode: 5, status: 503 },
+  host_stop_failed: { exitCode: 1, status: 504 },
+  host_connection_lost: { exitCode: 1, status: 503 },
+  terminal_required: { exitCode: 2, status: 400 },
+  log_not_found: { exitCode: 1, status: 404 },
+
+  // the user's own settings
+  user_config_invalid: { exitCode: 2, status: 422 },
+  user_config_unusable: { exitCode: 3, status: 500 },
+  unknown_setting: { exitCode: 2, status: 400 },
+
+  // looking after an installation
+  support_bundle_failed: { exitCode: 3, status: 500 },
+  unknown_topic: { exitCode: 2, status: 404 },
 
   // the daemon: many workspaces, one of it for each data dir
   daemon_not_running: { exitCode: 1, status: 503 },

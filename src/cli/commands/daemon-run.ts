@@ -38,7 +38,7 @@ async function runInForeground(values: DaemonValues, context: Context): Promise<
       log.info('starting the daemon', { version: VERSION, dataDir, runId })
       const starting = runDaemon(options, startDeps(context, hostLog, interruptions))
       const daemon = await Promise.race([starting, interruptions.forced])
-      return await useDaemon(daemon, options, { context, hostLog, interruptions })
+      return await letDaemonRun(daemon, options, { context, hostLog, interruptions })
     } catch (error) {
       const failure = interruptions.signal.aborted
         ? interruptedStart(interruptions, error, interruptedTransfer())
@@ -71,7 +71,7 @@ function openLog(
 type Surroundings = { context: Context; hostLog: HostLog; interruptions: Interruptions }
 
 /** Until a signal or `daemon stop` (0), or until a service that is needed is gone for good (its failure). */
-async function useDaemon(
+async function letDaemonRun(
   daemon: RunningDaemon,
   options: DaemonOptions,
   { context, hostLog, interruptions }: Surroundings,

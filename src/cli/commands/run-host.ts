@@ -33,7 +33,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
     log.info('starting', { version: VERSION, workspace: options.workspace, runId: options.runId })
     const starting = start(options, startDeps(context, { log, progress }, interruptions))
     const started = await Promise.race([starting, interruptions.forced])
-    return await useHost(values, { ...started, options }, { context, log, flush, interruptions })
+    return await letHostRun(values, { ...started, options }, { context, log, flush, interruptions })
   } catch (error) {
     const failure = interruptions.signal.aborted ? interruptedStart(interruptions, error, interruptedTransfer()) : error
     // stderr has it too; but a collector of records reads only these.
@@ -50,7 +50,7 @@ export async function runHost(values: StartValues, context: Context): Promise<nu
 type Surroundings = { context: Context; log: Log; flush: () => Promise<void>; interruptions: Interruptions }
 
 /** Tells that the host is ready, then checks it or lets it run; the host is down again at the end in every case. */
-async function useHost(values: StartValues, readiness: Readiness, around: Surroundings): Promise<number> {
+async function letHostRun(values: StartValues, readiness: Readiness, around: Surroundings): Promise<number> {
   const { host, options } = readiness
   const { context, log } = around
   let heartbeat: { stop(): void } | undefined
