@@ -170,8 +170,13 @@ test('a directory that cannot be looked at in time keeps no other one from its r
   const [stuck, other] = [join(on.home, 'stuck'), join(on.home, 'other')]
   for (const directory of [stuck, other]) await mkdir(join(directory, '.git'), { recursive: true })
   const { log, says } = watchedLog()
+  const watched: Promise<unknown>[] = []
   const reloads = new HotReloads({
-    watches: options => on.watches.follow(options),
+    watches: options => {
+      const watch = on.watches.follow(options)
+      watched.push(watch.ready)
+      return watch
+    },
     engine: reloadEngine(opencodeClient(engine.options), {
       directories: () => [stuck, other],
       restart: () => engine.restart(),
@@ -182,7 +187,8 @@ test('a directory that cannot be looked at in time keeps no other one from its r
   })
   try {
     for (const directory of [stuck, other]) reloads.follow(directory, { readAtMs: undefined })
-    await until('both are watched', () => reloads.statuses().every(({ state }) => state === 'current'))
+    await Promise.all(watched) // what is written before that is no change
+    await until('both are looked at', () => reloads.statuses().every(({ state }) => state === 'current'))
     const told = says(/not read within/)
     await writeFile(join(stuck, 'opencode.json'), '{"share":"manual"}')
     await until('it is looked at', () => reloads.status(stuck)?.state !== 'current')
