@@ -11,7 +11,7 @@ import { pssMb } from './idle.ts'
 import { type Measurement, timed } from './measure.ts'
 
 const WORKSPACES = 200
-const AT_ONCE = 33
+const AT_ONCE = 50
 /** After one that does not count: opencode loads most of itself with its first instances. */
 const ROUNDS = 5
 const IDLE_TIMEOUT = '3s'
@@ -100,7 +100,8 @@ async function measureRounds(idleTimeout: string): Promise<Rounds> {
   const start = await engineOf(daemon)
   const rounds: Round[] = []
   for (let round = 0; round <= ROUNDS; round += 1) {
-    const used = ids.slice(round * AT_ONCE, (round + 1) * AT_ONCE)
+    // Others each time, and from the first again when all have had their turn.
+    const used = Array.from({ length: AT_ONCE }, (_, index) => ids[(round * AT_ONCE + index) % ids.length] ?? '')
     // None is to go before all are there, however slow the machine is.
     const leases = await Promise.all(used.map(id => daemon.client.lease(id)))
     await useAll(daemon, used)

@@ -16,8 +16,8 @@ import { watchedLog } from '../orchestrator/watched-log.ts'
 import { asClient, HOST_TOKEN, startServer, temporaryFolder } from '../server/start-server.ts'
 
 const REPLY = 'The answer is forty-two, and that is all of it.'
-const PROMPTS = 16
-const RELOADS = 8
+const PROMPTS = 30
+const RELOADS = 15
 /** Before the next prompt: from while a reload is being decided on to when it is done. */
 const MAX_PAUSE_MS = 120
 /** Changes that come right after reloads are taken for a loop at some time, unless somebody asks for a reload. */
