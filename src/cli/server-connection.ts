@@ -1,10 +1,9 @@
 import { type OpenworkClient, openworkClient } from '../api/openwork-client.ts'
-import { daemonFiles } from '../daemon/daemon-files.ts'
 import { type LocalHost, listLocalHosts } from '../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Secret } from '../shared/secret.ts'
+import { hostOfFolder, severalRun } from './background/find-host.ts'
 import { dataDirFlag } from './flags/data-dir-flag.ts'
-import { nearestServing, realPathOf } from './folder-word.ts'
 import type { Context } from './kit/context.ts'
 import { secret, url } from './kit/flags.ts'
 
@@ -99,33 +98,13 @@ async function hostMeant(
     throw new OpenworkError('no_running_host', `No host is running with the data dir ${dataDir}`, {
       hint: 'Start one with `openwork start`, or name a server with --openwork-url.',
     })
-  const [only, ...others] = hosts.length === 1 ? hosts : await hostsOfFolder(cwd, hosts, dataDir)
-  if (only && others.length === 0) return only
-  throw new OpenworkError(
-    'several_running_hosts',
-    `${hosts.length} hosts are running: ${hosts.map(hostText).join(', ')}`,
-    {
-      hint: 'Name the one you mean with --openwork-url, or call this in a folder that only one of them serves.',
-    },
+  const host = await hostOfFolder(hosts, { cwd, dataDir })
+  if (host) return host
+  throw severalRun(
+    hosts,
+    'Name the one you mean with --openwork-url, or call this in a folder that only one of them serves.',
   )
 }
-
-/** Those that serve the folder, or the nearest one above it. */
-async function hostsOfFolder(cwd: string, hosts: readonly LocalHost[], dataDir: string): Promise<LocalHost[]> {
-  // Only where it is needed: schemas take longer to load than the rest of a command takes.
-  const { readDaemonState } = await import('../daemon/state-file.ts')
-  const { workspaces } = await readDaemonState(daemonFiles(dataDir).state)
-  const listed = workspaces.filter(({ workspaceType }) => workspaceType === 'local')
-  const served = hosts.flatMap(host =>
-    host.serves === 'one'
-      ? [{ host, directory: host.workspace }]
-      : listed.map(({ path: directory }) => ({ host, directory })),
-  )
-  return nearestServing(await realPathOf(cwd), served).map(({ host }) => host)
-}
-
-const hostText = ({ baseUrl, serves, workspace }: LocalHost): string =>
-  `${baseUrl} (${serves === 'listed' ? 'the daemon' : workspace})`
 
 const noToken = (as: 'client' | 'host'): OpenworkError =>
   new OpenworkError('missing_flag', `The server's ${as} token is needed`, {

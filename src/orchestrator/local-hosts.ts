@@ -5,8 +5,10 @@ import { type HostInfo, parseHostInfo } from './host-info.ts'
 
 /** A host that runs on this machine. */
 export type LocalHost = {
+  runId: string
   /** Of the program that runs it. */
   pid: number
+  startedAtMs: number
   workspace: string
   serves: 'one' | 'listed'
   /** Where the host itself is asked, with this bearer token. */
@@ -17,6 +19,10 @@ export type LocalHost = {
   connectUrl: string
   /** The tokens kept for its workspace; not those of a host that was started with tokens of its own. */
   credentials: Credentials | undefined
+  /** Of a host without a terminal: JSON records, rotated. */
+  logFile: string | undefined
+  /** It goes on without whoever started it. */
+  isDetached: boolean
 }
 
 /** The living hosts of a data dir, oldest first. */
@@ -27,9 +33,9 @@ export async function listLocalHosts(dataDir: string): Promise<LocalHost[]> {
     if (!info) return []
     const layout = info.serves === 'listed' ? daemonLayout(dataDir) : dataLayout(dataDir, info.workspace)
     const kept = readCredentials(layout.credentials)
-    return [
-      { pid: run.owner.pid, ...hostOf(info), ...info.openwork, credentials: kept === 'unusable' ? undefined : kept },
-    ]
+    const { runId, startedAtMs, owner } = run
+    const credentials = kept === 'unusable' ? undefined : kept
+    return [{ runId, pid: owner.pid, startedAtMs, ...hostOf(info), ...info.openwork, credentials }]
   })
 }
 
@@ -37,4 +43,10 @@ export async function listLocalHosts(dataDir: string): Promise<LocalHost[]> {
 export const renderSecondOpencode = ({ pid, baseUrl }: LocalHost): string =>
   `another host, process ${pid} at ${baseUrl}, serves this folder too: neither sees what runs in the other one`
 
-const hostOf = ({ workspace, serves, control }: HostInfo) => ({ workspace, serves, control })
+const hostOf = ({ workspace, serves, control, logFile, isDetached = false }: HostInfo) => ({
+  workspace,
+  serves,
+  control,
+  logFile,
+  isDetached,
+})
