@@ -150,12 +150,21 @@ function renderPretty(record: LogRecord, color: boolean): string {
     warn: paint.yellow('WARN '),
     error: paint.red('ERROR '),
   }[record.severity]
-  const attributes = Object.entries(record.attributes)
-    .filter(([, value]) => value !== undefined && value !== null && !isNamedPath(value, record.message))
-    .map(([key, value]) => ` ${paint.dim(`${key}=`)}${renderValue(value)}`)
-    .join('')
-  return `${paint.cyan(`[${record.component}]`)} ${level}${record.message}${attributes}`
+  return `${paint.cyan(`[${record.component}]`)} ${level}${record.message}${renderAttributes(record, paint.dim)}`
 }
+
+/** What a record says, as the pretty form has it: its message and attributes, without colours and control characters. */
+export const plainText = (record: Pick<LogRecord, 'message' | 'attributes'>): string =>
+  `${record.message}${renderAttributes(record, String)}`.replace(CONTROL, '')
+
+const renderAttributes = (
+  { message, attributes }: Pick<LogRecord, 'message' | 'attributes'>,
+  dim: (text: string) => string,
+): string =>
+  Object.entries(attributes)
+    .filter(([, value]) => value !== undefined && value !== null && !isNamedPath(value, message))
+    .map(([key, value]) => ` ${dim(`${key}=`)}${renderValue(value)}`)
+    .join('')
 
 const isNamedPath = (value: unknown, message: string): boolean =>
   typeof value === 'string' && isAbsolute(value) && message.split(/[\s:;,"()]+/).includes(value)
