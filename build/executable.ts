@@ -7,6 +7,20 @@ import type { Target } from './targets.ts'
 /** First module of our one executable, from the repository's root. */
 export const ENTRY = 'src/bin/openwork.ts'
 
+/**
+ * ink's debugging aid, for whoever has `DEV=true` for whatever reason, imports a package that ink does not install, and
+ * reads files that an executable has not got.
+ */
+const withoutReactDevtools: Bun.BunPlugin = {
+  name: 'without-react-devtools',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]ink[\\/]build[\\/]reconciler\.js$/ }, async ({ path }) => ({
+      contents: (await Bun.file(path).text()).replaceAll(`process.env['DEV'] === 'true'`, 'false'),
+      loader: 'js',
+    }))
+  },
+}
+
 const BUNDLE = {
   format: 'esm',
   // A chunk behind a dynamic import is neither parsed nor run before it is asked for: keeps `--version` quick.
@@ -14,8 +28,14 @@ const BUNDLE = {
   // Names stay: they cost 30 KB of 110 MB and no time, and a stack trace in a bug report tells what happened.
   minify: { whitespace: true, syntax: true, identifiers: false },
   // Bun would put in where a CommonJS module lay on the machine that builds, and no two checkouts would build the same.
-  define: { __filename: JSON.stringify('/openwork/module.js'), __dirname: JSON.stringify('/openwork') },
-} as const satisfies Partial<Bun.BuildConfig>
+  define: {
+    __filename: JSON.stringify('/openwork/module.js'),
+    __dirname: JSON.stringify('/openwork'),
+    // React has both of its builds inside, and the one for development is slow and large.
+    'process.env.NODE_ENV': JSON.stringify('production'),
+  },
+  plugins: [withoutReactDevtools],
+} satisfies Partial<Bun.BuildConfig>
 
 export type Executable = {
   /** The program's first module. */
