@@ -55,6 +55,9 @@ export const serverSettingsFile = ({ serverState }: Pick<DataLayout, 'serverStat
 
 export const runsFolder = (root: string): string => join(root, 'runs')
 
+/** Where hosts without a terminal write their logs: `<run id>.log`, rotated. */
+export const logsFolder = (root: string): string => join(root, 'logs')
+
 /**
  * Refuses a data dir that cannot be used, or that others can put files into, before anything is created in it. The answer
  * is undefined, or what to warn of.
