@@ -1,7 +1,23 @@
 import type { z } from 'zod'
-import type { approvalReply } from './approvals.ts'
-import type { HostCredentials, HostEvent, HostPairing, HostService, HostSnapshot, hostChecked } from './host.ts'
-import type { ReloadReport } from './hot-reload.ts'
+import { type approvalReply, receivedApprovalReplied } from './approvals.ts'
+import { receiveEvents } from './event-source.ts'
+import {
+  type HostCredentials,
+  type HostEvent,
+  type HostPairing,
+  type HostService,
+  type HostSnapshot,
+  hostChecked,
+  hostCredentials,
+  hostEvents,
+  hostPairing,
+  hostReleased,
+  hostSnapshot,
+  hostStopping,
+  serviceRestarted,
+} from './host.ts'
+import { type ReloadReport, reloaded } from './hot-reload.ts'
+import { askServer } from './request.ts'
 
 /** Calls of a host by programs of the same machine, at the control address and under the control token of its run record. */
 export type HostClient = {
@@ -24,4 +40,42 @@ export type HostClient = {
   release(): Promise<void>
   /** Throws `check_failed`. */
   check(request: { events: boolean }): Promise<z.infer<typeof hostChecked>['checks']>
+}
+
+export type HostClientOptions = {
+  /** Of the run record. */
+  baseUrl: string
+  token: string
+  /** Limit of a call that nothing is waited for in. Default 10 s. */
+  timeoutMs?: number
+}
+
+const CALL_MS = 10_000
+/** Services, plugins and MCP servers start meanwhile. */
+const WORK_MS = 120_000
+
+export function hostClient({ baseUrl, token, timeoutMs = CALL_MS }: HostClientOptions): HostClient {
+  const ask = <Result>(ask: Parameters<typeof askServer>[1], reply: z.ZodType<Result>, limitMs = timeoutMs) =>
+    askServer({ baseUrl, token, timeoutMs: limitMs }, ask, reply)
+  const post = (path: string, body?: unknown) => ({ method: 'POST', path, body })
+  return {
+    snapshot: () => ask({ method: 'GET', path: '/host' }, hostSnapshot),
+    events: ({ logs, signal }) =>
+      receiveEvents({ baseUrl, token, timeoutMs }, `/host/events?logs=${logs}`, hostEvents, signal),
+    restart: async service =>
+      (await ask(post(`/host/services/${encodeURIComponent(service)}/restart`), serviceRestarted, WORK_MS)).service,
+    replyApproval: async (id, reply) => {
+      await ask(post(`/host/approvals/${encodeURIComponent(id)}`, { reply }), receivedApprovalReplied)
+    },
+    reload: async body => (await ask(post('/reload', body), reloaded, WORK_MS)).report,
+    credentials: () => ask({ method: 'GET', path: '/host/credentials' }, hostCredentials),
+    openPairing: () => ask(post('/host/pairing'), hostPairing),
+    stop: async body => {
+      await ask(post('/host/stop', body), hostStopping)
+    },
+    release: async () => {
+      await ask(post('/host/release'), hostReleased)
+    },
+    check: async body => (await ask(post('/host/check', body), hostChecked, WORK_MS)).checks,
+  }
 }

@@ -1,6 +1,7 @@
 import type { DaemonEvent, DaemonProcess, DaemonStatus, DaemonWorkspace } from '../api/daemon.ts'
 import { EventFeed } from '../http/event-feed.ts'
 import { checkDataDir, daemonLayout, ensureDataDir } from '../orchestrator/data-dir.ts'
+import type { Detachment } from '../orchestrator/host.ts'
 import type { ListedWorkspaces } from '../orchestrator/listed-workspaces.ts'
 import type { StartOptions } from '../orchestrator/options.ts'
 import { type StartDeps, start } from '../orchestrator/start.ts'
@@ -35,7 +36,7 @@ export type RunningDaemon = {
   stop(): Promise<void>
 }
 
-export type DaemonDeps = Omit<StartDeps, 'onEvent' | 'workspaces'>
+export type DaemonDeps = Omit<StartDeps, 'onEvent' | 'workspaces' | keyof Detachment>
 
 /**
  * Starts the daemon of a data dir; resolves when it can be used. What was started is down again when this throws.
@@ -67,6 +68,8 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
   if (options.workdir === undefined) ensureWorkspace(files.workdir, { isPrivate: true })
   const started = await start(startOptions(options, state.state, files.workdir), {
     ...deps,
+    logFile: options.logFile,
+    isDetached: options.logFile !== undefined,
     workspaces: listedWorkspaces(list, { log, secondOpencodes, followed: () => followed }),
   })
   begun.defer(() => started.host.stop())
@@ -98,7 +101,7 @@ export async function runDaemon(options: DaemonOptions, deps: DaemonDeps): Promi
     host: api.host,
     port: api.port,
     status,
-    ended: Promise.race([asked.promise, started.host.ended]),
+    ended: Promise.race([asked.promise, started.host.stopAsked.then(() => undefined), started.host.ended]),
     stop: () => (stopped ??= running.disposeAsync()),
   }
 }

@@ -9,7 +9,7 @@ import {
   controlRenameWorkspace,
   controlWorkspacesChanged,
 } from '../api/control.ts'
-import { type HotReloadStatus, type ReloadReport, reloaded } from '../api/hot-reload.ts'
+import { type EngineWork, type HotReloadStatus, type ReloadReport, reloaded } from '../api/hot-reload.ts'
 import { runtimeVersions, upgradeRequest, upgradeStarted } from '../api/runtime.ts'
 import { removeQuery } from '../api/workspaces.ts'
 import { httpApp } from '../http/app.ts'
@@ -22,6 +22,7 @@ import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
+import type { ObservedHost } from './live/observed-host.ts'
 import type { Runtime } from './runtime.ts'
 
 export type ControlServices = {
@@ -30,12 +31,17 @@ export type ControlServices = {
   workspaces: ListedWorkspaces | undefined
   /** Undefined until the host is ready. */
   reloads: Reloads | undefined
+  host: ObservedHost
 }
 
 /** Hot reload of a host's directories, as it is asked for. */
 export type Reloads = {
   statuses(): HotReloadStatus[]
   reload(directory: string, request: { force: boolean }): Promise<ReloadReport>
+  /** Those that opencode may have instances for. Throws as `OpenworkClient` does. */
+  directories(): Promise<string[]>
+  /** Everything at work in them. Throws as `OpencodeClient` does. */
+  work(): Promise<EngineWork>
 }
 
 export type ControlHandler = ReturnType<typeof httpApp>

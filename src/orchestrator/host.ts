@@ -8,12 +8,15 @@ import type { ControlServices, Reloads } from './control-app.ts'
 import type { ControlServer } from './control-server.ts'
 import type { HostInfo } from './host-info.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
+import { HostLife } from './live/host-life.ts'
+import type { LogRing } from './live/log-ring.ts'
+import type { ObservedHost } from './live/observed-host.ts'
 import { logEvent } from './log-events.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
 import { Runtime } from './runtime.ts'
 import type { RuntimeProgram } from './runtime-program.ts'
 import type { SuccessorOptions } from './successors.ts'
-import { type OwnerToken, revokeOwnerToken, verifyServer } from './verify.ts'
+import { type OwnerToken, revokeOwnerToken, type Verified, verifyServer } from './verify.ts'
 import { writing } from './write-failure.ts'
 
 export type HostDeps = {
@@ -22,6 +25,8 @@ export type HostDeps = {
   record: RunRecord
   /** Listening already. The caller stops it after `stop()`, or after a failed start. */
   control: ControlServer
+  /** The last lines of the log. */
+  records: LogRing
   /** Where the programs of the plan came from. */
   programs: readonly RuntimeProgram[]
   /** Where an upgrade finds what runs after it. */
@@ -36,6 +41,16 @@ export type HostDeps = {
   onEvent?: (event: SupervisorEvent) => void
   /** Called on what is running already, as soon as there is something to kill. */
   onKillable: (kill: () => void) => void
+} & Detachment
+
+/** How a host stands to whoever started it. */
+export type Detachment = {
+  /** Of a host without a terminal: JSON records, rotated. */
+  logFile?: string | undefined
+  /** It goes on without whoever started it, from its start. */
+  isDetached?: boolean
+  /** Somebody has asked that it goes on without whoever started it. Told once; must not throw. */
+  onReleased?: () => void
 }
 
 /** A running host: every service up, the server verified. */
@@ -46,6 +61,11 @@ export type Host = {
   serverVersion: string
   /** Resolves when a service that the host cannot do without is gone for good. Never rejects. */
   ended: Promise<OpenworkError>
+  /**
+   * Resolves when somebody asks over the control API that it ends: whoever runs it stops it then. One that is asked
+   * before it is ready does not come up: its start throws `interrupted`. Never rejects.
+   */
+  stopAsked: Promise<void>
   /** How its services are. */
   services(): ServiceSnapshot[]
   /** Ends a service and starts it again, at the same address. Throws as `Supervisor.restart`. */
@@ -64,12 +84,14 @@ export type Host = {
  * @throws OpenworkError service_gave_up, server_verification_failed, interrupted
  */
 export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
-  const { log, record, signal, onKillable } = deps
+  const { log, record, onKillable } = deps
   const startedAtMs = Date.now()
   const ended = Promise.withResolvers<OpenworkError>()
-  const listeners: ((event: SupervisorEvent) => void)[] = []
+  const listeners = new Set<(event: SupervisorEvent) => void>()
   let lost: OpenworkError | undefined
-  await writing(record.path, () => record.updateInfo(hostInfo(plan, deps.control))) // first: `status` finds a host that starts, too
+  const life = lifeOf(plan, deps)
+  const signal = AbortSignal.any([deps.signal, life.stopSignal])
+  await writing(record.path, () => record.updateInfo(hostInfo(plan, deps, life))) // first: `status` finds a host that starts, too
   const supervisor = supervise(plan.specs, {
     launcher: hostLauncher(),
     record,
@@ -79,6 +101,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       for (const listener of listeners) listener(event)
       if (!isLoss(event)) return
       lost ??= loss(event)
+      life.becomes('failed')
       ended.resolve(lost)
     },
   })
@@ -86,30 +109,52 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const { workspace, specs } = plan
   const { programs, successors } = deps
   const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
-  const services: ControlServices = { runtime, workspaces: deps.workspaces, reloads: undefined }
+  let verified: Verified | undefined
+  const listen = (listener: (event: SupervisorEvent) => void): (() => void) => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+  const observed: ObservedHost = {
+    plan,
+    startedAtMs,
+    logFile: deps.logFile,
+    life,
+    log,
+    records: deps.records,
+    services: () => supervisor.snapshot(),
+    programs: () => runtime.programs(),
+    verified: () => verified,
+    reloads: () => services.reloads,
+    workspaces: deps.workspaces,
+    listen,
+    restart: service => supervisor.restart(service),
+  }
+  const services: ControlServices = { runtime, workspaces: deps.workspaces, reloads: undefined, host: observed }
   deps.control.serve(services, log)
   try {
     const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
     await aborted(signal, Promise.all(ready))
-    const { owner, serverVersion } = await aborted(signal, verifyServer(plan, deps.server))
+    verified = await aborted(signal, verifyServer(plan, deps.server))
+    const { owner, serverVersion } = verified
     if (serverVersion !== deps.server.version)
       log.warn(`openwork-server is ${serverVersion}, this openwork is made for ${deps.server.version}`)
     log.redactor.add(owner.token)
     log.debug('everything is ready', { tookMs: Date.now() - startedAtMs })
+    life.becomes('ready')
     return {
       plan,
       owner,
       serverVersion,
       ended: ended.promise,
+      stopAsked: life.stopAsked,
       services: () => supervisor.snapshot(),
       restart: service => supervisor.restart(service),
-      listen: listener => {
-        listeners.push(listener)
-      },
+      listen: listener => void listen(listener),
       offerReloads: reloads => {
         services.reloads = reloads
       },
       stop: async () => {
+        life.becomes('stopping')
         const closed = runtime.close()
         await revokeOwnerToken(plan, owner)
         await supervisor.stop()
@@ -117,6 +162,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       },
     }
   } catch (error) {
+    life.becomes('stopping')
     const closed = runtime.close()
     await supervisor.stop()
     await closed
@@ -152,14 +198,36 @@ const LAST_LINES = 5
 /** The promise, or `interrupted` as soon as the signal is aborted. */
 export function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new OpenworkError('interrupted', 'The start was interrupted'))
+    const stop = (): void =>
+      reject(
+        signal.reason instanceof OpenworkError
+          ? signal.reason
+          : new OpenworkError('interrupted', 'The start was interrupted'),
+      )
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
 }
 
-const hostInfo = (plan: HostPlan, control: ControlServer): HostInfo => ({
+const lifeOf = (plan: HostPlan, deps: HostDeps): HostLife => {
+  const life: HostLife = new HostLife({
+    isDetached: deps.isDetached ?? false,
+    async onReleased() {
+      deps.onReleased?.()
+      await deps.record.updateInfo(hostInfo(plan, deps, life))
+    },
+  })
+  return life
+}
+
+const hostInfo = (
+  plan: HostPlan,
+  { control, logFile }: Pick<HostDeps, 'control' | 'logFile'>,
+  { isDetached }: Pick<HostLife, 'isDetached'>,
+): HostInfo => ({
+  ...(logFile !== undefined && { logFile }),
+  isDetached,
   workspace: plan.workspace,
   serves: plan.serves,
   control: { baseUrl: control.baseUrl, token: control.token.reveal() },

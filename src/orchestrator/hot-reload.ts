@@ -1,4 +1,4 @@
-import type { HotReloadEvent, HotReloadStatus } from '../api/hot-reload.ts'
+import type { EngineWork, HotReloadEvent, HotReloadStatus } from '../api/hot-reload.ts'
 import { opencodeClient } from '../api/opencode-client.ts'
 import { openFileWatches } from '../hot-reload/file-watches.ts'
 import { HotReloads } from '../hot-reload/hot-reloads.ts'
@@ -53,26 +53,29 @@ export function openHotReload(host: Host, input: HotReloadInput): HotReload {
     ...(mayHaveTerminals && { mayHaveTerminals }),
     hold: requestHolds({ baseUrl: host.plan.server.baseUrl, hostToken: host.plan.server.hostToken }, log),
   })
+  const allWork = async (): Promise<EngineWork> => {
+    known = (await others?.()) ?? []
+    return engine.allWork()
+  }
   const watches = openFileWatches({ env: opencodeEnvironment(host), log, configSchema: () => client.configSchema() })
   const reloads = new HotReloads({
     watches: options => watches.follow(options),
-    engine: {
-      ...engine,
-      allWork: async () => {
-        known = (await others?.()) ?? []
-        return engine.allWork()
-      },
-    },
+    engine: { ...engine, allWork },
     options,
     log,
     onEvent: event => onEvent?.(event),
   })
   host.listen(startsOfOpencode(atMs => reloads.engineRestarted(atMs)))
-  host.offerReloads(reloads)
-  return {
+  const offered: Reloads = {
     statuses: () => reloads.statuses(),
-    status: directory => reloads.status(directory),
     reload: (directory, request) => reloads.reload(directory, request),
+    directories: async () => [...new Set([...followed, ...((await others?.()) ?? [])])],
+    work: allWork,
+  }
+  host.offerReloads(offered)
+  return {
+    ...offered,
+    status: directory => reloads.status(directory),
     follow: (directory, read) => {
       followed.add(directory)
       reloads.follow(directory, read)

@@ -3,6 +3,7 @@ import { OPENCODE, opencodeService } from '../services/opencode.ts'
 import { OPENWORK_SERVER, openworkServerService } from '../services/openwork-server.ts'
 import type { Self } from '../services/own-program.ts'
 import { toolPath } from '../services/tool-path.ts'
+import type { LogFormat } from '../shared/log.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { httpOrigin, loopbackOf } from '../shared/url.ts'
 import type { ServiceSpec } from '../supervisor/service.ts'
@@ -33,6 +34,8 @@ export type HostFacts = {
   control: { baseUrl: string; token: Secret }
   /** Path of the file in which this run is written down. */
   runRecord: string
+  /** Of what openwork-server prints: records where our own log is a file of them. */
+  serverLogFormat: LogFormat
 }
 
 /** What will run, and where it will be reached. */
@@ -51,6 +54,10 @@ export type HostPlan = {
     port: number
     token: Secret
     hostToken: Secret
+    /** Other machines may connect. */
+    isRemote: boolean
+    approvalMode: StartOptions['server']['approval']['mode']
+    readOnly: boolean
   }
   specs: readonly ServiceSpec[]
 }
@@ -71,6 +78,9 @@ export function planHost(options: StartOptions, facts: HostFacts): HostPlan {
     bindHost,
     port: facts.ports.server,
     ...facts.credentials,
+    isRemote: options.server.remoteAccess,
+    approvalMode: options.server.approval.mode,
+    readOnly: options.server.readOnly,
   }
   return {
     runId: options.runId,
@@ -123,7 +133,7 @@ const serverSpec = (
     tokenStore: facts.layout.tokenStore,
     runRecord: facts.runRecord,
     runId: options.runId,
-    logFormat: options.logFormat,
+    logFormat: facts.serverLogFormat,
     readyWithinMs: 15_000,
   })
 

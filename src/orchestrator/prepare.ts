@@ -17,7 +17,7 @@ import { ensureWorkspace, findWorkspace } from './workspace.ts'
 import { writing } from './write-failure.ts'
 
 /** What each attempt to start has of its own. */
-export type FactsOfAttempt = 'ports' | 'runRecord' | 'control'
+export type FactsOfAttempt = 'ports' | 'runRecord' | 'control' | 'serverLogFormat'
 
 export type Prepared = {
   facts: Omit<HostFacts, FactsOfAttempt>

@@ -55,6 +55,11 @@ export class Runtime {
     )
   }
 
+  /** What runs now. */
+  programs(): RuntimeProgram[] {
+    return [...this.#running.values()].map(({ program }) => program)
+  }
+
   async versions(): Promise<RuntimeVersions> {
     const { version, startedAtMs, workspace, disk } = this.#options
     const onDisk = await disk.version().catch((error: unknown) => {

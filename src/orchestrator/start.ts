@@ -6,8 +6,9 @@ import type { FoundOwnProgram } from '../sidecars/find/ensure-own-program.ts'
 import { listRuns, openRunRecord } from '../supervisor/run-record.ts'
 import type { SupervisorEvent } from '../supervisor/service.ts'
 import { ControlServer } from './control-server.ts'
-import { aborted, type Host, startHost } from './host.ts'
+import { aborted, type Detachment, type Host, startHost } from './host.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
+import { LogRing } from './live/log-ring.ts'
 import type { StartOptions } from './options.ts'
 import { type HostPlan, planHost, secretsOf } from './plan.ts'
 import { isFree, requirePort } from './ports.ts'
@@ -25,7 +26,7 @@ export type StartDeps = PrepareDeps & {
   onEvent?: (event: SupervisorEvent) => void
   /** Of a host that serves listed ones. */
   workspaces?: ListedWorkspaces
-}
+} & Detachment
 
 export type Started = {
   host: Host
@@ -44,12 +45,14 @@ const TIDY_MS = 1_000
 
 /** From options to a running, verified host. What was started is down again when this throws. */
 export async function start(options: StartOptions, deps: StartDeps): Promise<Started> {
+  const records = new LogRing()
+  deps.log.tap((record, text) => records.add(record, text))
   const preparing = prepare(options, deps)
   const prepared = await aborted(deps.signal, preparing).catch(async error => {
     await Promise.race([preparing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })])
     throw error
   })
-  const host = await startPlanned(options, prepared, deps)
+  const host = await startPlanned(options, prepared, { ...deps, records })
   const { opencode, server, facts, target } = prepared
   return { host, opencode, server, target, credentialsFile: facts.layout.credentials }
 }
@@ -75,13 +78,14 @@ const programsOf = ({ opencode, server }: Pick<Prepared, 'opencode' | 'server'>)
 async function startPlanned(
   options: StartOptions,
   { facts, ports: first, opencode, server }: Prepared,
-  deps: StartDeps,
+  deps: StartDeps & { records: LogRing },
 ): Promise<Host> {
   let ports = first
   for (let attempt = 1; ; attempt++) {
     const record = await writing(facts.layout.runs, () => openRunRecord(facts.layout.runs, { runId: options.runId }))
     const control = new ControlServer()
-    const plan = planHost(options, { ...facts, ports, control, runRecord: record.path })
+    const serverLogFormat = deps.logFile === undefined ? options.logFormat : 'json'
+    const plan = planHost(options, { ...facts, ports, control, runRecord: record.path, serverLogFormat })
     for (const secret of [...secretsOf(plan), control.token]) deps.log.redactor.add(secret)
     try {
       const host = await startHost(plan, {

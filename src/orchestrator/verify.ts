@@ -9,7 +9,8 @@ const OWNER_LABEL = 'openwork start '
 
 export type OwnerToken = { id: string; token: Secret }
 
-export type Verified = { owner: OwnerToken; serverVersion: string }
+/** `workspaceId`: the server's own, of a host that serves one. */
+export type Verified = { owner: OwnerToken; serverVersion: string; workspaceId: string | undefined }
 
 /**
  * That what answers is the server just started and nothing else: same version (an external one may have another), the
@@ -28,11 +29,12 @@ export async function verifyServer(
     host.createToken({ scope: 'owner', label: `${OWNER_LABEL}${plan.runId}` }),
   ])
   if (!expected.isExternal) expectSame('version', expected.version, health.version)
-  if (plan.serves === 'one') expectWorkspace(plan, workspaces.items)
-  return { owner: { id: owner.id, token: secret(owner.token) }, serverVersion: health.version }
+  const workspaceId = plan.serves === 'one' ? expectWorkspace(plan, workspaces.items) : undefined
+  return { owner: { id: owner.id, token: secret(owner.token) }, serverVersion: health.version, workspaceId }
 }
 
-function expectWorkspace({ workspace, opencode }: HostPlan, items: readonly Workspace[]): void {
+/** Its id. */
+function expectWorkspace({ workspace, opencode }: HostPlan, items: readonly Workspace[]): string | undefined {
   const ours = items.find(({ path }) => path === workspace)
   expectSame('workspace', workspace, ours?.path)
   expectSame('opencode URL', opencode.baseUrl, ours?.opencode?.baseUrl)
@@ -40,6 +42,7 @@ function expectWorkspace({ workspace, opencode }: HostPlan, items: readonly Work
   const { username, password } = ours?.opencode ?? {}
   if (username !== opencode.username.reveal() || password !== opencode.password.reveal())
     throw verificationFailed('it holds other opencode credentials than it was given')
+  return ours?.id
 }
 
 /** Takes back the owner tokens of earlier runs that could not do so themselves, because they were killed. */

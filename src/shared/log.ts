@@ -36,18 +36,29 @@ export type LogOptions = {
   bare?: boolean
 }
 
+/** `text`: message and attributes on one line, without colours and control characters, secrets masked. Must not throw. */
+export type LogTap = (record: LogRecord, text: string) => void
+
 /** Writes records as lines. One per process; `for()` gives the voice of another component. */
 export class Log {
   readonly #options: LogOptions
   readonly #component: string
+  readonly #taps: Set<LogTap>
 
-  constructor(options: LogOptions, component: string = options.serviceName) {
+  constructor(options: LogOptions, component: string = options.serviceName, taps: Set<LogTap> = new Set()) {
     this.#options = options
     this.#component = component
+    this.#taps = taps
   }
 
   for(component: string): Log {
-    return new Log(this.#options, component)
+    return new Log(this.#options, component, this.#taps)
+  }
+
+  /** From now on given every record of every component, lines of children included. Returns how to stop that. */
+  tap(tap: LogTap): () => void {
+    this.#taps.add(tap)
+    return () => this.#taps.delete(tap)
   }
 
   get redactor(): Redactor {
@@ -79,28 +90,42 @@ export class Log {
     const nested = parseJsonRecord(line)
     const severity = nested?.severity ?? severityHint(line) ?? (from.stream === 'stderr' ? 'error' : 'info')
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
+    const message = redactor.text(nested?.body ?? line)
+    const record = this.#recordOf(severity, message, nested ? ownAttributes(nested.raw.attributes) : {})
+    this.#tell(record)
     if (format === 'json' && nested) write(JSON.stringify(redactor.value(nested.raw)))
-    else this.#record(severity, nested?.body ?? line, format === 'json' ? { stream: from.stream, pid: from.pid } : {})
+    else this.#write({ ...record, attributes: format === 'json' ? { stream: from.stream, pid: from.pid } : {} })
   }
 
   #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
-    const options = this.#options
-    if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[options.minimum]) return
-    const text = options.redactor.text(message)
-    options.write(this.#render(severity, options.format === 'json' ? text : harmless(text), attributes))
+    if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
+    const record = this.#recordOf(severity, this.#options.redactor.text(message), attributes)
+    this.#tell(record)
+    this.#write(record)
   }
 
-  #render(severity: Severity, message: string, attributes: Record<string, unknown>): string {
-    const options = this.#options
-    if (options.bare && options.format === 'pretty') return message
-    const record: LogRecord = {
+  /** `message` is masked already. */
+  #recordOf(severity: Severity, message: string, attributes: Record<string, unknown>): LogRecord {
+    return {
       timeMs: Date.now(),
       severity,
       component: this.#component,
       message,
-      attributes: options.redactor.value(attributes) as Record<string, unknown>,
+      attributes: this.#options.redactor.value(attributes) as Record<string, unknown>,
     }
-    return options.format === 'json' ? renderJson(record, options) : renderPretty(record, options.color)
+  }
+
+  #tell(record: LogRecord): void {
+    if (this.#taps.size === 0) return
+    const text = plain(`${record.message}${renderAttributes(record, text => text)}`)
+    for (const tap of this.#taps) tap(record, text)
+  }
+
+  #write(record: LogRecord): void {
+    const { format, bare, color, write } = this.#options
+    const message = harmless(record.message)
+    if (format === 'json') write(renderJson(record, this.#options))
+    else write(bare ? message : renderPretty({ ...record, message }, color))
   }
 }
 
@@ -114,6 +139,17 @@ const CONTROL = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)
  * as if typed does not. In JSON such characters are escaped anyway.
  */
 const harmless = (text: string): string => text.replace(CONTROL, found => (COLOR.test(found) ? found : ''))
+
+/** One line that takes as many columns as it has characters to show. */
+const plain = (text: string): string => text.replace(/[\t\n]/g, ' ').replace(CONTROL, '')
+
+/** Those that say more than where a record comes from, which its component does. */
+function ownAttributes(attributes: unknown): Record<string, unknown> {
+  if (typeof attributes !== 'object' || attributes === null) return {}
+  return Object.fromEntries(Object.entries(attributes).filter(([key]) => !ORIGIN.has(key)))
+}
+
+const ORIGIN: ReadonlySet<string> = new Set(['run.id', 'process.pid', 'service.component'])
 
 /** One OpenTelemetry-like record as a line of JSON. */
 function renderJson(

@@ -6,6 +6,7 @@ import { ExecutableOnDisk } from '../../src/orchestrator/executable-on-disk.ts'
 import { Runtime } from '../../src/orchestrator/runtime.ts'
 import type { ServiceSpec } from '../../src/supervisor/service.ts'
 import { fixture, freePort, http, service, supervised } from '../supervisor/support.ts'
+import { observed } from './live/observed.ts'
 import { watchedLog } from './watched-log.ts'
 
 const program = (name: 'opencode' | 'openwork-server') =>
@@ -45,6 +46,7 @@ async function controlled(specs: readonly ServiceSpec[]) {
       }),
       workspaces: undefined,
       reloads: undefined,
+      host: observed({ run, log }).host,
     },
     log,
   )

@@ -9,6 +9,7 @@ import { ExecutableOnDisk } from '../../src/orchestrator/executable-on-disk.ts'
 import type { ListedWorkspaces } from '../../src/orchestrator/listed-workspaces.ts'
 import { Runtime } from '../../src/orchestrator/runtime.ts'
 import { OpenworkError } from '../../src/shared/errors.ts'
+import { observed } from '../orchestrator/live/observed.ts'
 import { watchedLog } from '../orchestrator/watched-log.ts'
 import { supervised } from '../supervisor/support.ts'
 import { asClient, asHost, startServer, temporaryFolder } from './start-server.ts'
@@ -84,7 +85,7 @@ async function underDaemon(folder: string, options: Parameters<typeof startServe
     workspace: '/',
     log,
   })
-  control.serve({ runtime, workspaces: list, reloads: undefined }, log)
+  control.serve({ runtime, workspaces: list, reloads: undefined, host: observed({ run, log }).host }, log)
   await mkdir(join(folder, 'first'))
   await list.add({ path: join(folder, 'first'), name: 'First' })
   const server = await startServer({
