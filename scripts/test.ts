@@ -4,47 +4,59 @@
 // HTTP tests of openwork-server run for both), that these called every route it describes, and that no process of theirs
 // is left. With parts of paths: the build, and the test files whose path contains one.
 // The last line holds the totals, `N passed, N failed`, whatever happens; a static check counts as one. What was skipped
-// stands above it.
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+// and each failure stand right above it, as the middle of a long log is often not kept.
+//
+// With `--update-timings` it also notes how long the longest files took, in scripts/test/timings.json: those are begun
+// first, so that no worker is left alone with one at the end.
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { systemCode } from '../src/shared/errors.ts'
 import { awaitLeftovers } from './test/leftovers.ts'
 import { readReport } from './test/report.ts'
 import { describedRoutes, readCalls, routeCoverage } from './test/route-coverage.ts'
 import { EXEMPTIONS } from './test/route-exemptions.ts'
+import { longest, type Timings, timingsOf } from './test/timings.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const STEP_LIMIT_MS = 8 * 60_000
 const TEST_LIMIT_MS = 20_000
 const LEFTOVER_GRACE_MS = 5_000
+/** Tests wait for other processes as much as they work. */
+const WORKERS = availableParallelism() + 1
+/** Each of them starts whole hosts, of some 300 MB. */
+const END_TO_END_WORKERS = 3
+const STATIC_CHECKS = ['typecheck', 'lint', 'knip', 'reference:check']
+const TIMINGS = join(ROOT, 'scripts', 'test', 'timings.json')
 const SERVER = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork-server.exe' : 'openwork-server')
 /** What a test file calls that can run openwork-server as the built executable. */
 const RUNS_SERVER = /\b(startServer|startChanging|serverOf|EXECUTABLE)\b/
 const WANTS_DEFAULT_PORT = /\b8787\b/
 
-const filters = process.argv.slice(2)
+const UPDATE_TIMINGS = '--update-timings'
+const filters = process.argv.slice(2).filter(argument => argument !== UPDATE_TIMINGS)
 const scratch = await mkdtemp(join(tmpdir(), 'ow-test-'))
 await chmod(scratch, 0o711) // a test that is somebody else for a moment must reach what it runs
 const marker = basename(scratch)
 const totals = { passed: 0, failed: 0 }
 const skipped: string[] = []
 const failures: string[] = []
+const measured: Timings[] = []
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
 
 try {
-  if (filters.length === 0) await staticChecks()
-  const built = await check('build')
+  const built = await checks(filters.length === 0 ? [...STATIC_CHECKS, 'build'] : ['build'])
   const files = await testFiles()
   const endToEnd = files.filter(file => file.startsWith('test/e2e/'))
   const ofSources = files.filter(file => !endToEnd.includes(file))
-  await tests('tests', ofSources, { parallel: '--parallel' })
+  await tests('tests', ofSources, { workers: WORKERS })
   if (built) {
     await serverTests(ofSources)
     await endToEndTests(endToEnd)
   } else if (endToEnd.length > 0) fail('end-to-end tests: not run, there is no executable')
   await leftoverCheck()
+  if (process.argv.includes(UPDATE_TIMINGS)) await writeFile(TIMINGS, `${JSON.stringify(longest(measured), null, 2)}\n`)
 } catch (error) {
   console.error(error)
   fail('the test run itself: see above')
@@ -52,22 +64,21 @@ try {
   await rm(scratch, { recursive: true, force: true })
 }
 
-for (const failure of failures) console.log(`✗ ${failure}`)
 for (const name of skipped) console.log(`» skipped: ${name}`)
+for (const failure of failures) console.log(`✗ ${failure}`)
 console.log(`${totals.passed} passed, ${totals.failed} failed`)
 process.exit(interrupted.signal.aborted ? 130 : totals.failed > 0 ? 1 : 0)
 
-/** Ends with the first that fails: the rest would mostly repeat its complaints. */
-async function staticChecks(): Promise<void> {
-  for (const name of ['typecheck', 'lint', 'knip', 'reference:check']) if (!(await check(name))) return
-}
-
-/** Runs a script of package.json. */
-async function check(name: string): Promise<boolean> {
-  const exitCode = await step(name, ['npm', 'run', '--silent', name])
-  if (exitCode === 0) totals.passed += 1
-  else fail(`${name}: exit code ${exitCode}`)
-  return exitCode === 0
+/** Runs scripts of package.json at the same time. Whether the last one succeeded. */
+async function checks(names: readonly string[]): Promise<boolean> {
+  const exitCodes = await Promise.all(
+    names.map(name => step(name, ['npm', 'run', '--silent', name], { isAlone: false })),
+  )
+  for (const [index, name] of names.entries()) {
+    if (exitCodes[index] === 0) totals.passed += 1
+    else fail(`${name}: exit code ${exitCodes[index]}`)
+  }
+  return exitCodes.at(-1) === 0
 }
 
 /** The HTTP tests of openwork-server once more, for the executable, and what they have shown of its routes. */
@@ -78,7 +89,7 @@ async function serverTests(ofSources: string[]): Promise<void> {
   await tests(
     'HTTP tests of the executable',
     candidates.filter((_, index) => RUNS_SERVER.test(texts[index] ?? '')),
-    { parallel: '--parallel', env: { OPENWORK_TEST_EXECUTABLE: SERVER, OPENWORK_TEST_CALLS: calls } },
+    { workers: WORKERS, env: { OPENWORK_TEST_EXECUTABLE: SERVER, OPENWORK_TEST_CALLS: calls } },
   )
   if (filters.length > 0 || interrupted.signal.aborted) return
   const record = await readFile(calls, 'utf8').catch(() => '')
@@ -93,38 +104,49 @@ async function serverTests(ofSources: string[]): Promise<void> {
   if (gaps.length === 0) totals.passed += 1
 }
 
-/** Two files at a time, as each starts whole hosts; one at a time those that want the default port for themselves. */
+/** One at a time those that want the default port for themselves. */
 async function endToEndTests(files: string[]): Promise<void> {
   const texts = await Promise.all(files.map(file => readFile(join(ROOT, file), 'utf8')))
   const wantDefaultPort = files.filter((_, index) => WANTS_DEFAULT_PORT.test(texts[index] ?? ''))
   const others = files.filter(file => !wantDefaultPort.includes(file))
-  await tests('end-to-end tests', others, { parallel: '--parallel=2' })
-  await tests('end-to-end tests of the default port', wantDefaultPort, { parallel: '--parallel=1' })
+  await tests('end-to-end tests', others, { workers: END_TO_END_WORKERS })
+  await tests('end-to-end tests of the default port', wantDefaultPort, { workers: 1 })
 }
 
 async function tests(
   name: string,
   files: string[],
-  { parallel, env }: { parallel: string; env?: Record<string, string> },
+  { workers, env }: { workers: number; env?: Record<string, string> },
 ): Promise<void> {
   if (files.length === 0) return
   const outfile = join(scratch, `${name}.xml`)
+  const timings = join(scratch, `${name}.json`)
+  await writeFile(timings, JSON.stringify(timingsOf(files, await readTimings(TIMINGS))))
   const command = [
     process.execPath,
     'test',
-    parallel,
+    `--parallel=${workers}`,
+    `--timings=${timings}`,
+    '--update-timings',
     `--timeout=${TEST_LIMIT_MS}`,
     '--reporter=junit',
     `--reporter-outfile=${outfile}`,
     ...files.map(file => `./${file}`),
   ] as const
-  const exitCode = await step(name, [...command], env)
+  const exitCode = await step(name, [...command], { env })
+  measured.push(await readTimings(timings))
   const report = readReport(await readFile(outfile, 'utf8').catch(() => undefined), { files, exitCode })
   totals.passed += report.passed
   totals.failed += report.failed
   skipped.push(...report.skipped)
   if (report.failed > 0) failures.push(`${name}: ${report.failed} failed, exit code ${exitCode}`)
+  for (const { place, name, error } of report.failures)
+    failures.push(`${place}: ${name}\n${error.replaceAll(/^/gm, '    ')}`)
   for (const file of report.unreported) failures.push(`${file}: did not run`)
+}
+
+async function readTimings(path: string): Promise<Timings> {
+  return JSON.parse(await readFile(path, 'utf8'))
 }
 
 async function leftoverCheck(): Promise<void> {
@@ -150,26 +172,31 @@ function fail(what: string): void {
   failures.push(what)
 }
 
-/** The exit code, `null` when a signal ended it: ours after the time limit, for one. */
+/**
+ * The exit code, `null` when a signal ended it: ours after the time limit, for one. What a step that is not alone says is
+ * shown when it has ended.
+ */
 async function step(
   name: string,
   [program, ...args]: [string, ...string[]],
-  env: Record<string, string> = {},
+  { env = {}, isAlone = true }: { env?: Record<string, string> | undefined; isAlone?: boolean } = {},
 ): Promise<number | null> {
   if (interrupted.signal.aborted) return null
-  console.log(`\n── ${name}`)
+  if (isAlone) console.log(`\n── ${name}`)
   const startedAt = performance.now()
+  const output = isAlone ? 'inherit' : 'pipe'
   const child = Bun.spawn([Bun.which(program) ?? program, ...args], {
     cwd: ROOT,
     env: { ...environment(), ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
     signal: interrupted.signal,
     timeout: STEP_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
+  const said = await Promise.all([child.stdout, child.stderr].map(stream => new Response(stream).text()))
   await child.exited
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  console.log(`── ${name}: ${child.exitCode === 0 ? 'ok' : 'failed'} after ${seconds} s`)
+  console.log(`${said.join('')}── ${name}: ${child.exitCode === 0 ? 'ok' : 'failed'} after ${seconds} s`)
   return child.exitCode
 }
 

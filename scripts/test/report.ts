@@ -1,6 +1,17 @@
+export type FailedTest = {
+  /** `file:line`. */
+  place: string
+  /** With the names of what it is part of, outermost first. */
+  name: string
+  /** The first lines of what went wrong. */
+  error: string
+}
+
 export type Report = {
   passed: number
   failed: number
+  /** Fewer than `failed` where something failed outside of any test. */
+  failures: FailedTest[]
   /** `file: name` of each test that was skipped or is still to be written. */
   skipped: string[]
   /** Files that were to run and are not in the report: Bun leaves out one that fails to load. */
@@ -25,9 +36,26 @@ export function readReport(
   return {
     passed: count('tests') - count('failures') - count('skipped'),
     failed,
+    failures: failedTests(xml ?? ''),
     skipped: skips(xml ?? ''),
     unreported,
   }
+}
+
+/** Beyond that a difference of two large values would hide the other failures. */
+const ERROR_LINES = 12
+
+function failedTests(xml: string): FailedTest[] {
+  const cases = xml.matchAll(/<testcase ([^>]*)>\s*<failure ([^>]*?)(?:\/>|>([^<]*)<)/g)
+  return [...cases].map(([, test = '', failure = '', text]) => {
+    const parts = attribute(test, 'classname').split(' > ').reverse() // Bun lists the innermost first
+    const lines = text === undefined ? [attribute(failure, 'message')] : unescaped(text).trim().split('\n')
+    return {
+      place: `${attribute(test, 'file')}:${attribute(test, 'line')}`,
+      name: [...parts.filter(part => part !== ''), attribute(test, 'name')].join(' > '),
+      error: [...lines.slice(0, ERROR_LINES), ...(lines.length > ERROR_LINES ? ['…'] : [])].join('\n'),
+    }
+  })
 }
 
 function skips(xml: string): string[] {
@@ -38,6 +66,10 @@ function skips(xml: string): string[] {
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
 function attribute(attributes: string, name: string): string {
-  const value = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? ''
-  return value.replace(/&(\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity)
+  return unescaped(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? '')
 }
+
+const unescaped = (text: string): string =>
+  text.replace(/&(\w+|#\d+);/g, (entity, name: string) =>
+    name.startsWith('#') ? String.fromCodePoint(Number(name.slice(1))) : (ENTITIES[name] ?? entity),
+  )

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { awaitLeftovers, findLeftovers } from '../../scripts/test/leftovers.ts'
 import { readReport } from '../../scripts/test/report.ts'
+import { longest, type Timings, timingsOf } from '../../scripts/test/timings.ts'
 
 let folder: string
 
@@ -37,6 +38,9 @@ describe('the totals of a test run', () => {
     expect(report).toEqual({
       passed: 2,
       failed: 1,
+      failures: [
+        { place: 'one.test.ts:2', name: 'c', error: expect.stringContaining('expect(received).toBe(expected)') },
+      ],
       skipped: ['one.test.ts: b & "c" <d>', 'two.test.ts: e'],
       unreported: [],
     })
@@ -48,7 +52,7 @@ describe('the totals of a test run', () => {
       'unloadable.test.ts': `import './no-such-file.ts'; test('b', () => { expect(1).toBe(1) })`,
     })
 
-    expect(report).toEqual({ passed: 1, failed: 1, skipped: [], unreported: ['unloadable.test.ts'] })
+    expect(report).toEqual({ passed: 1, failed: 1, failures: [], skipped: [], unreported: ['unloadable.test.ts'] })
   })
 
   test('count every file of a run that crashed before it could report', async () => {
@@ -57,7 +61,29 @@ describe('the totals of a test run', () => {
       'after.test.ts': `test('b', () => { expect(1).toBe(1) })`,
     })
 
-    expect(report).toEqual({ passed: 0, failed: 2, skipped: [], unreported: ['crash.test.ts', 'after.test.ts'] })
+    expect(report).toMatchObject({ passed: 0, failed: 2, failures: [], unreported: ['crash.test.ts', 'after.test.ts'] })
+  })
+
+  test('say of each failure which test it was, and the first lines of what went wrong', async () => {
+    const { failures } = await reportOf({
+      'nested.test.ts': `
+import { describe } from 'bun:test'
+describe('a host', () => describe('"that" <ends>', () => {
+  test('says & why', () => { expect({ code: 3 }).toEqual({ code: 4 }) })
+  test('hangs', () => new Promise(() => {}), 10)
+}))
+test('says a lot', () => { throw new Error(Array.from({ length: 500 }, (_, line) => 'line ' + line).join('\\n')) })`,
+    })
+
+    expect(failures.map(({ place, name }) => `${place} ${name}`)).toEqual([
+      'nested.test.ts:5 a host > "that" <ends> > says & why',
+      'nested.test.ts:6 a host > "that" <ends> > hangs',
+      'nested.test.ts:8 says a lot',
+    ])
+    const [why, hangs, lot] = failures.map(({ error }) => error)
+    expect(why).toMatch(/expect\(received\)\.toEqual\(expected\).*-\s+"code": 4,\n\+\s+"code": 3,/s)
+    expect(hangs).toBe('test timed out')
+    expect(lot?.split('\n')).toEqual(['Error: line 0', ...Array.from({ length: 11 }, (_, i) => `line ${i + 1}`), '…'])
   })
 
   test('count a run that failed outside of any test', () => {
@@ -66,6 +92,26 @@ describe('the totals of a test run', () => {
 
     expect(readReport(xml, { files: ['x.test.ts'], exitCode: 1 })).toMatchObject({ passed: 1, failed: 1 })
     expect(readReport(xml, { files: ['x.test.ts'], exitCode: 0 })).toMatchObject({ passed: 1, failed: 0 })
+  })
+})
+
+describe('the longest files', () => {
+  test('are known by their times, and what nothing is known of is taken for a short one', () => {
+    const known: Timings = { version: 1, files: { 'long.test.ts': 60_000, 'removed.test.ts': 9_000 } }
+
+    expect(timingsOf(['a.test.ts', 'long.test.ts'], known).files).toEqual({
+      'a.test.ts': 1_000,
+      'long.test.ts': 60_000,
+    })
+  })
+
+  test('are all that is noted, as the slowest run had them', () => {
+    const runs: Timings[] = [
+      { version: 1, files: { 'short.test.ts': 2_900, 'long.test.ts': 4_300, 'longer.test.ts': 5_000 } },
+      { version: 1, files: { 'long.test.ts': 8_600 } },
+    ]
+
+    expect(JSON.stringify(longest(runs).files)).toBe('{"long.test.ts":9000,"longer.test.ts":5000}')
   })
 })
 
