@@ -1,5 +1,5 @@
 import { writeFailure } from '../orchestrator/write-failure.ts'
-import { Log, type LogFormat } from '../shared/log.ts'
+import { Log } from '../shared/log.ts'
 import type { Redactor } from '../shared/redact.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { RotatingFile } from '../shared/rotating-file.ts'
@@ -16,7 +16,6 @@ export type DaemonLog = {
 }
 
 export type DaemonLogOptions = {
-  logFormat: LogFormat
   runId: string
   verbose: boolean
   env: Readonly<Record<string, string | undefined>>
@@ -25,14 +24,14 @@ export type DaemonLogOptions = {
 
 /**
  * The log of a daemon without a terminal: six files of 10 MB at most, `daemon.log` and `daemon.log.1` to `.5`. Each line
- * has its time. The folder must be there; the caller closes it.
+ * is a JSON record. The folder must be there; the caller closes it.
  *
  * @throws OpenworkError data_dir_unusable, disk_full
  */
-export function openDaemonLog(path: string, { logFormat, runId, verbose, env, redactor }: DaemonLogOptions): DaemonLog {
+export function openDaemonLog(path: string, { runId, verbose, env, redactor }: DaemonLogOptions): DaemonLog {
   const file = openFile(path)
   const log = new Log({
-    format: logFormat,
+    format: 'json',
     color: false,
     resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
     runId,
@@ -40,7 +39,7 @@ export function openDaemonLog(path: string, { logFormat, runId, verbose, env, re
     serviceVersion: VERSION,
     minimum: verbose ? 'debug' : 'info',
     redactor,
-    write: line => file.line(logFormat === 'json' ? line : `${new Date().toISOString()} ${line}`),
+    write: line => file.line(line),
   })
   return { log, flush: () => file.flush(), close: () => file.close() }
 }
