@@ -6,10 +6,7 @@ export type Range = { from: number; to: number }
 export const searchPattern = (query: string): RegExp =>
   new RegExp(RegExp.escape(query), /\p{Lu}/u.test(query) ? 'gu' : 'giu')
 
-export function isMatch(line: LogLine, pattern: RegExp): boolean {
-  pattern.lastIndex = 0
-  return !isNote(line) && pattern.test(line.text)
-}
+export const isMatch = (line: LogLine, pattern: RegExp): boolean => !isNote(line) && line.text.search(pattern) >= 0
 
 /** Where it is found in a line. */
 export const rangesOf = (line: LogLine, pattern: RegExp): Range[] =>

@@ -1,6 +1,6 @@
 import type { HostLogEntry, LogLevel } from '../../api/host.ts'
 import type { KeyPress } from '../keys.ts'
-import { cells } from '../text.ts'
+import { cells, harmless } from '../text.ts'
 import { nextMatch, searched, spotOf } from './find.ts'
 import { type LogLine, plainLine } from './log-line.ts'
 import type { LogAction } from './logs-keys.ts'
@@ -19,12 +19,13 @@ import {
 import { takeLog } from './take-log.ts'
 
 export type LogsEvent =
-  | { type: 'log'; entries: readonly HostLogEntry[]; dropped: number }
+  | { type: 'entries'; entries: readonly HostLogEntry[]; dropped: number }
   /** Of the whole view. */
   | { type: 'size'; rows: number; columns: number }
   | { type: 'action'; action: LogAction; nowMs: number }
   /** While `isTyping`. */
-  | { type: 'key'; key: KeyPress }
+  | { type: 'typed'; press: KeyPress }
+  | { type: 'pasted'; text: string }
 
 /** What an event asks to be done outside of the view. */
 export type LogsEffect =
@@ -44,12 +45,14 @@ const SIDEWAYS = 10
 /** The view after an event. Equal inputs give equal views: time comes with the events. */
 export function updateLogs(model: LogsModel, event: LogsEvent): LogsUpdate {
   switch (event.type) {
-    case 'log':
+    case 'entries':
       return { model: takeLog(model, event) }
     case 'size':
       return { model: resized(model, event) }
-    case 'key':
-      return model.input ? typed(model, model.input, event.key) : { model }
+    case 'typed':
+      return model.input ? typed(model, model.input, event.press) : { model }
+    case 'pasted':
+      return model.input ? { model: withText(model, model.input, model.input.text + harmless(event.text)) } : { model }
     case 'action':
       return acted(model, event.action, event.nowMs)
   }
@@ -172,10 +175,13 @@ function exportName(nowMs: number): string {
 function typed(model: LogsModel, input: LogsInput, key: KeyPress): LogsUpdate {
   if (key.name === 'Enter') return entered(model, input)
   if (key.name === 'Esc') return { model: given(model, input) }
-  const text = edited(input.text, key)
-  if (text === input.text) return { model }
+  return { model: withText(model, input, edited(input.text, key)) }
+}
+
+function withText(model: LogsModel, input: LogsInput, text: string): LogsModel {
+  if (text === input.text) return model
   const next = { ...model, input: { ...input, text } }
-  return { model: input.kind === 'search' ? searched(next, text, input.before) : next }
+  return input.kind === 'search' ? searched(next, text, input.before) : next
 }
 
 function edited(text: string, { name, text: added }: KeyPress): string {
