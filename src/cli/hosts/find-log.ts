@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { daemonFiles } from '../../daemon/daemon-files.ts'
+import { logsFolder } from '../../orchestrator/data-dir.ts'
+import type { LocalHost } from '../../orchestrator/local-hosts.ts'
+import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
+import { findHost } from '../background/find-host.ts'
+import type { Io } from '../kit/io.ts'
+
+/** In a file, or, of a host with a terminal, in its memory. A `host` runs. */
+export type FoundLog = { in: 'file'; path: string; host: LocalHost | undefined } | { in: 'memory'; host: LocalHost }
+
+const DAEMON = 'daemon'
+
+type Place = { dataDir: string } & Pick<Io, 'cwd' | 'home'>
+
+/**
+ * The log of the running host that a word names (`findHost`), or of one that has ended, by its run id. Without a word the
+ * newest one when none runs.
+ *
+ * @throws OpenworkError log_not_found, several_running_hosts
+ */
+export async function findLog(word: string | undefined, place: Place): Promise<FoundLog> {
+  try {
+    const host = await findHost(word, place)
+    return host.logFile === undefined ? { in: 'memory', host } : { in: 'file', path: host.logFile, host }
+  } catch (error) {
+    if (!(error instanceof OpenworkError && error.code === 'no_running_host')) throw error
+    const found = await findEndedLog(word, place.dataDir)
+    if (found) return { in: 'file', path: found.path, host: undefined }
+    throw new OpenworkError('log_not_found', `${error.message}, and no log of ${whose(word)} is kept`, {
+      hint: '`openwork ps --all` lists every host and log; only hosts without a terminal write a log file.',
+      cause: error,
+    })
+  }
+}
+
+const whose = (word: string | undefined): string => (word === undefined ? 'one that has ended' : 'one that was')
+
+export type KeptLog = { runId: string; path: string; writtenAtMs: number }
+
+/** The logs in a data dir, of hosts that run and of those that have ended, the last written first. */
+export async function listLogs(dataDir: string): Promise<KeptLog[]> {
+  const folder = logsFolder(dataDir)
+  const names = (await readdir(folder).catch(unlessSystemError)) ?? []
+  const daemonLog = daemonFiles(dataDir).log
+  const paths = [
+    ...names.filter(name => name.endsWith('.log')).map(name => join(folder, name)),
+    ...(existsSync(daemonLog) ? [daemonLog] : []),
+  ]
+  const logs = await Promise.all(
+    paths.map(async path => {
+      const found = await stat(path).catch(unlessSystemError)
+      return found ? [{ runId: basename(path, '.log'), path, writtenAtMs: found.mtimeMs }] : []
+    }),
+  )
+  return logs.flat().sort((a, b) => b.writtenAtMs - a.writtenAtMs)
+}
+
+async function findEndedLog(word: string | undefined, dataDir: string): Promise<KeptLog | undefined> {
+  const logs = await listLogs(dataDir)
+  if (word === undefined) return logs[0]
+  const exact = logs.find(({ runId }) => runId === word)
+  const [begun, ...others] = logs.filter(({ runId }) => runId.startsWith(word) && runId !== DAEMON)
+  if (exact || !begun || others.length === 0) return exact ?? begun
+  throw new OpenworkError('log_not_found', `${1 + others.length} logs begin with ${word}`, {
+    hint: `Name one of ${[begun, ...others].map(({ runId }) => runId).join(', ')}.`,
+  })
+}

@@ -1,0 +1,105 @@
+import pc from 'picocolors'
+import { plainText, type Severity } from '../../shared/log.ts'
+import { clockSeconds } from '../clock-time.ts'
+
+/** From the least to the most important. */
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly Severity[]
+
+/** A line of a host's log. */
+export type LogLine = {
+  /** Of a line that is no record: that of the record before it. */
+  atMs: number | undefined
+  service: string
+  level: Severity
+  /** Message and attributes, without colours and control characters. */
+  text: string
+  /** As a JSON record. */
+  record: string
+}
+
+const HOST = 'openwork-orchestrator'
+
+/** Said in columns of their own, or of the process that wrote the record and not of what it tells. */
+const TOLD_OTHERWISE = new Set(['run.id', 'process.pid', 'service.component'])
+
+/**
+ * Reads the lines of a log file in their order. What is no record of ours, the last words of a host that crashed say, is
+ * kept as it is, as an error of the host.
+ */
+export function logLineReader(): (line: string) => LogLine[] {
+  let lastMs: number | undefined
+  return line => {
+    if (line.trim() === '') return []
+    const read = parseRecord(line) ?? brokenLine(line, lastMs)
+    lastMs = read.atMs
+    return [read]
+  }
+}
+
+/** `14:05:09 [opencode] WARN text`; the level is left out for info. */
+export function renderLogLine({ atMs, service, level, text }: Omit<LogLine, 'record'>, color: boolean): string {
+  const paint = pc.createColors(color)
+  const shownLevel = {
+    debug: paint.dim('DEBUG '),
+    info: '',
+    warn: paint.yellow('WARN '),
+    error: paint.red('ERROR '),
+  }[level]
+  const time = atMs === undefined ? '' : `${paint.dim(clockSeconds(atMs))} `
+  return `${time}${paint.cyan(`[${service}]`)} ${shownLevel}${text}`
+}
+
+/** The record for what a host tells without writing it to a file. */
+export const recordOf = ({ atMs, service, level, text }: Omit<LogLine, 'record'>): string =>
+  JSON.stringify({
+    ...(atMs !== undefined && { timeUnixNano: `${atMs}000000` }),
+    severityText: level.toUpperCase(),
+    body: text,
+    attributes: { 'service.component': service },
+  })
+
+function parseRecord(line: string): LogLine | undefined {
+  const record = line.startsWith('{') ? parsed(line) : undefined
+  if (!isObject(record) || typeof record.timeUnixNano !== 'string' || record.body === undefined) return undefined
+  const { timeUnixNano, severityText, body } = record
+  const attributes = isObject(record.attributes) ? record.attributes : {}
+  const resource = isObject(record.resource) ? record.resource : {}
+  const atMs = Number(timeUnixNano.slice(0, -6))
+  const service = attributes['service.component'] ?? resource['service.name']
+  return {
+    atMs: Number.isFinite(atMs) ? atMs : undefined,
+    service: typeof service === 'string' ? plain(service) : HOST,
+    level: levelOf(severityText),
+    text: plainText({
+      message: typeof body === 'string' ? body : JSON.stringify(body),
+      attributes: Object.fromEntries(Object.entries(attributes).filter(([key]) => !isToldOtherwise(key, attributes))),
+    }),
+    record: line,
+  }
+}
+
+/** A line of a child comes with the stream it was printed on, and the child's pid. */
+const isToldOtherwise = (key: string, { stream }: Record<string, unknown>): boolean =>
+  TOLD_OTHERWISE.has(key) || ((key === 'stream' || key === 'pid') && (stream === 'stdout' || stream === 'stderr'))
+
+function brokenLine(line: string, atMs: number | undefined): LogLine {
+  const read = { atMs, service: HOST, level: 'error', text: plain(line) } as const
+  return { ...read, record: recordOf(read) }
+}
+
+const plain = (message: string): string => plainText({ message, attributes: {} })
+
+function levelOf(severity: unknown): Severity {
+  const name = String(severity).toLowerCase()
+  return name === 'debug' || name === 'warn' || name === 'error' ? name : 'info'
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined // cut off, or text that begins with a brace
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
