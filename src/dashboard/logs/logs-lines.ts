@@ -1,4 +1,4 @@
-import { type Color, cells, cut, fill, type Line, type Span, span } from '../text.ts'
+import { type Color, cells, cut, cutStart, fill, type Line, type Span, span } from '../text.ts'
 import { isNote, type LogLine, shortService } from './log-line.ts'
 import { type LogsModel, matchPlace } from './logs-model.ts'
 import { type Prefix, prefixOf, startsOf, textWidth, type VisibleRow, visibleRows } from './place.ts'
@@ -10,9 +10,13 @@ export const logsLines = (model: LogsModel): Line[] => [headOf(model), ...bodyOf
 
 function headOf(model: LogsModel): Line {
   const { input, filter, search } = model
-  if (input?.kind === 'export') return [span('Write to: ', { bold: true }), span(`${input.text}▏`)]
-  if (input)
-    return [span('/', { bold: true }), span(`${input.text}▏ `), span(input.text ? found(model) : '', { dim: true })]
+  if (input) {
+    const name = input.kind === 'export' ? 'Write to: ' : '/'
+    const note = input.kind === 'search' && input.text ? ` ${found(model)}` : ''
+    // The end of what is typed stays in view.
+    const room = model.size.columns - cells(name) - cells(note) - 1
+    return [span(name, { bold: true }), span(`${cutStart(input.text, room)}▏`), span(note, { dim: true })]
+  }
   const parts: Line[] = [
     [span('service '), span(filter.service ? shortService(filter.service) : 'all', { bold: true })],
     [span('level '), span(filter.level ? `${filter.level}+` : 'all', { bold: true })],

@@ -21,6 +21,12 @@ describe('search', () => {
     expect(isTyping(logs.model)).toBe(false)
   })
 
+  test('of a long search, the end is in view', () => {
+    const logs = new Logs(6, 40).do('search').type('x'.repeat(60)).type('end')
+    expect(logs.head).toMatch(/^\/…x+end▏ no match$/)
+    expect(logs.head).toHaveLength(40)
+  })
+
   test('n and N go on in both directions and around the ends', () => {
     const logs = new Logs()
       .take(words('one x', 'two', 'three x', 'four', 'five x'))
