@@ -25,6 +25,7 @@ export type DashboardOptions = {
 export type DashboardEnd = { how: 'left' | 'detached' | 'aborted' } | { how: 'ended'; failure?: string }
 
 /** Shows a host until the user leaves or it has ended. The terminal is as it was before when this resolves or rejects. */
-export async function runDashboard(_options: DashboardOptions): Promise<DashboardEnd> {
-  throw new Error('not written yet')
+export async function runDashboard(options: DashboardOptions): Promise<DashboardEnd> {
+  if (options.isPlain) return (await import('./plain/run-plain.ts')).runPlain(options)
+  return (await import('./run-screen.tsx')).runScreen(options)
 }

@@ -1,0 +1,61 @@
+import { OpenworkError } from '../shared/errors.ts'
+import { copyText } from './clipboard.ts'
+import type { DashboardEvent } from './events.ts'
+import { exportLogs } from './logs/export-logs.ts'
+import type { DashboardOptions } from './run-dashboard.ts'
+import type { Effect } from './state.ts'
+
+/** What the dashboard asks of the world; the rest is the screen's own. */
+export type Request = Exclude<Effect, { type: 'bell' | 'suspend' | 'leave' }>
+
+type World = Pick<DashboardOptions, 'source' | 'env' | 'cwd'> & {
+  /** To the terminal, beside what is drawn. */
+  write(data: string): void
+}
+
+/** Does it, and resolves to what the dashboard is told then. Rejects with what is not an `OpenworkError` only. */
+export async function performRequest(request: Request, world: World): Promise<DashboardEvent[]> {
+  try {
+    return await done(request, world)
+  } catch (error) {
+    if (!(error instanceof OpenworkError)) throw error
+    if (error.code === 'workspace_busy' && 'force' in request && !request.force)
+      return [{ type: 'busy', reason: error.message, effect: request }]
+    return [...undone(request), said(error.message, 'bad')]
+  }
+}
+
+async function done(request: Request, { source, env, cwd, write }: World): Promise<DashboardEvent[]> {
+  switch (request.type) {
+    case 'restart':
+      await source.restartService(request.service)
+      return [said(`${request.service} was restarted`, 'good')]
+    case 'reload':
+      return [said(await source.reload({ directory: request.directory, force: request.force }), 'good')]
+    case 'reply':
+      await source.replyApproval(request.id, request.reply)
+      return [{ type: 'answered', id: request.id }, said(request.reply === 'allow' ? 'Allowed' : 'Denied', 'good')]
+    case 'credentials':
+      return [{ type: 'credentials', credentials: await source.credentials() }]
+    case 'pairing':
+      return [{ type: 'paired', pairing: await source.openPairing() }]
+    case 'stop':
+      await source.stop({ force: request.force })
+      return [said('The host is stopping', 'plain')]
+    case 'copy': {
+      const how = await copyText(request.text, env, write)
+      return [said(`${request.what} copied${how === 'terminal' ? ', if the terminal lets it' : ''}`, 'good')]
+    }
+    case 'export':
+      return [said(`${request.what} written to ${await exportLogs(request.file, cwd, request.text)}`, 'good')]
+  }
+}
+
+/** What was waiting for the answer waits no longer. */
+function undone(request: Request): DashboardEvent[] {
+  if (request.type === 'credentials') return [{ type: 'credentials', credentials: undefined }]
+  if (request.type === 'pairing') return [{ type: 'paired', pairing: undefined }]
+  return request.type === 'reply' ? [{ type: 'answered', id: request.id }] : []
+}
+
+const said = (text: string, tone: 'good' | 'bad' | 'plain'): DashboardEvent => ({ type: 'said', text, tone })

@@ -1,0 +1,156 @@
+import { createInterface } from 'node:readline'
+import type { HostSnapshot } from '../../api/host.ts'
+import { performRequest, type Request } from '../effects.ts'
+import type { DashboardEvent } from '../events.ts'
+import type { DashboardEnd, DashboardOptions } from '../run-dashboard.ts'
+import type { SourceEvent } from '../source.ts'
+import { workAt } from '../state.ts'
+import { harmless } from '../text.ts'
+import { approvalText, changes, numbers, statusText } from './changes.ts'
+import { type Command, helpText, parseCommand } from './commands.ts'
+
+/** The dashboard as lines, one after the other, and commands that are typed: nothing moves, nothing is overwritten. */
+export async function runPlain(options: DashboardOptions): Promise<DashboardEnd> {
+  const { source, stdin, stdout, signal } = options
+  const ended = Promise.withResolvers<DashboardEnd>()
+  const plain = new Plain(options, ended)
+  const onAbort = () => ended.resolve({ how: 'aborted' })
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
+  plain.say('Type "help" for what can be typed here.')
+  const unlisten = source.listen(event => plain.hears(event))
+  const lines = createInterface({ input: stdin, output: stdout, terminal: false })
+  lines.on('line', line => void plain.typed(line).catch(ended.reject))
+  lines.on('close', () => ended.resolve({ how: 'left' }))
+  try {
+    return await ended.promise
+  } finally {
+    unlisten()
+    lines.close()
+    stdin.pause()
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+class Plain {
+  private readonly options: DashboardOptions
+  private readonly ended: { resolve(end: DashboardEnd): void }
+  private readonly numbers = numbers()
+  private snapshot: HostSnapshot | undefined
+  private isConnected = true
+  private showsAllLogs = false
+  /** What was refused because of work, and is done when it is typed once more. */
+  private confirming: string | undefined
+
+  constructor(options: DashboardOptions, ended: { resolve(end: DashboardEnd): void }) {
+    this.options = options
+    this.ended = ended
+  }
+
+  say(...lines: readonly string[]): void {
+    for (const line of lines) this.options.stdout.write(`${line}\n`)
+  }
+
+  hears(event: SourceEvent): void {
+    switch (event.type) {
+      case 'snapshot': {
+        const { snapshot } = event
+        this.say(...changes(this.snapshot, snapshot, Date.now(), this.numbers))
+        this.snapshot = snapshot
+        return
+      }
+      case 'log': {
+        const shown = event.entries.filter(({ level }) => this.showsAllLogs || level === 'warn' || level === 'error')
+        this.say(...shown.map(({ service, level, text }) => `[${service}] ${level}: ${harmless(text)}`))
+        return
+      }
+      case 'connection': {
+        const isConnected = event.state === 'connected'
+        if (isConnected === this.isConnected) return
+        this.isConnected = isConnected
+        this.say(isConnected ? 'Connected again' : `Connection lost: ${harmless(event.reason ?? 'no answer')}`)
+        return
+      }
+      case 'ended':
+        this.ended.resolve({ how: 'ended', ...(event.failure === undefined ? {} : { failure: event.failure }) })
+    }
+  }
+
+  async typed(line: string): Promise<void> {
+    const command = parseCommand(line)
+    if (typeof command === 'string') return this.say(command)
+    if (!command) return
+    const isConfirmed = this.confirming === command.name
+    this.confirming = undefined
+    await this.obey(command, isConfirmed)
+  }
+
+  private async obey({ name, value }: Command, isConfirmed: boolean): Promise<void> {
+    const { snapshot } = this
+    const { role } = this.options
+    switch (name) {
+      case 'help':
+        return this.say(...helpText())
+      case 'status':
+        return this.say(...(snapshot ? statusText(snapshot, Date.now()) : ['The host has not told anything yet.']))
+      case 'approvals': {
+        const waiting = (snapshot?.approvals ?? []).map(each => approvalText(each, Date.now(), this.numbers))
+        return this.say(...(waiting.length ? waiting : ['Nothing waits for an answer.']))
+      }
+      case 'sessions': {
+        const sessions = (snapshot?.sessions ?? []).map(({ title, state, directory }) =>
+          harmless(`${title || 'Without a title'}: ${state}, ${directory}`),
+        )
+        return this.say(...(sessions.length ? sessions : ['No sessions.']))
+      }
+      case 'logs':
+        this.showsAllLogs = !this.showsAllLogs
+        return this.say(this.showsAllLogs ? 'All log lines from now on' : 'Warnings and errors only from now on')
+      case 'allow':
+      case 'deny': {
+        const id = this.numbers.idOf(Number(value))
+        if (!id) return this.say(`There is no approval ${value}.`)
+        return this.ask({ type: 'reply', id, reply: name })
+      }
+      case 'restart':
+        return this.ask({ type: 'restart', service: value })
+      case 'reload':
+        if (!snapshot) return this.say('The host has not told anything yet.')
+        return this.ask({ type: 'reload', directory: snapshot.workspace, force: isConfirmed })
+      case 'pair': // not a secret for long: it is meant to be read out
+        return this.ask({ type: 'pairing' })
+      case 'detach':
+        if (role === 'guest') return this.say('The host goes on anyway: type "quit".')
+        return this.ended.resolve({ how: 'detached' })
+      case 'stop':
+        return role === 'owner' ? this.quit(isConfirmed) : this.ask({ type: 'stop', force: isConfirmed })
+      case 'quit':
+        return this.quit(isConfirmed || role === 'guest')
+    }
+  }
+
+  private quit(isConfirmed: boolean): void {
+    const work = workAt(this.snapshot)
+    if (isConfirmed || work.length === 0) {
+      this.ended.resolve({ how: 'left' })
+      return
+    }
+    this.confirming = 'quit'
+    this.say(`Work would be ended: ${work.map(({ title }) => harmless(title)).join(', ')}. Type "quit" again to stop.`)
+  }
+
+  private async ask(request: Request): Promise<void> {
+    const { stdout } = this.options
+    const events = await performRequest(request, { ...this.options, write: data => stdout.write(data) })
+    for (const event of events) this.tells(event)
+  }
+
+  private tells(event: DashboardEvent): void {
+    if (event.type === 'said') this.say(harmless(event.text))
+    if (event.type === 'paired' && event.pairing) this.say(`Open on the device: ${event.pairing.url}`)
+    if (event.type === 'busy') {
+      this.confirming = event.effect.type
+      this.say(`${harmless(event.reason)} Type "${event.effect.type}" again to do it all the same.`)
+    }
+  }
+}

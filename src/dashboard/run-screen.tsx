@@ -1,0 +1,119 @@
+import { writeSync } from 'node:fs'
+import { render } from 'ink'
+import { performRequest } from './effects.ts'
+import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
+import { Screen, type SuspendTerminal } from './screen.tsx'
+import { type Effect, initialState, type Size } from './state.ts'
+import { createStore, type Store } from './store.ts'
+
+const TICK_MS = 1_000
+/** Faster than anybody reads, and slow enough for a terminal behind ssh. */
+const MAX_FPS = 20
+/** Bracketed paste off, cursor shown, the screen from before. */
+const RESTORE = '\x1b[?2004l\x1b[?25h\x1b[?1049l'
+
+/** The dashboard as a full screen. The terminal is as before when this settles. */
+export async function runScreen(options: DashboardOptions): Promise<DashboardEnd> {
+  const { source, role, color, stdin, stdout, signal } = options
+  const ended = Promise.withResolvers<DashboardEnd>()
+  let suspend: SuspendTerminal | undefined
+  const store: Store = createStore(initialState(role, sizeOf(stdout), Date.now()), perform, ended.reject)
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'leave':
+        ended.resolve({ how: effect.how })
+        return
+      case 'bell':
+        stdout.write('\x07')
+        return
+      case 'suspend':
+        suspended(suspend).catch(ended.reject)
+        return
+      default:
+        performRequest(effect, { ...options, write: data => stdout.write(data) }).then(
+          events => events.forEach(store.send),
+          ended.reject,
+        )
+    }
+  }
+
+  const onAbort = () => ended.resolve({ how: 'aborted' })
+  const onResize = () => store.send({ type: 'size', size: sizeOf(stdout) })
+  // Whatever calls process.exit while this is shown.
+  const onExit = () => restore(stdin, stdout)
+  // After a stop that nobody announced, the terminal is somebody else's: begin anew.
+  const onContinue = () => {
+    redrawn(suspend).catch(ended.reject)
+  }
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
+  process.on('exit', onExit)
+  if (process.platform !== 'win32') process.on('SIGCONT', onContinue)
+  stdout.on('resize', onResize)
+  const ticks = setInterval(() => store.send({ type: 'tick', nowMs: Date.now() }), TICK_MS)
+
+  const ink = render(<Screen store={store} color={color} onReady={given => (suspend = given)} />, {
+    stdin: stdin as NodeJS.ReadableStream,
+    stdout: stdout as NodeJS.WritableStream,
+    exitOnCtrlC: false,
+    interactive: true, // whoever calls has seen to it; ink would take CI=1 for a machine
+    alternateScreen: true,
+    incrementalRendering: true,
+    maxFps: MAX_FPS,
+  })
+  const gone = ink.waitUntilExit()
+  // A failure of a component: ink has taken the screen down then.
+  gone.catch(ended.reject)
+  const unlisten = source.listen(event => {
+    if (event.type !== 'ended') store.send(event)
+    else ended.resolve({ how: 'ended', ...(event.failure === undefined ? {} : { failure: event.failure }) })
+  })
+  try {
+    return await ended.promise
+  } finally {
+    unlisten()
+    clearInterval(ticks)
+    store.close()
+    stdout.off('resize', onResize)
+    process.off('SIGCONT', onContinue)
+    signal.removeEventListener('abort', onAbort)
+    // Where there is no other screen to go back to, nothing of this one must be left to read.
+    ink.rerender(null)
+    ink.unmount()
+    await gone.catch(() => {}) // that is what `ended` was rejected with
+    process.off('exit', onExit)
+  }
+}
+
+const sizeOf = ({ columns, rows }: DashboardOptions['stdout']): Size => ({ columns: columns || 80, rows: rows || 24 })
+
+let isSuspended = false
+
+/** As a shell's job that was stopped. Goes on when it is brought back, or at once where there is no job control. */
+async function suspended(suspend: SuspendTerminal | undefined): Promise<void> {
+  if (!suspend || isSuspended || process.platform === 'win32') return
+  isSuspended = true
+  try {
+    await suspend(async () => {
+      process.kill(0, 'SIGTSTP') // the whole job, launcher included
+      await Bun.sleep(50) // the signal may be late by a moment; time stands still once it is there
+    })
+  } finally {
+    isSuspended = false
+  }
+}
+
+async function redrawn(suspend: SuspendTerminal | undefined): Promise<void> {
+  if (!isSuspended) await suspend?.(async () => {})
+}
+
+function restore(stdin: DashboardOptions['stdin'], stdout: DashboardOptions['stdout']): void {
+  const { fd } = stdout as { fd?: number }
+  try {
+    ;(stdin as { setRawMode?: (isRaw: boolean) => void }).setRawMode?.(false)
+    if (fd !== undefined) writeSync(fd, RESTORE)
+  } catch {
+    // The terminal is gone.
+  }
+}

@@ -1,0 +1,164 @@
+import { type Action, keysIn } from './actions.ts'
+import { act, type Outcome, say, stay } from './events.ts'
+import { count } from './format.ts'
+import { findAction, type KeyPress } from './keys.ts'
+import { isTyping } from './logs/logs-model.ts'
+import { type LogsEvent, updateLogs } from './logs/update-logs.ts'
+import { bodyRows, type Effect, type State, selectedItem, VIEWS, type View, workAt } from './state.ts'
+import { harmless } from './text.ts'
+import { move } from './update-selection.ts'
+
+/** Keys go to what lies on top: a question, a field that is typed into, then the view. */
+export function onKey(state: State, press: KeyPress): Outcome {
+  if (state.modal) return onModalKey(state, press)
+  if (press.name !== '^C' && press.name !== '^Z' && isTypingInLogs(state))
+    return toLogs(state, { type: 'typed', press })
+  const binding = findAction(keysIn(state.view, state.role), press)
+  return binding ? perform(state, binding.action) : stay(state)
+}
+
+/** Pasted text is never a command. */
+export const onPaste = (state: State, text: string): Outcome =>
+  isTypingInLogs(state) ? toLogs(state, { type: 'pasted', text: harmless(text) }) : stay(state)
+
+const isTypingInLogs = ({ view, logs, modal }: State): boolean => !modal && view === 'logs' && isTyping(logs)
+
+function onModalKey(state: State, { name }: KeyPress): Outcome {
+  const { modal } = state
+  const closed = { ...state, modal: undefined }
+  if (name === '^Z') return act(state, { type: 'suspend' })
+  if (modal?.type === 'pairing') {
+    if (name === '^C') return quit(closed)
+    if (name === 'c' && modal.pairing)
+      return act(state, { type: 'copy', text: modal.pairing.url, what: 'Pairing link' })
+    return ['Esc', 'q', 'p', 'Enter'].includes(name) ? stay(closed) : stay(state)
+  }
+  if (modal?.type !== 'confirm') return stay(closed)
+  if (name === 'y') return act(closed, modal.effect)
+  // Who presses it twice wants out, whatever the question was.
+  if (name === '^C') return modal.effect.type === 'leave' ? act(closed, modal.effect) : quit(closed)
+  return ['n', 'Esc', 'q', 'Enter'].includes(name) ? stay(closed) : stay(state)
+}
+
+function perform(state: State, action: Action): Outcome {
+  switch (action.type) {
+    case 'show':
+      return stay(show(state, action.view))
+    case 'turn':
+      return stay(
+        show(state, VIEWS[(VIEWS.indexOf(state.view) + action.by + VIEWS.length) % VIEWS.length] ?? 'overview'),
+      )
+    case 'quit':
+    case 'interrupt':
+      return quit(state)
+    case 'detach':
+      return act(state, { type: 'leave', how: 'detached' })
+    case 'stop-host':
+      return state.role === 'owner' ? quit(state) : stopHost(state)
+    case 'suspend':
+      return act(state, { type: 'suspend' })
+    case 'copy-attach':
+      return copyAttach(state)
+    case 'toggle-bell':
+      return stay(say({ ...state, rings: !state.rings }, state.rings ? 'Bell off' : 'Bell on'))
+    case 'move':
+      return stay(move(state, action.by))
+    case 'page':
+      return stay(move(state, action.by * Math.max(1, bodyRows(state) - 2)))
+    case 'logs':
+      return toLogs(state, { type: 'action', action: action.action, nowMs: state.nowMs })
+    case 'pair':
+      return act({ ...state, modal: { type: 'pairing', pairing: undefined } }, { type: 'pairing' })
+    case 'secrets':
+      if (state.secrets.state !== 'hidden') return stay({ ...state, secrets: { state: 'hidden' } })
+      return act({ ...state, secrets: { state: 'fetching' } }, { type: 'credentials' })
+    case 'restart':
+      return restart(state)
+    case 'reload':
+      return reload(state)
+    case 'answer':
+      return answer(state, action.reply)
+  }
+}
+
+/** Secrets are seen where they were asked for, and nowhere else. */
+const show = (state: State, view: View): State => ({
+  ...state,
+  view,
+  ...(view === state.view ? {} : { secrets: { state: 'hidden' }, helpTop: 0 }),
+})
+
+function toLogs(state: State, event: LogsEvent): Outcome {
+  const { model, effect } = updateLogs(state.logs, event)
+  const next = { ...state, logs: model }
+  if (!effect) return stay(next)
+  return effect.type === 'say' ? stay(say(next, effect.text)) : act(next, effect)
+}
+
+/** The owner takes the host down with it, and is asked when that ends work. A guest just leaves. */
+function quit(state: State): Outcome {
+  const effect: Effect = { type: 'leave', how: 'left' }
+  const work = workAt(state.snapshot)
+  if (state.role === 'guest' || work.length === 0) return act(state, effect)
+  return confirm(state, 'Stop the host?', workText(work), effect)
+}
+
+function stopHost(state: State): Outcome {
+  const work = workAt(state.snapshot)
+  const text = work.length ? workText(work) : ['Everything that it runs is stopped.']
+  return confirm(state, 'Stop the host?', text, { type: 'stop', force: work.length > 0 })
+}
+
+function workText(work: ReturnType<typeof workAt>): string[] {
+  const titles = work.slice(0, 5).map(({ title, state }) => `• ${title || 'without a title'} (${state})`)
+  const others = work.length - titles.length
+  return [
+    `${count(work.length, 'session')} at work would be ended:`,
+    ...titles,
+    ...(others ? [`• ${others} more`] : []),
+  ]
+}
+
+const confirm = (state: State, title: string, text: readonly string[], effect: Effect): Outcome =>
+  stay({ ...state, modal: { type: 'confirm', title, text, effect } })
+
+function copyAttach(state: State): Outcome {
+  const command = state.snapshot?.connection.attachCommand
+  if (!command) return stay(say(state, 'Nothing to attach to yet'))
+  return act(state, { type: 'copy', text: command, what: 'Attach command' })
+}
+
+function restart(state: State): Outcome {
+  const item = selectedItem(state)
+  if (item?.type !== 'service') return stay(say(state, 'Select a service first: ↑ and ↓'))
+  const { name } = item.service
+  if (name === 'openwork-orchestrator')
+    return stay(say(state, 'This is the host itself: quit, and start it again', 'bad'))
+  return confirm(state, `Restart ${name}?`, ['Who uses it at the moment is interrupted.'], {
+    type: 'restart',
+    service: name,
+  })
+}
+
+function reload(state: State): Outcome {
+  const item = selectedItem(state)
+  const { snapshot } = state
+  const directory =
+    item?.type === 'workspace'
+      ? item.workspace.path
+      : (snapshot?.workspaces.find(({ isActive }) => isActive)?.path ?? snapshot?.workspace)
+  if (!directory) return stay(say(state, 'Nothing to reload yet'))
+  return act(say(state, 'Reloading…'), { type: 'reload', directory, force: false })
+}
+
+function answer(state: State, reply: 'allow' | 'deny'): Outcome {
+  const approvals = state.snapshot?.approvals ?? []
+  const chosen = approvals.find(({ id }) => id === state.selected.approval) ?? approvals[0]
+  if (!chosen) return stay(say(state, 'Nothing waits for an answer'))
+  if (state.answering.has(chosen.id)) return stay(state)
+  // What was below is selected next, so that the same key answers one after the other.
+  const below = approvals[approvals.indexOf(chosen) + 1]
+  const selected = { ...state.selected, approval: below?.id }
+  const answering = new Set(state.answering).add(chosen.id)
+  return act({ ...state, selected, answering }, { type: 'reply', id: chosen.id, reply })
+}

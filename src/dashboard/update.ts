@@ -1,0 +1,95 @@
+import type { HostSnapshot } from '../api/host.ts'
+import { act, type DashboardEvent, type Outcome, SECRETS_SHOWN_MS, say, stay } from './events.ts'
+import { count } from './format.ts'
+import { updateLogs } from './logs/update-logs.ts'
+import { bodyRows, type State } from './state.ts'
+import { onKey, onPaste } from './update-keys.ts'
+
+/** What an event makes of the dashboard, and what has to be done then. Pure. */
+export function update(state: State, event: DashboardEvent): Outcome {
+  const outcome = step(state, event)
+  // A view has its height from the rest of the screen: a banner that comes takes a row of it.
+  const size = { rows: bodyRows(outcome.state), columns: outcome.state.size.columns }
+  const { logs } = outcome.state
+  if (logs.size.rows === size.rows && logs.size.columns === size.columns) return outcome
+  return { ...outcome, state: { ...outcome.state, logs: updateLogs(logs, { type: 'size', ...size }).model } }
+}
+
+function step(state: State, event: DashboardEvent): Outcome {
+  switch (event.type) {
+    case 'snapshot':
+      return onSnapshot(state, event.snapshot)
+    case 'log':
+      return stay({ ...state, logs: updateLogs(state.logs, { ...event, type: 'entries' }).model })
+    case 'connection':
+      return stay(onConnection(state, event))
+    case 'ended':
+      return stay(state) // the screen is left: see run-screen.tsx
+    case 'key':
+      return onKey(state, event.press)
+    case 'pasted':
+      return onPaste(state, event.text)
+    case 'size':
+      return stay({ ...state, size: event.size })
+    case 'tick':
+      return stay(onTick(state, event.nowMs))
+    case 'said':
+      return stay(say(state, event.text, event.tone))
+    case 'credentials':
+      return stay(onCredentials(state, event))
+    case 'paired':
+      if (state.modal?.type !== 'pairing') return stay(state) // closed meanwhile
+      return stay({ ...state, modal: event.pairing && { type: 'pairing', pairing: event.pairing } })
+    case 'answered': {
+      const answering = new Set(state.answering)
+      answering.delete(event.id)
+      return stay({ ...state, answering })
+    }
+    case 'busy':
+      return stay({
+        ...state,
+        modal: {
+          type: 'confirm',
+          title: event.effect.type === 'stop' ? 'Stop the host all the same?' : 'Reload all the same?',
+          text: [event.reason],
+          effect: { ...event.effect, force: true },
+        },
+      })
+  }
+}
+
+function onSnapshot(state: State, snapshot: HostSnapshot): Outcome {
+  const known = new Set(state.snapshot?.approvals?.map(({ id }) => id))
+  const fresh = (snapshot.approvals ?? []).filter(({ id }) => !known.has(id))
+  const next: State = { ...state, snapshot }
+  if (fresh.length === 0) return stay(next)
+  const told = state.view === 'approvals' ? next : say(next, `${count(fresh.length, 'request')} to approve: press a`)
+  return state.rings ? act(told, { type: 'bell' }) : stay(told)
+}
+
+function onConnection(state: State, event: DashboardEvent & { type: 'connection' }): State {
+  if (event.state === 'connected') return { ...state, connection: { state: 'connected' } }
+  const sinceMs = state.connection.state === 'lost' ? state.connection.sinceMs : state.nowMs
+  return { ...state, connection: { state: 'lost', reason: event.reason ?? 'the host does not answer', sinceMs } }
+}
+
+function onTick(state: State, nowMs: number): State {
+  const { toast, secrets, modal } = state
+  const isToastOver = toast !== undefined && nowMs >= toast.untilMs
+  const areSecretsOver = secrets.state === 'shown' && nowMs >= secrets.untilMs
+  const isCodeOver = modal?.type === 'pairing' && modal.pairing !== undefined && nowMs >= modal.pairing.expiresAt
+  return {
+    ...state,
+    nowMs,
+    ...(isToastOver ? { toast: undefined } : {}),
+    ...(areSecretsOver ? { secrets: { state: 'hidden' } } : {}),
+    ...(isCodeOver ? { modal: undefined } : {}),
+  }
+}
+
+function onCredentials(state: State, { credentials }: DashboardEvent & { type: 'credentials' }): State {
+  // Hidden again before they arrived: they are not kept.
+  if (state.secrets.state !== 'fetching') return state
+  if (!credentials) return { ...state, secrets: { state: 'hidden' } }
+  return { ...state, secrets: { state: 'shown', credentials, untilMs: state.nowMs + SECRETS_SHOWN_MS } }
+}

@@ -1,0 +1,52 @@
+import { overviewItems, placeOf, type State } from '../state.ts'
+import { type Line, span } from '../text.ts'
+import { connectionLines } from './connection.ts'
+import { reloadLines } from './reloads.ts'
+import { serviceRows } from './services.ts'
+import { windowOf } from './table.ts'
+import { workspaceRows } from './workspaces.ts'
+
+/**
+ * Services, workspaces, reloads and how to connect. When there is not enough room, blank lines go first, then what is
+ * below; the lists keep what is selected in view.
+ */
+export function overviewView(state: State, rows: number): Line[] {
+  const { snapshot, size } = state
+  if (!snapshot) return [[], [span('  Waiting for the host to tell what it runs…', { dim: true })]]
+  const items = overviewItems(state)
+  const selected = items[placeOf(items, ({ key }) => key === state.selected.overview)]
+  const services = serviceRows(snapshot.services, state, selected?.key)
+  const workspaces = snapshot.serves === 'listed' ? workspaceRows(snapshot.workspaces, state, selected?.key) : undefined
+  const connection = connectionLines(state)
+  const reloads = reloadLines(snapshot, size.columns)
+
+  const isInWorkspaces = selected?.type === 'workspace'
+  const blocks: Line[][] = []
+  let left = rows
+  const add = (lines: Line[]) => {
+    const shown = lines.slice(0, Math.max(0, left))
+    left -= shown.length
+    blocks.push(shown)
+  }
+  // The list with the selection must not be pushed out by the other.
+  const servicesRows = workspaces && isInWorkspaces ? Math.min(services.lines.length, Math.max(1, rows - 5)) : rows - 1
+  add([services.heading, ...windowOf(services.lines, services.place, Math.max(1, servicesRows))])
+  if (workspaces) {
+    const rest = connection.length + reloads.length
+    const room = Math.max(isInWorkspaces ? left - 1 : 2, Math.min(workspaces.lines.length, left - rest - 3))
+    add([workspaces.heading, ...windowOf(workspaces.lines, workspaces.place, Math.max(1, room))])
+  }
+  add(connection)
+  if (reloads.length) add(reloads)
+  return spread(blocks, left)
+}
+
+/** A blank line before each block but the first, as long as there are some to spare. */
+function spread(blocks: readonly Line[][], spare: number): Line[] {
+  let left = spare
+  return blocks.flatMap((block, index) => {
+    if (index === 0 || block.length === 0 || left === 0) return block
+    left -= 1
+    return [[], ...block]
+  })
+}

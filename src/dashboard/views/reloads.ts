@@ -1,0 +1,45 @@
+import { basename } from 'node:path'
+import type { HostSnapshot } from '../../api/host.ts'
+import type { HotReloadStatus } from '../../api/hot-reload.ts'
+import { count } from '../format.ts'
+import { cut, harmless, type Line, type Style, span } from '../text.ts'
+
+const STATES: Record<HotReloadStatus['state'], { text: string; style: Style }> = {
+  current: { text: 'up to date', style: { color: 'green' } },
+  settling: { text: 'something has changed', style: { color: 'yellow' } },
+  waiting: { text: 'waits for work to end', style: { color: 'yellow' } },
+  overdue: { text: 'has waited long for work to end', style: { color: 'yellow', bold: true } },
+  reloading: { text: 'reloading', style: { color: 'yellow' } },
+  blocked: { text: 'a changed file cannot be used', style: { color: 'red', bold: true } },
+  looping: { text: 'files change again and again, left alone', style: { color: 'red' } },
+}
+
+/** What of the changed files opencode has taken up. Where all is well, one line says so. */
+export function reloadLines({ reloads }: HostSnapshot, columns: number): Line[] {
+  if (reloads.length === 0) return []
+  const notable = reloads.filter(({ state, problems }) => state !== 'current' || problems.length > 0)
+  const first = reloads[0]
+  if (notable.length === 0 && first) return [[span('  HOT RELOAD', { dim: true }), ...summary(first, reloads.length)]]
+  return [
+    [span('  HOT RELOAD', { dim: true })],
+    ...notable.flatMap(status => [
+      [
+        span(`  ${harmless(basename(status.directory))}: `),
+        span(STATES[status.state].text, STATES[status.state].style),
+      ],
+      ...status.problems.map(({ path, line, message }): Line => {
+        const place = line === undefined ? '' : `:${line}`
+        return [span(cut(`    └ ${harmless(`${path}${place} ${message}`)}`, columns), { color: 'red' })]
+      }),
+    ]),
+  ]
+}
+
+function summary({ watching, reloads }: HotReloadStatus, directories: number): Line {
+  const amount = directories > 1 ? ` (${count(directories, 'folder')})` : ''
+  if (watching === 'off') return [span('  off; r reloads')]
+  return [
+    span(`  ${STATES.current.text}`, STATES.current.style),
+    span(`${amount}  ${count(reloads, 'reload')} so far`, { dim: true }),
+  ]
+}
