@@ -6,7 +6,7 @@ import { OpenworkError } from '../../shared/errors.ts'
 import { noDaemon } from '../daemon/daemon-connection.ts'
 import { realPathOf } from '../folder-word.ts'
 import type { Context } from '../kit/context.ts'
-import { confirm, isInteractive } from './confirm.ts'
+import { askConfirm, canAsk } from '../prompts/prompts.ts'
 
 type Asked = { workspace: string; dataDir: string; attach: boolean }
 
@@ -32,7 +32,8 @@ export async function findServedByDaemon(asked: Asked, context: Context): Promis
       hint: `Add it with \`openwork workspace add ${folder}\`, or leave --attach out.`,
     })
   if (!served || attach) return served
-  if (isInteractive(context) && (await confirm('A daemon serves this folder already. Use it?', context))) return served
+  const question = 'A daemon serves this folder already. Use it?'
+  if (canAsk(context) && (await askConfirm(question, context, { enter: true }))) return served
   throw new OpenworkError('workspace_served_by_daemon', `The daemon, process ${daemon.pid}, serves ${path} already`, {
     hint: `Use it with \`openwork start --attach\`, take the folder out with \`openwork workspace remove ${served.id}\`, or pass another --data-dir.`,
     details: { pid: daemon.pid, workspaceId: served.id },

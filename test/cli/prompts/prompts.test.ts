@@ -1,0 +1,116 @@
+import { expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
+import { askConfirm, askSelect, askText, canAsk, chooseHost } from '../../../src/cli/prompts/prompts.ts'
+
+function terminal() {
+  const rawModes: boolean[] = []
+  const at = {
+    stdin: Object.assign(new PassThrough(), { isTTY: true, setRawMode: (isRaw: boolean) => rawModes.push(isRaw) }),
+    stdout: Object.assign(new PassThrough(), { isTTY: true }),
+    stderr: Object.assign(new PassThrough(), { isTTY: true, columns: 80 }),
+    json: false,
+    env: {},
+  }
+  let shown = ''
+  at.stderr.on('data', chunk => {
+    shown += chunk
+  })
+  return {
+    at,
+    /** As the terminal was found. */
+    isRestored: () => rawModes.length > 0 && rawModes.at(-1) === false,
+    shown: () => stripVTControlCharacters(shown),
+    /** When the question is on the screen: what is typed before it belongs to the shell. */
+    type: async (...keys: string[]) => {
+      if (shown === '') await once(at.stderr, 'data')
+      for (const key of keys) at.stdin.write(key)
+    },
+  }
+}
+
+/** Not `expect(…).rejects`: until it has settled, that lets nothing else go on. */
+const failureOf = (asked: Promise<unknown>): Promise<unknown> =>
+  asked.then(
+    () => undefined,
+    error => error,
+  )
+
+const DOWN = '\x1b[B'
+
+test('questions are put to people only', () => {
+  const { at } = terminal()
+
+  expect(canAsk(at)).toBe(true)
+  expect(canAsk({ ...at, json: true })).toBe(false)
+  expect(canAsk({ ...at, env: { CI: 'true' } })).toBe(false)
+  expect(canAsk({ ...at, env: { TERM: 'dumb' } })).toBe(false)
+  for (const stream of ['stdin', 'stdout', 'stderr']) expect(canAsk({ ...at, [stream]: new PassThrough() })).toBe(false)
+})
+
+test('one of several is chosen with the arrow keys, and texts of strangers do nothing to the terminal', async () => {
+  const { at, shown, type } = terminal()
+  const choices = [
+    { value: { id: 1 }, label: 'first', hint: 'the hint' },
+    { value: { id: 2 }, label: '\x1b[2Jsecond\r\nline' },
+  ]
+
+  const [chosen] = await Promise.all([askSelect('Which one?', choices, at), type(DOWN, '\r')])
+
+  expect(chosen).toEqual({ id: 2 })
+  expect(shown()).toContain('Which one?')
+  expect(shown()).toContain('second line')
+})
+
+test('Enter means what was said; a text is asked for until it will do', async () => {
+  for (const [enter, key, meant] of [
+    [true, '\r', true],
+    [false, '\r', false],
+    [true, 'n', false],
+    [false, 'y', true],
+  ] as const) {
+    const { at, type } = terminal()
+    const [answer] = await Promise.all([askConfirm('Use it?', at, { enter }), type(key)])
+    expect([enter, key, answer]).toEqual([enter, key, meant])
+  }
+  const { at, shown, type } = terminal()
+  const check = (text: string) => (text === 'yes' ? undefined : 'Not this.')
+  const [text] = await Promise.all([
+    askText('Name?', at, { check }),
+    type('\r', 'n', 'o', '\r', '\x7f', '\x7f', 'yes', '\r'),
+  ])
+  expect(text).toBe('yes')
+  expect(shown()).toContain('Something must stand here.')
+  expect(shown()).toContain('Not this.')
+})
+
+test('^C, ^D and the end of the terminal leave, and nothing is done', async () => {
+  for (const leave of ['\x03', '\x04']) {
+    const { at, type, isRestored } = terminal()
+    const ended = failureOf(askConfirm('Use it?', at, { enter: true }))
+    await type(leave)
+    expect(await ended).toMatchObject({ code: 'interrupted', exitCode: 130 })
+    expect(isRestored()).toBe(true)
+  }
+  const { at, type, isRestored } = terminal()
+  const ended = failureOf(askSelect('Which one?', [{ value: 1, label: 'one' }], at))
+  await type()
+  at.stdin.end()
+  expect(await ended).toMatchObject({ code: 'interrupted' })
+  expect(isRestored()).toBe(true)
+})
+
+test('several hosts: a person chooses one, a program is told to', async () => {
+  const { at, shown, type } = terminal()
+  const hosts = [
+    { runId: 'a1', pid: 11, workspace: '/projects/a', serves: 'one', baseUrl: 'http://127.0.0.1:8787' },
+    { runId: 'b2', pid: 12, workspace: '/data/daemon', serves: 'listed', baseUrl: 'http://127.0.0.1:8788' },
+  ] as const
+
+  const [chosen] = await Promise.all([chooseHost(hosts, at), type(DOWN, '\r')])
+
+  expect(chosen?.runId).toBe('b2')
+  expect(shown()).toContain('/projects/a (http://127.0.0.1:8787, pid 11)')
+  expect(await chooseHost(hosts, { ...at, json: true })).toBeUndefined()
+})
