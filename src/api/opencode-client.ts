@@ -146,7 +146,8 @@ const answeredWith = z.looseObject({ status: z.number() })
 
 type Ask = { method: 'GET' | 'POST'; path: string; directory?: string; limitMs: number }
 
-async function askOpencode<Result>(options: OpencodeClientOptions, ask: Ask, reply: z.ZodType<Result>) {
+/** One call, with the promises of `OpencodeClient`: for what has a file of its own. */
+export async function askOpencode<Result>(options: OpencodeClientOptions, ask: Ask, reply: z.ZodType<Result>) {
   const url = new URL(`${options.baseUrl.replace(/\/+$/, '')}${ask.path}`)
   if (ask.directory !== undefined) url.searchParams.set('directory', directoryParam(ask.directory))
   let answer: { status: number; text: string }

@@ -46,3 +46,6 @@ export const pairingClaim = z.object({
   label: label.optional(),
 })
 export type PairingClaim = z.infer<typeof pairingClaim>
+
+/** What a phone opens to claim a code. A fragment: no server and no log on the way sees the code. */
+export const pairingLink = (connectUrl: string, code: string): string => `${connectUrl}/#pair=${code}`

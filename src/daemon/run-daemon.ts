@@ -1,4 +1,5 @@
 import type { DaemonEvent, DaemonProcess, DaemonStatus, DaemonWorkspace } from '../api/daemon.ts'
+import type { HostWorkspace } from '../api/host.ts'
 import { EventFeed } from '../http/event-feed.ts'
 import { checkDataDir, daemonLayout, ensureDataDir } from '../orchestrator/data-dir.ts'
 import type { Detachment } from '../orchestrator/host.ts'
@@ -13,6 +14,7 @@ import { DaemonLock } from './daemon-lock.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { type DaemonState, forgetProcesses } from './daemon-state.ts'
 import { type FollowedOpencode, followOpencode } from './followed-opencode.ts'
+import type { Instances } from './instances/instances.ts'
 import { KeptCredentials } from './remote-credentials.ts'
 import { RemoteOpencodes } from './remote-opencode.ts'
 import { tellOfSecondOpencodes } from './second-opencodes.ts'
@@ -157,6 +159,8 @@ type AroundList = Pick<DaemonDeps, 'log'> & {
 
 /** What openwork-server's clients change. It reads the list anew by itself. */
 const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, followed }: AroundList): ListedWorkspaces => ({
+  shown: () => list.all.map(workspace => shownWorkspace(workspace, list.activeId, followed()?.instances)),
+  look: async () => followed()?.look(),
   async add(folder) {
     const { workspace, notes } = await list.add(folder)
     for (const note of notes) log.warn(`${workspace.path}: ${note}`)
@@ -176,6 +180,24 @@ const listedWorkspaces = (list: WorkspaceList, { log, secondOpencodes, followed 
     followed()?.instances.used(id, atMs)
   },
 })
+
+function shownWorkspace(
+  { id, name, path, baseUrl, workspaceType, lastUsedAt }: DaemonWorkspace,
+  activeId: string,
+  instances: Pick<Instances, 'status'> | undefined,
+): HostWorkspace {
+  const instance = instances?.status(id)
+  const lastMs = Math.max(lastUsedAt ?? 0, instance?.lastUsedAt ?? 0)
+  return {
+    id,
+    name,
+    path: path || (baseUrl ?? ''),
+    isRemote: workspaceType === 'remote',
+    isActive: id === activeId,
+    state: instance?.state ?? 'unknown',
+    ...(lastMs > 0 && { lastUsedAt: lastMs }),
+  }
+}
 
 /** That it runs, and where: whoever looks for a daemon finds it from now on. */
 const noteStart = (state: StateFile, status: DaemonStatus, openworkPort: number): Promise<void> =>

@@ -5,6 +5,8 @@ import type { Host } from './host.ts'
 const REQUEST_MS = 10_000
 const EVENT_WITHIN_MS = 10_000
 
+export type CheckedHost = Pick<Host, 'plan' | 'owner'>
+
 export type CheckStep = { name: string; ok: true; tookMs: number }
 
 /**
@@ -12,7 +14,10 @@ export type CheckStep = { name: string; ok: true; tookMs: number }
  * proxy and, with `events`, its event stream. Sessions made here are deleted again.
  * @throws OpenworkError check_failed, naming the step
  */
-export async function checkHost(host: Host, options: { events: boolean; readOnly: boolean }): Promise<CheckStep[]> {
+export async function checkHost(
+  host: CheckedHost,
+  options: { events: boolean; readOnly: boolean },
+): Promise<CheckStep[]> {
   const client = new CheckClient(host.plan.server.baseUrl)
   const collaborator = bearer(host.plan.server.token.reveal())
   const owner = bearer(host.owner.token.reveal())
@@ -32,8 +37,9 @@ export async function checkHost(host: Host, options: { events: boolean; readOnly
     const { items } = (await client.json('GET', '/workspaces', collaborator)) as {
       items: { id: string; path: string }[]
     }
-    const ours = items.find(({ path }) => path === host.plan.workspace)
-    if (!ours) throw new Error(`the server does not list ${host.plan.workspace}`)
+    const { workspace, serves } = host.plan
+    const ours = serves === 'one' ? items.find(({ path }) => path === workspace) : items[0]
+    if (!ours) throw new Error(serves === 'one' ? `the server does not list ${workspace}` : 'it has no workspace')
     return encodeURIComponent(ours.id)
   })
   await step('config', () => client.json('GET', `/workspace/${id}/config`, collaborator))
@@ -125,7 +131,7 @@ async function* eventTypes(body: ReadableStream<Uint8Array>): AsyncGenerator<str
 type Auth = Readonly<Record<string, string>>
 
 const bearer = (token: string): Auth => ({ authorization: `Bearer ${token}` })
-const hostAuth = (host: Host): Auth => ({ 'x-openwork-host-token': host.plan.server.hostToken.reveal() })
+const hostAuth = (host: CheckedHost): Auth => ({ 'x-openwork-host-token': host.plan.server.hostToken.reveal() })
 
 /** Plain requests to the host under test; every one limited in time. */
 class CheckClient {

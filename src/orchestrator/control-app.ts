@@ -22,6 +22,8 @@ import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
+import { HOST_ROUTES, type HostRouteServices } from './live/host-routes.ts'
+import { LiveView } from './live/live-view.ts'
 import type { ObservedHost } from './live/observed-host.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -44,7 +46,11 @@ export type Reloads = {
   work(): Promise<EngineWork>
 }
 
-export type ControlHandler = ReturnType<typeof httpApp>
+export type ControlApp = {
+  handle: ReturnType<typeof httpApp>
+  /** The host ends: open streams are told so, and end. */
+  close(): void
+}
 
 const route = routesOf<'bearer', undefined, ControlServices>()
 
@@ -192,11 +198,13 @@ export function controlApp({
   log: Log
   token: Secret
   bind: string
-}): ControlHandler {
+}): ControlApp {
   const expected = digest(`Bearer ${token.reveal()}`)
-  return httpApp<'bearer', undefined, ControlServices>({
-    routes: [versions, upgrade, addWorkspace, renameWorkspace, removeWorkspace, activity, reloadStatuses, reload],
-    services,
+  const view = new LiveView(services.host)
+  const handle = httpApp<'bearer', undefined, ControlServices & HostRouteServices>({
+    routes: [...CONTROL_ROUTES, ...HOST_ROUTES],
+    // As it is at that moment: hot reload comes later.
+    services: Object.assign(services, { view }),
     admit: (_access, exchange: Exchange) => {
       // Digests: of one length, whatever was presented.
       if (timingSafeEqual(digest(exchange.header('authorization') ?? ''), expected)) return undefined
@@ -208,6 +216,18 @@ export function controlApp({
     requestLog: undefined,
     errorLog: log,
   })
+  return { handle, close: () => view.close() }
 }
+
+const CONTROL_ROUTES = [
+  versions,
+  upgrade,
+  addWorkspace,
+  renameWorkspace,
+  removeWorkspace,
+  activity,
+  reloadStatuses,
+  reload,
+]
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

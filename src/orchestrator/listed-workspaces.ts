@@ -1,9 +1,15 @@
+import type { HostWorkspace } from '../api/host.ts'
+
 /**
  * The list of workspaces that a host with many serves, as its openwork-server asks for changes of it: the server's clients
  * may add, name and forget them, and the program that runs the server keeps the list. When a change resolves, the
  * server's settings file has it.
  */
 export type ListedWorkspaces = {
+  /** All of them, and how they are as of the last look. */
+  shown(): HostWorkspace[]
+  /** Looks at how they are. Never rejects. */
+  look(): Promise<void>
   /** Throws as for anybody who adds a folder. Resolves with its id; again for one that is listed already. */
   add(folder: { path: string; name: string | undefined }): Promise<{ id: string }>
   /** Null takes the name back. Throws `workspace_not_found`. */

@@ -21,14 +21,26 @@ const ASK_LIMIT_MS = 5_000
 const TICKS_PER_S = 100
 
 /** Undefined when there is no such process, and where the system does not tell (Windows). */
-export async function processUsage(pid: number): Promise<ProcessUsage | undefined> {
+export const processUsage = async (pid: number): Promise<ProcessUsage | undefined> =>
+  (await processUsages([pid])).get(pid)
+
+/**
+ * The same for several, by one look at all processes. One that another of them has started does not count for that one.
+ * Those that are not there are left out, and all where the system does not tell.
+ */
+export async function processUsages(pids: readonly number[]): Promise<Map<number, ProcessUsage>> {
+  const trees = await treesOf(pids)
+  return new Map([...trees].map(([pid, tree]) => [pid, sumOf(tree)]))
+}
+
+async function treesOf(pids: readonly number[]): Promise<Map<number, Measured[]>> {
   switch (process.platform) {
     case 'linux':
-      return await linuxUsage(pid)
+      return await linuxTrees(pids)
     case 'win32':
-      return undefined
+      return new Map()
     default:
-      return usageOf(pid, parseProcessTable(await processTable()))
+      return treesIn(parseProcessTable(await processTable()), pids)
   }
 }
 
@@ -37,7 +49,7 @@ export async function processUsage(pid: number): Promise<ProcessUsage | undefine
  * whose parents have ended. Undefined when it is not in there.
  */
 export function usageOf(pid: number, rows: readonly ProcessRow[]): ProcessUsage | undefined {
-  const tree = treeOf(pid, rows)
+  const tree = treesIn(rows, [pid]).get(pid)
   return tree && sumOf(tree)
 }
 
@@ -58,18 +70,26 @@ export function parseProcessTable(text: string): ProcessRow[] {
 
 type Kin = Pick<ProcessRow, 'pid' | 'parent' | 'group'>
 
-function treeOf<Row extends Kin>(pid: number, rows: readonly Row[]): Row[] | undefined {
-  const first = rows.find(row => row.pid === pid)
-  if (!first) return undefined
+/** Each with what belongs to it; roots that are not there are left out. */
+export function treesIn<Row extends Kin>(rows: readonly Row[], roots: readonly number[]): Map<number, Row[]> {
   const childrenOf = Map.groupBy(rows, ({ parent }) => parent)
-  const members = first.group === pid ? rows.filter(({ group }) => group === pid) : []
-  const tree = new Set([first, ...members])
-  // A set that grows while it is walked is walked to its new end.
-  for (const { pid: parent } of tree) for (const child of childrenOf.get(parent) ?? []) tree.add(child)
-  return [...tree]
+  const trees = roots.flatMap((root): [number, Row[]][] => {
+    const first = rows.find(({ pid }) => pid === root)
+    if (!first) return []
+    const isOther = ({ pid }: Row): boolean => pid !== root && roots.includes(pid)
+    const members = first.group === root ? rows.filter(row => row.group === root && !isOther(row)) : []
+    const tree = new Set([first, ...members])
+    // A set that grows while it is walked is walked to its new end.
+    for (const { pid: parent } of tree)
+      for (const child of childrenOf.get(parent) ?? []) if (!isOther(child)) tree.add(child)
+    return [[root, [...tree]]]
+  })
+  return new Map(trees)
 }
 
-const sumOf = (tree: readonly Pick<ProcessRow, 'memoryBytes' | 'cpuMs'>[]): ProcessUsage => ({
+type Measured = Pick<ProcessRow, 'memoryBytes' | 'cpuMs'>
+
+const sumOf = (tree: readonly Measured[]): ProcessUsage => ({
   memoryBytes: tree.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
   children: tree.length - 1,
   cpuMs: tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
@@ -89,12 +109,18 @@ function processTable(): Promise<string> {
   })
 }
 
-/** Memory is read for those of the tree alone: the proportional one (`smaps_rollup`) would cost milliseconds for each. */
-async function linuxUsage(pid: number): Promise<ProcessUsage | undefined> {
+/** Memory is read for those of the trees alone: the proportional one (`smaps_rollup`) would cost milliseconds for each. */
+async function linuxTrees(pids: readonly number[]): Promise<Map<number, Measured[]>> {
   const rows = (await Promise.all(linuxPids().map(linuxRow))).filter(row => row !== undefined)
-  const tree = treeOf(pid, rows)
-  if (!tree) return undefined
-  return sumOf(await Promise.all(tree.map(async row => ({ ...row, memoryBytes: await residentBytes(row.pid) }))))
+  const trees = await Promise.all(
+    [...treesIn(rows, pids)].map(
+      async ([pid, tree]): Promise<[number, Measured[]]> => [
+        pid,
+        await Promise.all(tree.map(async row => ({ ...row, memoryBytes: await residentBytes(row.pid) }))),
+      ],
+    ),
+  )
+  return new Map(trees)
 }
 
 type LinuxRow = Omit<ProcessRow, 'memoryBytes'>

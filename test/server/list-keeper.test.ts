@@ -28,6 +28,9 @@ class KeptList implements ListedWorkspaces {
     this.#file = file
   }
 
+  readonly shown = () => []
+  readonly look = async () => {}
+
   async add({ path, name }: { path: string; name: string | undefined }): Promise<{ id: string }> {
     if (path.endsWith('refused')) throw new OpenworkError('workspace_limit_reached', 'No more than these')
     const id = `kept-${this.items.length}`

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { parseProcessTable, processUsage, usageOf } from '../../src/supervisor/process-usage.ts'
+import { parseProcessTable, processUsage, processUsages, treesIn, usageOf } from '../../src/supervisor/process-usage.ts'
 import { eventually } from '../e2e/harness.ts'
 import { fixture, isAlive } from './support.ts'
 
@@ -53,7 +53,7 @@ test.skipIf(process.platform === 'win32')('what a process keeps in memory is see
 test.skipIf(process.platform === 'win32')(
   'time on the processor goes up with work, and not while it waits',
   async () => {
-    await using busy = await running('const endMs = performance.now() + 300; while (performance.now() < endMs);')
+    await using busy = await running('while (process.cpuUsage().user < 150_000);')
 
     const { cpuMs } = await usage(busy.pid)
     expect(cpuMs).toBeGreaterThanOrEqual(100)
@@ -87,4 +87,22 @@ test('a table of processes is read as ps of Linux and macOS print it', () => {
   })
   expect(usageOf(101, rows)).toEqual({ memoryBytes: 1024 * 1024, children: 0, cpuMs: 3_723_000 })
   expect(usageOf(99, rows)).toBeUndefined()
+})
+
+test('of several processes, what one has started does not count for those that started it', () => {
+  const row = (pid: number, parent: number, group: number) => ({ pid, parent, group, memoryBytes: MB, cpuMs: 1 })
+  const rows = [row(10, 1, 10), row(11, 10, 10), row(20, 10, 20), row(21, 20, 20), row(22, 1, 20)]
+  const trees = treesIn(rows, [10, 20, 30])
+  const pids = [...trees].map(([root, tree]) => [root, tree.map(({ pid }) => pid)])
+  expect(pids).toEqual([
+    [10, [10, 11]],
+    [20, [20, 21, 22]],
+  ])
+})
+
+test.skipIf(process.platform === 'win32')('several processes are measured at once', async () => {
+  await using other = await running('')
+  const usages = await processUsages([process.pid, other.pid, 2 ** 30])
+  expect([...usages.keys()]).toEqual([process.pid, other.pid])
+  for (const { memoryBytes } of usages.values()) expect(memoryBytes).toBeGreaterThan(MB)
 })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { OpenworkClient } from '../../api/openwork-client.ts'
-import type { OpenedPairing, PairingInfo } from '../../api/pairings.ts'
+import { type OpenedPairing, type PairingInfo, pairingLink } from '../../api/pairings.ts'
 import { SCOPES } from '../../api/tokens.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { isLoopbackHost } from '../../shared/loopback.ts'
@@ -45,7 +45,7 @@ export const pair = defineCommand({
     const shownOf = (opened: OpenedPairing): Shown => ({
       ...opened,
       connectUrl,
-      url: `${connectUrl}/#pair=${opened.code}`,
+      url: pairingLink(connectUrl, opened.code),
     })
     if (!(wait ?? (!json && stdout.isTTY === true))) {
       const shown = shownOf(await client.openPairing(request))

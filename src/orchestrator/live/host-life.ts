@@ -20,6 +20,7 @@ export class HostLife {
   readonly #options: HostLifeOptions
   readonly #listeners = new Set<() => void>()
   #phase: HostPhase = 'starting'
+  #readyAtMs: number | undefined
   #isDetached: boolean
 
   constructor(options: HostLifeOptions) {
@@ -35,6 +36,10 @@ export class HostLife {
     return this.#phase
   }
 
+  get readyAtMs(): number | undefined {
+    return this.#readyAtMs
+  }
+
   get isDetached(): boolean {
     return this.#isDetached
   }
@@ -43,6 +48,7 @@ export class HostLife {
   becomes(phase: HostPhase): void {
     if (this.#phase === phase || this.#phase === 'stopping' || this.#phase === 'failed') return
     this.#phase = phase
+    if (phase === 'ready') this.#readyAtMs = Date.now()
     this.#tell()
   }
 

@@ -1,0 +1,121 @@
+import { basename } from 'node:path'
+import type { ApprovalRequest } from '../../api/approvals.ts'
+import type { HostService, HostSession, HostSnapshot, HostWorkspace } from '../../api/host.ts'
+import { OPENCODE } from '../../services/opencode.ts'
+import { OPENWORK_SERVER } from '../../services/openwork-server.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { ServiceSnapshot } from '../../supervisor/service.ts'
+import { healthOf } from './health.ts'
+import { type ObservedHost, reloadsOf } from './observed-host.ts'
+import type { UsageHistory } from './usage-history.ts'
+
+/** The host's own name among its services. */
+export const ORCHESTRATOR = 'openwork-orchestrator'
+
+/** What is found out only while somebody looks. */
+export type Seen = {
+  approvals: ApprovalRequest[] | null
+  sessions: HostSession[] | null
+  usage: Pick<UsageHistory, 'of'>
+  /** When services that back off are tried again. */
+  nextTryAt: ReadonlyMap<string, number>
+}
+
+/** The host as it is now. Holds no secret. */
+export function snapshotOf(host: ObservedHost, seen: Seen): HostSnapshot {
+  const { plan, life, startedAtMs, logFile } = host
+  const { server, opencode } = plan
+  const services = host.services()
+  const reloads = reloadsOf(host)
+  return {
+    runId: plan.runId,
+    version: VERSION,
+    pid: process.pid,
+    startedAt: startedAtMs,
+    serves: plan.serves,
+    workspace: plan.workspace,
+    isDetached: life.isDetached,
+    health: healthOf(life.phase, services, reloads),
+    services: [ownService(host, seen), ...services.map(service => serviceOf(host, service, seen))],
+    connection: {
+      baseUrl: server.baseUrl,
+      connectUrl: server.connectUrl,
+      isRemote: server.isRemote,
+      opencodeUrl: opencode.baseUrl,
+      attachCommand: `openwork attach ${plan.serves === 'listed' ? 'daemon' : wordOf(plan.runId)}`,
+    },
+    approvalMode: server.approvalMode,
+    readOnly: server.readOnly,
+    approvals: seen.approvals,
+    sessions: seen.sessions,
+    workspaces: host.workspaces?.shown() ?? [ownWorkspace(host, services, seen)],
+    reloads,
+    router: null,
+    ...(logFile !== undefined && { logFile }),
+  }
+}
+
+/** A run id of our own by its beginning, as people type it; one of the user's as a shell takes it. */
+const wordOf = (runId: string): string => {
+  if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(runId)) return runId.slice(0, 8)
+  return /^[\w.-]+$/.test(runId) ? runId : `'${runId.replaceAll("'", "'\\''")}'`
+}
+
+function ownService({ life, startedAtMs }: ObservedHost, { usage }: Seen): HostService {
+  const measured = usage.of(ORCHESTRATOR)
+  return {
+    name: ORCHESTRATOR,
+    state: life.phase === 'failed' ? 'stopping' : life.phase,
+    pid: process.pid,
+    startedAt: startedAtMs,
+    ...(life.readyAtMs !== undefined && { readyAt: life.readyAtMs }),
+    restarts: 0,
+    version: VERSION,
+    ...(measured && { usage: measured }),
+  }
+}
+
+export function serviceOf(host: ObservedHost, service: ServiceSnapshot, { usage, nextTryAt }: Seen): HostService {
+  const { name, state, reason, pid, startedAtMs, readyAtMs, restarts, exit } = service
+  const port = { [OPENCODE]: host.plan.opencode.port, [OPENWORK_SERVER]: host.plan.server.port }[name]
+  const program = host.programs().find(each => each.name === name)
+  const version = program?.actualVersion ?? program?.targetVersion
+  const nextTry = state === 'backing-off' ? nextTryAt.get(name) : undefined
+  const measured = pid === undefined ? undefined : usage.of(name)
+  return {
+    name,
+    state,
+    ...(reason !== undefined && { reason: host.log.redactor.text(reason) }),
+    ...(pid !== undefined && { pid }),
+    ...(port !== undefined && { port }),
+    ...(startedAtMs !== undefined && { startedAt: startedAtMs }),
+    ...(readyAtMs !== undefined && { readyAt: readyAtMs }),
+    restarts,
+    ...(nextTry !== undefined && { nextTryAt: nextTry }),
+    ...(exit && { exit }),
+    ...(version !== undefined && { version }),
+    ...(program && { source: program.source }),
+    ...(measured && { usage: measured }),
+  }
+}
+
+/** The one of a host that serves one. */
+function ownWorkspace(
+  host: ObservedHost,
+  services: readonly ServiceSnapshot[],
+  { sessions }: Pick<Seen, 'sessions'>,
+): HostWorkspace {
+  const { workspace } = host.plan
+  const isUp = services.some(({ name, state }) => name === OPENCODE && state === 'ready')
+  const lastUsedAt = sessions?.[0]?.updatedAt
+  const isBusy = sessions?.some(({ state }) => state !== 'idle')
+  return {
+    id: host.verified()?.workspaceId ?? '',
+    name: basename(workspace),
+    path: workspace,
+    isRemote: false,
+    isActive: true,
+    state: !isUp ? 'none' : isBusy === undefined ? 'unknown' : isBusy ? 'busy' : 'idle',
+    ...(lastUsedAt !== undefined && { lastUsedAt }),
+  }
+}

@@ -1,0 +1,44 @@
+import type { ServiceUsage } from '../../api/host.ts'
+import type { ProcessUsage } from '../../supervisor/process-usage.ts'
+
+export const SAMPLE_MS = 2_000
+const MAX_SAMPLES = 60
+
+type Point = { pid: number; cpuMs: number; atMs: number }
+type Kept = { last: Point; usage: ServiceUsage }
+
+/** What the services cost, over the last two minutes of being looked at. */
+export class UsageHistory {
+  readonly #kept = new Map<string, Kept>()
+
+  /** Of one process, under the name of its service. */
+  add(service: string, pid: number, { cpuMs, memoryBytes, children }: ProcessUsage, atMs: number): void {
+    const kept = this.#kept.get(service)
+    const last = { pid, cpuMs, atMs }
+    const usage = kept?.usage ?? { everyMs: SAMPLE_MS, cpuPercent: [], memoryBytes: [], processes: 0 }
+    // Of another process, or of a time in which nobody looked, the difference says nothing.
+    const isNext = kept?.last.pid === pid && atMs - kept.last.atMs < 2 * SAMPLE_MS && atMs > kept.last.atMs
+    if (!isNext) {
+      const isOther = kept !== undefined && kept.last.pid !== pid
+      this.#kept.set(service, { last, usage: isOther ? usage : { ...usage, cpuPercent: [], memoryBytes: [] } })
+      return
+    }
+    // A child that ends without having been waited for takes its time with it.
+    const percent = Math.max(0, ((cpuMs - kept.last.cpuMs) / (atMs - kept.last.atMs)) * 100)
+    this.#kept.set(service, {
+      last,
+      usage: {
+        everyMs: SAMPLE_MS,
+        cpuPercent: [...usage.cpuPercent, Math.round(percent * 10) / 10].slice(-MAX_SAMPLES),
+        memoryBytes: [...usage.memoryBytes, memoryBytes].slice(-MAX_SAMPLES),
+        processes: children + 1,
+      },
+    })
+  }
+
+  /** Undefined until it was measured. */
+  of(service: string): ServiceUsage | undefined {
+    const usage = this.#kept.get(service)?.usage
+    return usage && usage.memoryBytes.length > 0 ? usage : undefined
+  }
+}
