@@ -3,11 +3,13 @@ import type { DaemonWorkspace, Lease } from '../../api/daemon.ts'
 import type { DaemonClient } from '../../api/daemon-client.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
 import { daemonLayout } from '../../orchestrator/data-dir.ts'
+import { listLocalHosts } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type DaemonConnection, noDaemon, requireDaemon } from '../daemon/daemon-connection.ts'
 import { openHostLog } from '../host-log.ts'
+import type { HowToRun } from '../how-to-run.ts'
 import type { Context } from '../kit/context.ts'
 import { takeInterruptions } from '../signals.ts'
 import { attachedDocument, attachedText, keptTokens } from './attached-document.ts'
@@ -19,8 +21,9 @@ const RENEW_MS = LEASE_MS / 3
 const RECONNECT_MS = 500
 
 /**
- * `start` for a folder that a daemon serves: tells how to reach it and what happens there, until a signal, which leaves
- * the daemon as it is. Meanwhile opencode does not forget the workspace. Resolves to the exit code.
+ * `start` for a folder that a daemon serves: tells how to reach it and what happens there, or shows the dashboard, until a
+ * signal, which leaves the daemon as it is. Meanwhile opencode does not forget the workspace. With `--detach` it is told
+ * how to reach it, and that is all: the daemon is in the background already. Resolves to the exit code.
  *
  * @throws OpenworkError daemon_not_running when it ends without being asked to
  */
@@ -35,8 +38,9 @@ export async function attachToDaemon(
   const around = { options, workspace, context, log, lease, signal: interruptions.signal }
   try {
     const connection = await connect(around)
-    await announce(connection, around)
-    await follow(connection, around)
+    if (options.how === 'dashboard') await showDaemon(connection, around)
+    else await announce(connection, around)
+    if (options.how === 'here') await follow(connection, around)
     return 0
   } finally {
     await lease.release()
@@ -47,6 +51,7 @@ export async function attachToDaemon(
 
 type AttachOptions = Pick<StartOptions, 'dataDir' | 'runId' | 'logFormat' | 'verbose'> & {
   color?: boolean | undefined
+  how: HowToRun
 }
 
 type Surroundings = {
@@ -74,6 +79,18 @@ async function announce({ client, baseUrl, pid }: DaemonConnection, around: Surr
   if (context.json || options.logFormat === 'pretty')
     context.output.result(attachedDocument(attached), () => attachedText(attached))
   else log.info('host ready', { workspace: workspace.path, connectUrl: status.openwork.connectUrl, daemonPid: pid })
+}
+
+/** Until it is left, or the daemon has stopped. */
+async function showDaemon({ pid }: DaemonConnection, { options, context, signal }: Surroundings): Promise<void> {
+  const [{ showGuest }, { lookOf }] = await Promise.all([
+    import('../dashboard/show-guest.ts'),
+    import('../dashboard/show.ts'),
+  ])
+  const hosts = await listLocalHosts(options.dataDir)
+  const daemon = hosts.find(host => host.serves === 'listed' && host.pid === pid)
+  if (!daemon) throw noDaemon(options.dataDir)
+  await showGuest(daemon, options.dataDir, { ...lookOf(options, context), signal, context })
 }
 
 /** Until a signal, or until the daemon says that it stops. */

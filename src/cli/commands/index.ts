@@ -14,6 +14,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serve,
   },
   {
+    path: 'dashboard',
+    summary: 'Show a host that runs, or the daemon: services, logs, approvals and sessions',
+    load: async () => (await import('./dashboard.ts')).dashboard,
+  },
+  {
     path: 'status',
     summary: 'Whether a host is up and its parts answer',
     load: async () => (await import('./status.ts')).status,

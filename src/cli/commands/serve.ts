@@ -7,5 +7,5 @@ export const serve = defineCommand({
   summary: 'The same as start, for logs instead of a dashboard',
   examples: [{ command: 'openwork serve --log-format json', does: 'log records for a collector' }],
   flags: startFlags,
-  run: runHost,
+  run: (values, context) => runHost('serve', values, context),
 })

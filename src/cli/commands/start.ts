@@ -12,8 +12,9 @@ export const start = defineCommand({
       does: 'let changes by remote clients through without asking',
     },
     { command: 'openwork start --remote-access', does: 'let other machines connect' },
+    { command: 'openwork start --detach', does: 'keep it running in the background' },
     { command: 'openwork start --check --check-events', does: 'start, test everything once, stop' },
   ],
   flags: startFlags,
-  run: runHost,
+  run: (values, context) => runHost('start', values, context),
 })

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { type FoundDaemon, findDaemon } from '../../daemon/find-daemon.ts'
-import { FAILURES, type FailureCode, OpenworkError } from '../../shared/errors.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { type BackgroundEnd, failureOf } from '../background/answers.ts'
+import type { Background } from '../background/spawn-background.ts'
+import { watchStart } from '../background/watch-start.ts'
 import type { Context } from '../kit/context.ts'
-import type { DaemonEnd, SpawnedDaemon } from './spawn-daemon.ts'
-import { watchStart } from './watch-start.ts'
 
 export type RunningDaemon = Extract<FoundDaemon, { state: 'running' }>
 
@@ -20,9 +21,9 @@ const START_LIMIT_MS = 10 * 60_000
 export async function untilRunning(
   dataDir: string,
   context: Pick<Context, 'stderr' | 'env' | 'output'>,
-  spawned?: SpawnedDaemon,
+  spawned?: Background,
 ): Promise<RunningDaemon | undefined> {
-  using watch = watchStart(daemonFiles(dataDir).log, context)
+  using watch = watchStart(daemonFiles(dataDir).log, 'Starting the daemon', context)
   const startedAtMs = performance.now()
   let isToldOfOther = false
   for (let isOurs = spawned !== undefined; ; await delay(LOOK_EVERY_MS)) {
@@ -60,14 +61,9 @@ export const startFailed = (dataDir: string, why: string): OpenworkError =>
   })
 
 /** The failure of the daemon itself, as if it were ours; else how it ended and what it said last. */
-function spawnFailure(dataDir: string, { how, failure }: DaemonEnd, lastLines: readonly string[]): OpenworkError {
-  if (failure && isFailureCode(failure.code))
-    return new OpenworkError(failure.code, `The daemon did not start: ${failure.error}`, {
-      ...(failure.hint !== undefined && { hint: failure.hint }),
-      details: { ...failure.details, logFile: daemonFiles(dataDir).log },
-    })
+function spawnFailure(dataDir: string, end: BackgroundEnd, lastLines: readonly string[]): OpenworkError {
+  const failure = failureOf(end, { prefix: 'The daemon did not start: ', logFile: daemonFiles(dataDir).log })
+  if (failure) return failure
   const said = lastLines.length > 0 ? `; its last output: ${lastLines.join(' / ')}` : ''
-  return startFailed(dataDir, `it ended with ${how}${said}`)
+  return startFailed(dataDir, `it ended with ${end.how}${said}`)
 }
-
-const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(FAILURES, code)

@@ -27,14 +27,24 @@ export const startFlags = {
   }),
   check: bool({ group: RUN, default: false, summary: 'Start everything, use it once as a client would, stop, report' }),
   checkEvents: bool({ group: RUN, default: false, summary: 'Like --check, with the event stream' }),
-  tui: bool({ group: RUN, summary: 'Show the dashboard (not in this version: logs are shown)', hidden: true }),
+  tui: bool({
+    group: RUN,
+    defaultText: 'on in a terminal, with `openwork start`',
+    summary: 'Show the dashboard instead of logs',
+  }),
   detach: bool({
     group: RUN,
     env: 'OPENWORK_DETACH',
     default: false,
-    hidden: true,
-    summary: 'Keep running without a terminal',
+    summary: 'Go on in the background as soon as it is ready; `openwork ps` shows it, `openwork stop` ends it',
   }),
+  background: bool({
+    group: RUN,
+    default: false,
+    hidden: true,
+    summary: 'Belong to whoever holds stdin, and answer with a document on a line',
+  }),
+  logFile: path({ group: RUN, hidden: true, summary: 'Log into this file, which is rotated' }),
   sandbox: enumeration({
     group: RUN,
     env: 'OPENWORK_SANDBOX',

@@ -141,8 +141,6 @@ function refuseWhatIsNotBuilt(values: StartValues): void {
       `--sandbox ${values.sandbox}`,
       'Nothing was started: without a sandbox the agent would run on this machine itself.',
     )
-  if (values.detach) refuse('--detach', 'Run `openwork serve` under a service manager, or in tmux.')
-  if (values.tui) refuse('--tui', 'Leave it out: logs are shown instead of the dashboard.')
   if (values.opencodeRouter) refuse('--opencode-router', 'Leave it out, or pass --no-opencode-router.')
   const bridge = 'The Telegram and Slack bridge is not written yet: leave it out.'
   if (values.opencodeRouterRequired) refuse('--opencode-router-required', bridge)

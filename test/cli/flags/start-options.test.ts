@@ -39,6 +39,8 @@ const TYPED_NOTHING: StartValues = {
   checkEvents: false,
   tui: undefined,
   detach: false,
+  background: false,
+  logFile: undefined,
   sandbox: 'none',
   opencodeRouter: undefined,
   opencodeRouterRequired: false,
@@ -120,9 +122,7 @@ describe('start options', () => {
     ],
     [{ connectHost: 'box' }, 'flags_conflict', '--remote-access'],
     [{ sandbox: 'docker' }, 'not_available', '--sandbox docker'],
-    [{ detach: true }, 'not_available', '--detach'],
     [{ opencodeRouter: true }, 'not_available', '--opencode-router'],
-    [{ tui: true }, 'not_available', '--tui'],
   ] as const)('refuse %p', (typed, code, named) => {
     expect(failureOf(typed, 'flag')).toMatchObject({ code, message: expect.stringContaining(named) })
   })

@@ -2,15 +2,14 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { type LogLine, logLineReader } from '../log-files/log-line.ts'
 import { StatusLine } from '../status-line.ts'
 
 /** Where there is no terminal only these are worth a line: they can take minutes. */
-const DOWNLOAD = /^(?:\[[\w-]+\] )?(?:waiting|locating|downloading|unpacking|checking) /
+const DOWNLOAD = /^(?:waiting|locating|downloading|unpacking|checking) /
 
-/** Of the lines in the log of a daemon those of the services that it runs do not tell how far it is. */
-const OF_SERVICE = /^\[(?!openwork-orchestrator\])/
-
-const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z /
+/** What the services say does not tell how far a start is. */
+const HOST = 'openwork-orchestrator'
 
 const LAST_LINES = 5
 const MAX_READ_BYTES = 1024 * 1024
@@ -18,61 +17,59 @@ const MAX_READ_BYTES = 1024 * 1024
 export type StartWatch = Disposable & {
   /** Reads what the log has got, and shows it. */
   look(): void
-  /** How long it has got nothing. */
+  /** Shows this, until the log gets something more. */
+  say(step: string): void
+  /** How long the log has got nothing. */
   silentMs(): number
-  /** Its last lines, since the watch began. */
+  /** The last lines of the log, since the watch began. */
   lastLines(): readonly string[]
 }
 
-/** Shows what a daemon that is starting writes into its log, from now on: its latest step, until it is disposed of. */
+/**
+ * Shows what a program in the background that is starting writes into its log, from now on: its latest step, until it is
+ * disposed of. `what`: `Starting the daemon`.
+ */
 export function watchStart(
   path: string,
+  what: string,
   { stderr, env, output }: Pick<Context, 'stderr' | 'env' | 'output'>,
 ): StartWatch {
   const isTerminal = stderr.isTTY === true && env.TERM !== 'dumb' && !env.CI
   const status = isTerminal ? new StatusLine(stderr) : undefined
   const log = new GrowingFile(path)
+  const read = logLineReader()
   let last: string[] = []
   let heardAtMs = performance.now()
-  status?.show(() => STARTING)
+  const show = (step: string): void => status?.show(columns => shortened(`${what}${stepText(step, what)}`, columns))
+  show('')
   return {
     look: () => {
-      const lines = log
-        .newLines()
-        .map(shownText)
-        .filter(line => line !== '')
+      const lines = log.newLines().flatMap(read)
       if (lines.length === 0) return
       heardAtMs = performance.now()
-      last = [...last, ...lines].slice(-LAST_LINES)
-      const step = lines.findLast(line => !OF_SERVICE.test(line))
-      if (status && step) status.show(columns => stepText(step, columns))
-      else for (const line of lines.filter(line => DOWNLOAD.test(line))) output.note(line)
+      last = [...last, ...lines.map(lineText)].slice(-LAST_LINES)
+      const steps = lines.filter(({ service }) => service === HOST)
+      const step = steps.at(-1)
+      if (status && step) show(step.text)
+      if (!status) for (const line of steps.filter(({ text }) => DOWNLOAD.test(text))) output.note(lineText(line))
     },
+    say: show,
     silentMs: () => performance.now() - heardAtMs,
     lastLines: () => last,
     [Symbol.dispose]: () => status?.clear(),
   }
 }
 
-const STARTING = 'Starting the daemon'
+const lineText = ({ service, text }: LogLine): string => onOneLine(`[${service}] ${text}`)
 
 /** Of what a line says as facts only how far a download is. */
-function stepText(line: string, columns: number): string {
-  const step = line.replace(/^\[[\w-]+\] /, '').replaceAll(/ (?!percent=)\w+=("[^"]*"|\S*)/g, '')
-  const text = step === STARTING.toLowerCase() ? STARTING : `${STARTING}: ${step}`
-  return text.length > columns ? `${text.slice(0, columns - 1)}…` : text
+function stepText(line: string, what: string): string {
+  const step = onOneLine(line).replaceAll(/ (?!percent=)\w+=("[^"]*"|\S*)/g, '')
+  return step === '' || what.toLowerCase().startsWith(step) ? '' : `: ${step}`
 }
 
-/** Without its time; a record of the JSON form is told by its words. */
-function shownText(line: string): string {
-  if (!line.startsWith('{')) return onOneLine(line.replace(TIME, ''))
-  try {
-    const { body } = JSON.parse(line) as { body?: unknown }
-    return onOneLine(typeof body === 'string' ? body : line)
-  } catch {
-    return onOneLine(line) // text that begins with a brace
-  }
-}
+const shortened = (text: string, columns: number): string =>
+  text.length > columns ? `${text.slice(0, columns - 1)}…` : text
 
 class GrowingFile {
   readonly #path: string

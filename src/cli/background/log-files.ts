@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { logsFolder, runsFolder } from '../../orchestrator/data-dir.ts'
+import { systemCode } from '../../shared/errors.ts'
+import { listRuns } from '../../supervisor/run-record.ts'
+
+/** Of hosts that have ended so many logs are kept. */
+const KEPT = 10
+
+/** The log of a host without a terminal; its older parts have `.1` to `.5` added. */
+export const logFileOf = (dataDir: string, runId: string): string => join(logsFolder(dataDir), logName(runId))
+
+/** A run id comes from the user and may be anything; only a plain one becomes a file name. */
+const logName = (runId: string): string =>
+  `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : createHash('sha256').update(runId).digest('hex')}.log`
+
+/** The last written first. */
+function listLogFiles(folder: string): { path: string; writtenAtMs: number }[] {
+  return namesIn(folder)
+    .filter(name => name.endsWith('.log'))
+    .flatMap(name => {
+      const path = join(folder, name)
+      const found = lstatSync(path, { throwIfNoEntry: false })
+      return found?.isFile() ? [{ path, writtenAtMs: found.mtimeMs }] : []
+    })
+    .sort((a, b) => b.writtenAtMs - a.writtenAtMs)
+}
+
+/** Removes the logs of hosts that ended long ago, with their older parts. */
+export async function removeOldLogs(dataDir: string): Promise<void> {
+  const folder = logsFolder(dataDir)
+  const runs = await listRuns(runsFolder(dataDir))
+  const living = new Set(runs.filter(({ alive }) => alive).map(({ runId }) => logFileOf(dataDir, runId)))
+  const ended = listLogFiles(folder).filter(({ path }) => !living.has(path))
+  const names = namesIn(folder)
+  for (const { path } of ended.slice(KEPT)) {
+    const parts = names.map(name => join(folder, name)).filter(part => isPartOf(part, path))
+    for (const part of parts) rmSync(part, { force: true })
+  }
+}
+
+const isPartOf = (part: string, path: string): boolean =>
+  part === path || (part.startsWith(`${path}.`) && /^\d+$/.test(part.slice(path.length + 1)))
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,34 @@
+import { findHost, hostArg } from '../background/find-host.ts'
+import { lookOf } from '../dashboard/show.ts'
+import { showGuest } from '../dashboard/show-guest.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { hasTerminal, terminalRequired } from '../how-to-run.ts'
+import { defineCommand } from '../kit/define.ts'
+import { bool } from '../kit/flags.ts'
+import { takeInterruptions } from '../signals.ts'
+
+export const dashboard = defineCommand({
+  path: 'dashboard',
+  summary: 'Show a host that runs, or the daemon: services, logs, approvals and sessions',
+  description: 'It goes on when the dashboard is left.',
+  examples: [
+    { command: 'openwork dashboard', does: 'the only host, or the one of the current folder' },
+    { command: 'openwork dashboard daemon', does: 'the daemon' },
+  ],
+  args: { host: hostArg },
+  flags: {
+    plain: bool({ default: false, summary: 'Lines one after the other, for screen readers' }),
+    dataDir: dataDirFlag,
+  },
+  async run({ host: word, plain, dataDir }, context) {
+    if (context.json || !hasTerminal(context))
+      throw terminalRequired('The dashboard', '`openwork ps` and `openwork logs` work without one.')
+    const host = await findHost(word, { dataDir, cwd: context.cwd, home: context.home })
+    const interruptions = takeInterruptions()
+    try {
+      await showGuest(host, dataDir, { ...lookOf({ plain }, context), signal: interruptions.signal, context })
+    } finally {
+      interruptions.release()
+    }
+  },
+})

@@ -1,0 +1,114 @@
+import type { HostClient } from '../../api/host-client.ts'
+import type { DashboardEnd } from '../../dashboard/run-dashboard.ts'
+import type { LocalHost } from '../../orchestrator/local-hosts.ts'
+import type { StartOptions } from '../../orchestrator/options.ts'
+import { messageOf } from '../../shared/errors.ts'
+import { detachedText } from '../background/detached-text.ts'
+import { refuseUnusable } from '../background/refuse-unusable.ts'
+import { type SpawnedHost, spawnHost } from '../background/spawn-host.ts'
+import { cleared, interruptedStart, takeDown } from '../background/take-down.ts'
+import { endFailure, findSpawned, untilAnswering } from '../background/wait-for-host.ts'
+import { watchStart } from '../background/watch-start.ts'
+import type { StartValues } from '../flags/start-options.ts'
+import { connectToHost } from '../hosts/host-connection.ts'
+import type { Context } from '../kit/context.ts'
+import { type Interruptions, takeInterruptions } from '../signals.ts'
+import { hostSource, type Whereabouts } from './host-source.ts'
+import { lookOf, showDashboard } from './show.ts'
+import { showLogs } from './show-logs.ts'
+
+const ASK_LIMIT_MS = 10_000
+
+/**
+ * `start` in a terminal: the host runs in the background for as long as this process shows it, or goes on when it is
+ * detached. Whatever ends this process, a kill too, ends a host that was not detached. Resolves to the exit code.
+ *
+ * @throws OpenworkError why the host has ended; interrupted before anything could be shown
+ */
+export async function startWithDashboard(
+  values: StartValues,
+  options: StartOptions,
+  context: Context,
+): Promise<number> {
+  refuseUnusable(options, context)
+  const interruptions = takeInterruptions()
+  try {
+    using host = await spawnHost(values, options, context)
+    const around = { values, options, interruptions, context }
+    const client = await firstAnswer(host, around)
+    try {
+      return await afterwards(host, await shown(host, client, around), around)
+    } catch (error) {
+      if (!host.end()) await takeDown(host, interruptions, text => context.output.note(text))
+      throw error
+    }
+  } finally {
+    interruptions.release()
+  }
+}
+
+type Surroundings = { values: StartValues; options: StartOptions; interruptions: Interruptions; context: Context }
+
+/** The host answers; or it is down again, when this throws. */
+async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<HostClient> {
+  const { options, interruptions, context } = around
+  const { signal } = interruptions
+  using watch = watchStart(host.logFile, 'Starting the host', context)
+  try {
+    return clientOf(await untilAnswering(host, { watch, options, signal }), context)
+  } catch (error) {
+    const end = host.end() ?? (await takeDown(host, interruptions, text => watch.say(text)))
+    throw signal.aborted ? interruptedStart(interruptions, end, error) : error
+  }
+}
+
+/** The dashboard, until it is left or the host has ended; the log, where the dashboard cannot be shown. */
+async function shown(host: SpawnedHost, client: HostClient, around: Surroundings): Promise<DashboardEnd> {
+  const { values, interruptions, context } = around
+  const { signal } = interruptions
+  const look = lookOf(values, context)
+  const source = hostSource(client, () => whereabouts(host, context))
+  try {
+    return await showDashboard(source, { role: 'owner', ...look, signal }, context)
+  } catch (error) {
+    if (signal.aborted) return { how: 'aborted' }
+    const why = values.verbose && error instanceof Error ? error.stack : messageOf(error)
+    context.output.note(`The dashboard cannot be shown, these are the logs: ${why}`)
+    return await showLogs(source, { color: look.color, signal }, context)
+  }
+}
+
+async function whereabouts(host: SpawnedHost, context: Context): Promise<Whereabouts | undefined> {
+  const end = host.end()
+  if (end) return { end: { failure: endFailure(host, end)?.message } }
+  const found = await findSpawned(host)
+  return found && { client: clientOf(found, context) }
+}
+
+const clientOf = (host: LocalHost, context: Context): HostClient => connectToHost(host, context, ASK_LIMIT_MS)
+
+/** What becomes of the host, and of us, once it is shown no more. */
+async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surroundings): Promise<number> {
+  const { options, interruptions, context } = around
+  const end = host.end()
+  if (end) {
+    await cleared(host, end)
+    const failure = endFailure(host, end)
+    if (failure) throw failure
+    context.output.note('The host has stopped')
+    return 0
+  }
+  if (how === 'detached') {
+    const found = await findSpawned(host)
+    if (found) return await release(clientOf(found, context), options.dataDir, context)
+  }
+  await takeDown(host, interruptions, text => context.output.note(text))
+  return 0
+}
+
+async function release(client: HostClient, dataDir: string, { output }: Context): Promise<number> {
+  const snapshot = await client.snapshot()
+  await client.release()
+  output.result({ ok: true, runId: snapshot.runId, pid: snapshot.pid }, () => detachedText(snapshot, dataDir))
+  return 0
+}
