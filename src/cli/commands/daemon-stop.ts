@@ -1,16 +1,15 @@
-import { existsSync } from 'node:fs'
 import type { EndedWork } from '../../api/daemon.ts'
 import { daemonClient } from '../../api/daemon-client.ts'
-import { type DaemonFiles, daemonFiles } from '../../daemon/daemon-files.ts'
+import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { findLockHolder, holderEnded, type LockHolder } from '../../daemon/daemon-lock.ts'
-import { clearDeadDaemon, findDaemon } from '../../daemon/find-daemon.ts'
-import { readDaemonState } from '../../daemon/state-file.ts'
+import { findDaemon } from '../../daemon/find-daemon.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { machineId } from '../../supervisor/process-identity.ts'
 import { noDaemon, tellOtherAddress } from '../daemon/daemon-connection.ts'
 import { type DaemonValues, toleratedFlags } from '../daemon/daemon-flags.ts'
 import { heldElsewhere } from '../daemon/wait-for-daemon.ts'
+import { clearLeftDaemon } from '../hosts/clear-daemon.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { onOneLine } from '../kit/one-line.ts'
@@ -30,8 +29,7 @@ export const daemonStop = defineCommand({
     const files = daemonFiles(dataDir)
     const holder = await findLockHolder(files.lock)
     if (!holder) {
-      if (!(await isLeftBehind(files))) throw noDaemon(dataDir)
-      await clearDeadDaemon(dataDir, { warn: message => context.output.note(message) })
+      if (!(await clearLeftDaemon(dataDir, context))) throw noDaemon(dataDir)
       showResult(context, { ok: true }, () => 'The daemon had ended without stopping; what it left behind is gone')
       return
     }
@@ -74,12 +72,6 @@ async function askToStop(values: DaemonValues, holder: LockHolder, context: Cont
     if (systemCode(error) !== 'ESRCH') throw error // it ended meanwhile
   }
   return []
-}
-
-/** A killed daemon leaves its lock, and where it listened. */
-async function isLeftBehind(files: DaemonFiles): Promise<boolean> {
-  const { daemon, opencode } = await readDaemonState(files.state)
-  return existsSync(files.lock) || daemon !== undefined || opencode !== undefined
 }
 
 const stillRuns = ({ pid }: LockHolder): OpenworkError =>

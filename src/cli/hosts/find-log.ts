@@ -7,6 +7,7 @@ import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
 import { findHost } from '../background/find-host.ts'
 import type { Io } from '../kit/io.ts'
+import { onOneLine } from '../kit/one-line.ts'
 
 /** In a file, or, of a host with a terminal, in its memory. A `host` runs. */
 export type FoundLog = { in: 'file'; path: string; host: LocalHost | undefined } | { in: 'memory'; host: LocalHost }
@@ -29,14 +30,16 @@ export async function findLog(word: string | undefined, place: Place): Promise<F
     if (!(error instanceof OpenworkError && error.code === 'no_running_host')) throw error
     const found = await findEndedLog(word, place.dataDir)
     if (found) return { in: 'file', path: found.path, host: undefined }
-    throw new OpenworkError('log_not_found', `${error.message}, and no log of ${whose(word)} is kept`, {
+    const what =
+      word === undefined
+        ? `No host is running with the data dir ${place.dataDir}, and no log of an earlier one is kept`
+        : `No running host is called ${onOneLine(word)}, and no log is kept of one that was`
+    throw new OpenworkError('log_not_found', what, {
       hint: '`openwork ps --all` lists every host and log; only hosts without a terminal write a log file.',
       cause: error,
     })
   }
 }
-
-const whose = (word: string | undefined): string => (word === undefined ? 'one that has ended' : 'one that was')
 
 export type KeptLog = { runId: string; path: string; writtenAtMs: number }
 

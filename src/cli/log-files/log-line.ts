@@ -65,14 +65,18 @@ function parseRecord(line: string): LogLine | undefined {
   const attributes = isObject(record.attributes) ? record.attributes : {}
   const resource = isObject(record.resource) ? record.resource : {}
   const atMs = Number(timeUnixNano.slice(0, -6))
-  const service = attributes['service.component'] ?? resource['service.name']
+  const isOfChild = resource['service.name'] !== HOST
+  const service = (isOfChild ? undefined : attributes['service.component']) ?? resource['service.name']
   return {
     atMs: Number.isFinite(atMs) ? atMs : undefined,
     service: typeof service === 'string' ? plain(service) : HOST,
     level: levelOf(severityText),
     text: plainText({
       message: typeof body === 'string' ? body : JSON.stringify(body),
-      attributes: Object.fromEntries(Object.entries(attributes).filter(([key]) => !isToldOtherwise(key, attributes))),
+      // As in the pretty log, where a program of ours that is part of a host says its message alone.
+      attributes: isOfChild
+        ? {}
+        : Object.fromEntries(Object.entries(attributes).filter(([key]) => !isToldOtherwise(key, attributes))),
     }),
     record: line,
   }

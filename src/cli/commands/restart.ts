@@ -1,0 +1,47 @@
+import type { HostService } from '../../api/host.ts'
+import { findHost, hostArg } from '../background/find-host.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { connectToHost } from '../hosts/host-connection.ts'
+import { defineCommand } from '../kit/define.ts'
+import { onOneLine } from '../kit/one-line.ts'
+
+const ASK_LIMIT_MS = 10_000
+/** After that it is told that it still restarts. */
+const PATIENCE_MS = 1_000
+
+export const restart = defineCommand({
+  path: 'restart',
+  summary: 'End one service of a host and start it again, at the same address',
+  description: 'It returns when the service is ready again. A service that gave up is tried once more.',
+  examples: [
+    { command: 'openwork restart opencode', does: 'of the host that runs' },
+    { command: 'openwork restart openwork-server daemon', does: 'of the daemon' },
+  ],
+  args: {
+    service: { summary: 'Its name, such as opencode or openwork-server' },
+    host: hostArg,
+  },
+  flags: { dataDir: dataDirFlag },
+  async run({ service, host: word, dataDir }, context) {
+    const { output, cwd, home } = context
+    const host = await findHost(word, { dataDir, cwd, home })
+    const client = connectToHost(host, context, ASK_LIMIT_MS)
+    const startedAtMs = performance.now()
+    const patience = setTimeout(() => output.note(`Waiting for ${onOneLine(service)} to be ready again…`), PATIENCE_MS)
+    try {
+      const restarted = await client.restart(service)
+      const tookMs = Math.round(performance.now() - startedAtMs)
+      output.result({ ok: true, service: restarted, tookMs }, () => restartedText(restarted, tookMs))
+    } finally {
+      clearTimeout(patience)
+    }
+  },
+})
+
+const restartedText = ({ name, pid, version }: HostService, tookMs: number): string =>
+  [
+    `${name} is ready again`,
+    ...(version === undefined ? [] : [`version ${onOneLine(version)}`]),
+    ...(pid === undefined ? [] : [`process ${pid}`]),
+    `after ${(tookMs / 1_000).toFixed(1)} s`,
+  ].join(', ')

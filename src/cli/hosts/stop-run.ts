@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { type EngineWork, engineWork } from '../../api/hot-reload.ts'
+import { renderWork } from '../../hot-reload/reload-text.ts'
+import { OpenworkError, systemCode } from '../../shared/errors.ts'
+import { isSameProcess } from '../../supervisor/process-identity.ts'
+import { reapRun } from '../../supervisor/reap.ts'
+import { detailsOf } from '../answered-failure.ts'
+import type { Context } from '../kit/context.ts'
+import { askConfirm, canAsk } from '../prompts/prompts.ts'
+import { clearLeftDaemon } from './clear-daemon.ts'
+import { connectToHost } from './host-connection.ts'
+import { type HostRun, runText } from './host-runs.ts'
+
+const ASK_LIMIT_MS = 5_000
+/** After that it is told that it still stops. */
+const PATIENCE_MS = 2_000
+const STOP_LIMIT_MS = 30_000
+const LOOK_EVERY_MS = 50
+
+/**
+ * `cleared`: it was dead before. `signalled`: it did not answer.
+ */
+export type StopWay = 'asked' | 'signalled' | 'cleared'
+
+/** What was at work and ends with it. */
+export type Ended = { work: EngineWork | undefined; text: string }
+
+/**
+ * Has a host begin to stop: over its control API, which tells what is at work, or by a signal where it does not answer. In
+ * a terminal a person is asked before work ends, unless forced; elsewhere it ends and is told of.
+ *
+ * @throws OpenworkError workspace_busy when the person declines, interrupted
+ */
+export async function beginStop(
+  run: HostRun,
+  { force }: { force: boolean },
+  context: Context,
+): Promise<{ way: StopWay; ended: Ended | undefined }> {
+  if (!run.alive) return { way: 'cleared', ended: undefined }
+  try {
+    if (run.info) return { way: 'asked', ended: await askToStop(run, run.info, force, context) }
+  } catch (error) {
+    if (!(error instanceof OpenworkError) || error.code === 'workspace_busy' || error.code === 'interrupted')
+      throw error
+    // Silent, or of a version that does not know this request.
+  }
+  await signal(run)
+  return { way: 'signalled', ended: undefined }
+}
+
+async function askToStop(
+  run: HostRun,
+  info: NonNullable<HostRun['info']>,
+  force: boolean,
+  context: Context,
+): Promise<Ended | undefined> {
+  const client = connectToHost(info, context, ASK_LIMIT_MS)
+  try {
+    await client.stop({ force: false })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) throw error
+    const ended = endedOf(error)
+    const isWanted = force || !canAsk(context)
+    if (
+      !isWanted &&
+      !(await askConfirm(`${runText(run)}: ${ended.text} would end. Stop it?`, context, { enter: false }))
+    )
+      throw new OpenworkError('workspace_busy', `${runText(run)} was not stopped: ${ended.text} would end`, {
+        hint: 'Stop it all the same with --force.',
+        cause: error,
+      })
+    await client.stop({ force: true })
+    return ended
+  }
+}
+
+const busyDetails = z.object({ work: engineWork })
+
+function endedOf(error: OpenworkError): Ended {
+  const work = busyDetails.safeParse(detailsOf(error)).data?.work
+  return { work, text: (work && renderWork(work)) || error.message }
+}
+
+/** Never another process that has its pid meanwhile. */
+async function signal({ owner: { pid, startTime } }: HostRun): Promise<void> {
+  if (startTime === null || !(await isSameProcess(pid, startTime))) return
+  try {
+    process.kill(pid, 'SIGTERM')
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error // it ended meanwhile
+  }
+}
+
+/**
+ * Resolves when the host has ended and nothing of it is left, to what had to be killed because the host did not.
+ * @throws OpenworkError host_stop_failed
+ */
+export async function awaitStop(
+  run: HostRun,
+  dataDir: string,
+  context: Pick<Context, 'output'>,
+): Promise<{ service: string; pid: number }[]> {
+  const startedAtMs = performance.now()
+  let isTold = false
+  while (await isRunning(run)) {
+    const tookMs = performance.now() - startedAtMs
+    if (tookMs > STOP_LIMIT_MS) throw stillRuns(run)
+    if (tookMs > PATIENCE_MS && !isTold) context.output.note(`Waiting for ${runText(run)} to end…`)
+    isTold ||= tookMs > PATIENCE_MS
+    await delay(LOOK_EVERY_MS)
+  }
+  const { killed } = await reapRun(run.path)
+  if (run.info?.serves === 'listed') await clearLeftDaemon(dataDir, context)
+  return killed
+}
+
+const isRunning = async ({ alive, owner: { pid, startTime } }: HostRun): Promise<boolean> =>
+  alive && startTime !== null && (await isSameProcess(pid, startTime))
+
+const stillRuns = (run: HostRun): OpenworkError =>
+  new OpenworkError('host_stop_failed', `${runText(run)} has not ended within ${STOP_LIMIT_MS / 1_000} s`, {
+    hint: `End it with \`kill -9 ${run.owner.pid}\`, and run this again: it takes away what is left then.`,
+    details: { runId: run.runId, pid: run.owner.pid },
+  })
