@@ -29,6 +29,36 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reload.ts')).reload,
   },
   {
+    path: 'ps',
+    summary: 'The hosts of this machine, the daemon included, and how they are',
+    load: async () => (await import('./ps.ts')).ps,
+  },
+  {
+    path: 'logs',
+    summary: 'The log of a host, also of one that has ended',
+    load: async () => (await import('./logs.ts')).logs,
+  },
+  {
+    path: 'stop',
+    summary: 'Stop a host, or clear away what a killed one left',
+    load: async () => (await import('./stop.ts')).stop,
+  },
+  {
+    path: 'restart',
+    summary: 'End one service of a host and start it again, at the same address',
+    load: async () => (await import('./restart.ts')).restart,
+  },
+  {
+    path: 'attach',
+    summary: "Work in a host with opencode's own terminal interface",
+    load: async () => (await import('./attach.ts')).attach,
+  },
+  {
+    path: 'url',
+    summary: 'Where clients connect to a host',
+    load: async () => (await import('./url.ts')).url,
+  },
+  {
     path: 'daemon run',
     aliases: ['daemon foreground', 'daemon'],
     summary: 'Serve many folders with one opencode, in this terminal',
