@@ -53,5 +53,7 @@ export function keyPresses(input: string, key: Key): KeyPress[] {
 function typed(text: string): KeyPress[] {
   if (text === ' ') return [{ name: 'Space', text }]
   if (text === '\r' || text === '\n' || text === '\r\n') return [{ name: 'Enter' }]
+  if (text === '\x7f' || text === '\b') return [{ name: 'Bksp' }]
+  if (/^[\x01-\x1a]$/.test(text)) return [{ name: `^${String.fromCharCode(text.charCodeAt(0) + 64)}` }]
   return /[\x00-\x1f\x7f]/.test(text) ? [] : [{ name: text, text }]
 }
