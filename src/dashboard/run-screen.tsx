@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { render } from 'ink'
 import { performRequest } from './effects.ts'
+import { Lines } from './lines.tsx'
 import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
 import { Screen, type SuspendTerminal } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
@@ -78,8 +79,10 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     stdout.off('resize', onResize)
     process.off('SIGCONT', onContinue)
     signal.removeEventListener('abort', onAbort)
-    // Where there is no other screen to go back to, nothing of this one must be left to read.
-    ink.rerender(null)
+    // Where there is no other screen to go back to, nothing of this one must be left to read. Overwritten row by row:
+    // what is erased at once, some terminals (tmux) keep among what has scrolled away.
+    ink.rerender(<Lines lines={[]} {...sizeOf(stdout)} />)
+    await ink.waitUntilRenderFlush().catch(() => {}) // a component has failed: `ended` tells
     ink.unmount()
     await gone.catch(() => {}) // that is what `ended` was rejected with
     process.off('exit', onExit)

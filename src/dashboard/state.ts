@@ -54,6 +54,8 @@ export type State = {
   rings: boolean
   /** Answers on their way, by the id of the approval. */
   answering: ReadonlySet<string>
+  /** Not before: another request has just taken the place of the selected one. */
+  answersFromMs: number
 }
 
 export const initialState = (role: State['role'], size: Size, nowMs: number): State => ({
@@ -71,6 +73,7 @@ export const initialState = (role: State['role'], size: Size, nowMs: number): St
   secrets: { state: 'hidden' },
   rings: true,
   answering: new Set(),
+  answersFromMs: 0,
 })
 
 /** A row of the overview that can be selected. */

@@ -156,6 +156,7 @@ function answer(state: State, reply: 'allow' | 'deny'): Outcome {
   const chosen = approvals.find(({ id }) => id === state.selected.approval) ?? approvals[0]
   if (!chosen) return stay(say(state, 'Nothing waits for an answer'))
   if (state.answering.has(chosen.id)) return stay(state)
+  if (state.nowMs < state.answersFromMs) return stay(say(state, 'Another request has come up: look at it first'))
   // What was below is selected next, so that the same key answers one after the other.
   const below = approvals[approvals.indexOf(chosen) + 1]
   const selected = { ...state.selected, approval: below?.id }

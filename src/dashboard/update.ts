@@ -5,6 +5,8 @@ import { updateLogs } from './logs/update-logs.ts'
 import { bodyRows, type State } from './state.ts'
 import { onKey, onPaste } from './update-keys.ts'
 
+const SETTLE_MS = 1_500
+
 /** What an event makes of the dashboard, and what has to be done then. Pure. */
 export function update(state: State, event: DashboardEvent): Outcome {
   const outcome = step(state, event)
@@ -61,10 +63,23 @@ function step(state: State, event: DashboardEvent): Outcome {
 function onSnapshot(state: State, snapshot: HostSnapshot): Outcome {
   const known = new Set(state.snapshot?.approvals?.map(({ id }) => id))
   const fresh = (snapshot.approvals ?? []).filter(({ id }) => !known.has(id))
-  const next: State = { ...state, snapshot }
+  const next: State = { ...state, snapshot, ...approvalSelected(state, snapshot) }
   if (fresh.length === 0) return stay(next)
   const told = state.view === 'approvals' ? next : say(next, `${count(fresh.length, 'request')} to approve: press a`)
   return state.rings ? act(told, { type: 'bell' }) : stay(told)
+}
+
+/**
+ * A request stays selected while it waits. When it goes by itself, whoever is about to press a key for it must not answer
+ * the next one with that.
+ */
+function approvalSelected({ selected, nowMs }: State, { approvals }: HostSnapshot): Partial<State> {
+  if (!approvals || approvals.some(({ id }) => id === selected.approval)) return {}
+  const wasSelected = selected.approval !== undefined
+  return {
+    selected: { ...selected, approval: approvals[0]?.id },
+    ...(wasSelected && approvals.length ? { answersFromMs: nowMs + SETTLE_MS } : {}),
+  }
 }
 
 function onConnection(state: State, event: DashboardEvent & { type: 'connection' }): State {

@@ -1,7 +1,7 @@
 import type { HostService } from '../../api/host.ts'
 import { bytes, countdown, duration, percent, sparkline } from '../format.ts'
 import type { State } from '../state.ts'
-import { cut, harmless, type Line, type Style, span } from '../text.ts'
+import { cells, cut, harmless, type Line, type Style, span } from '../text.ts'
 import { type Column, table } from './table.ts'
 
 type ServiceState = HostService['state']
@@ -22,10 +22,10 @@ export const stateText = (state: ServiceState): string => `${STATES[state].symbo
 
 const HISTORY = 12
 
-function columnsAt(nowMs: number): Column<HostService>[] {
+function columnsAt(nowMs: number, nameWidth: number): Column<HostService>[] {
   const live = (service: HostService) => service.pid !== undefined
   return [
-    { title: 'SERVICE', width: 12, grows: true, drop: 0, text: ({ name }) => name },
+    { title: 'SERVICE', width: nameWidth, drop: 0, text: ({ name }) => name },
     {
       title: 'STATE',
       width: 13,
@@ -82,7 +82,10 @@ export function serviceRows(
   selectedKey: string | undefined,
 ): { heading: Line; lines: Line[]; place: number } {
   const isSelected = ({ name }: HostService) => `service ${name}` === selectedKey
-  const { heading, lines } = table(services, columnsAt(state.nowMs), {
+  const longest = Math.max(...services.map(({ name }) => cells(name)))
+  // In a narrow window a name gives way to the columns that matter.
+  const nameWidth = Math.max(12, Math.min(longest, 24, Math.floor(state.size.columns / 3)))
+  const { heading, lines } = table(services, columnsAt(state.nowMs, nameWidth), {
     width: state.size.columns,
     selected: isSelected,
   })
