@@ -264,6 +264,16 @@ const commands: readonly CommandEntry[] = [
     summary: 'Where the cache of binaries is, or the opencode that a start would run',
     load: async () => (await import('./cache-path.ts')).cachePath,
   },
+  {
+    path: 'doctor',
+    summary: 'Look at everything that openwork needs here, and say what to do about what is wrong',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    path: 'support-bundle',
+    summary: 'Write an archive that helps others to see what is wrong here, with secrets taken out',
+    load: async () => (await import('./support-bundle.ts')).supportBundle,
+  },
 ]
 
 export const program: Program = {
