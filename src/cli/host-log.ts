@@ -35,7 +35,7 @@ export function openHostLog(
 ): HostLog {
   const stream = context.json ? context.stderr : context.stdout
   stream.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') interruptions.interrupt()
+    if ('code' in error && (error.code === 'EPIPE' || error.code === 'EIO')) interruptions.interrupt()
   })
   const writer = new BoundedWriter(stream, {
     maxBytes: MAX_WAITING_BYTES,

@@ -11,7 +11,7 @@ import { type DaemonConnection, noDaemon, requireDaemon } from '../daemon/daemon
 import { openHostLog } from '../host-log.ts'
 import type { HowToRun } from '../how-to-run.ts'
 import type { Context } from '../kit/context.ts'
-import { takeInterruptions } from '../signals.ts'
+import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { attachedDocument, attachedText, keptTokens } from './attached-document.ts'
 import { logDaemonEvent } from './event-lines.ts'
 
@@ -35,7 +35,7 @@ export async function attachToDaemon(
   const interruptions = takeInterruptions()
   const { log, flush } = openHostLog(options, context, interruptions)
   const lease = new KeptLease(workspace.id, `openwork start, pid ${process.pid}`)
-  const around = { options, workspace, context, log, lease, signal: interruptions.signal }
+  const around = { options, workspace, context, log, lease, interruptions, signal: interruptions.signal }
   try {
     const connection = await connect(around)
     if (options.how === 'dashboard') await showDaemon(connection, around)
@@ -60,6 +60,7 @@ type Surroundings = {
   context: Context
   log: Log
   lease: KeptLease
+  interruptions: Interruptions
   signal: AbortSignal
 }
 
@@ -82,7 +83,7 @@ async function announce({ client, baseUrl, pid }: DaemonConnection, around: Surr
 }
 
 /** Until it is left, or the daemon has stopped. */
-async function showDaemon({ pid }: DaemonConnection, { options, context, signal }: Surroundings): Promise<void> {
+async function showDaemon({ pid }: DaemonConnection, { options, context, interruptions }: Surroundings): Promise<void> {
   const [{ showGuest }, { lookOf }] = await Promise.all([
     import('../dashboard/show-guest.ts'),
     import('../dashboard/show.ts'),
@@ -90,7 +91,7 @@ async function showDaemon({ pid }: DaemonConnection, { options, context, signal 
   const hosts = await listLocalHosts(options.dataDir)
   const daemon = hosts.find(host => host.serves === 'listed' && host.pid === pid)
   if (!daemon) throw noDaemon(options.dataDir)
-  await showGuest(daemon, options.dataDir, { ...lookOf(options, context), signal, context })
+  await showGuest(daemon, options.dataDir, { ...lookOf(options, context), interruptions, context })
 }
 
 /** Until a signal, or until the daemon says that it stops. */

@@ -14,16 +14,21 @@ export function detachedText(snapshot: HostSnapshot, dataDir: string): string {
     row('Workspace', workspace),
     row('Run id', runId),
     row('Host', `pid ${pid}`),
-    ...services.filter(isChild).map(service => row(service.name, serviceText(service))),
+    ...services
+      .filter(isChild)
+      .toSorted(byName)
+      .map(service => row(service.name, serviceText(service))),
     row('OpenWork', baseUrl),
-    row('  connect', `${connectUrl}  (pair a client with this URL: openwork pair)`),
+    row('  connect', `${connectUrl}  (pair a client: openwork pair)`),
     row('opencode', `${opencodeUrl}  (openwork attach ${id})`),
     ...(logFile === undefined ? [] : [row('Log', logFile)]),
     '',
-    'Secrets are not shown here: client, owner and host token and the opencode password are withheld, `--json` prints',
-    'them. The client and host token are also kept, readable by you only, in',
-    `  ${layout.credentials}`,
-    `See it with \`openwork ps\`, \`openwork logs -f ${id}\`, \`openwork dashboard ${id}\`; stop it with \`openwork stop ${id}\`.`,
+    'Secrets are not shown here: the tokens and the opencode password are withheld,',
+    '`--json` prints them. The client and host token are also kept, readable by you',
+    `only, in ${layout.credentials}`,
+    '',
+    row('See it', `openwork ps; openwork logs -f ${id}; openwork dashboard ${id}`),
+    row('Stop it', `openwork stop ${id}`),
     '',
   ].join('\n')
 }
@@ -33,6 +38,8 @@ const shortRunId = (runId: string): string => (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.tes
 
 /** The host itself has a line already. */
 const isChild = ({ name, pid }: HostService): boolean => name !== 'openwork-orchestrator' && pid !== undefined
+
+const byName = (a: HostService, b: HostService): number => a.name.localeCompare(b.name)
 
 const serviceText = ({ pid, state }: HostService): string => `pid ${pid}${state === 'ready' ? '' : `, ${state}`}`
 

@@ -26,7 +26,7 @@ export const dashboard = defineCommand({
     const host = await findHost(word, { dataDir, cwd: context.cwd, home: context.home })
     const interruptions = takeInterruptions()
     try {
-      await showGuest(host, dataDir, { ...lookOf({ plain }, context), signal: interruptions.signal, context })
+      await showGuest(host, dataDir, { ...lookOf({ plain }, context), interruptions, context })
     } finally {
       interruptions.release()
     }

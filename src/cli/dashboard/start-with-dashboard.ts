@@ -69,7 +69,7 @@ async function shown(host: SpawnedHost, client: HostClient, around: Surroundings
   const look = lookOf(values, context)
   const source = hostSource(client, () => whereabouts(host, context))
   try {
-    return await showDashboard(source, { role: 'owner', ...look, signal }, context)
+    return await showDashboard(source, { role: 'owner', ...look, interruptions }, context)
   } catch (error) {
     if (signal.aborted) return { how: 'aborted' }
     const why = values.verbose && error instanceof Error ? error.stack : messageOf(error)

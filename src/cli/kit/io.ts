@@ -16,11 +16,14 @@ export type Io = {
   readonly stderr: Writable & Terminal
 }
 
-/** The real thing, for `src/bin`. A reader that went away (`openwork … | head`) is no failure. */
+/** A reader that went away (`openwork … | head`), and a terminal that was closed. */
+const GONE = ['EPIPE', 'EIO']
+
+/** The real thing, for `src/bin`. Output that nobody sees is no failure. */
 export function processIo(env: Environment = process.env): Io {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (!GONE.includes(error.code ?? '')) throw error
     })
   return {
     env,
