@@ -16,7 +16,8 @@ const isAscii = (text: string): boolean => !/[^\x20-\x7e]/.test(text)
 
 /**
  * Text of others (titles, paths, log lines) without what a terminal would obey: escape sequences, control characters,
- * and the marks that turn the direction of writing around.
+ * and the marks that turn the direction of writing around. Emoji that are glued together come apart, as terminals do not
+ * agree on how wide they are then.
  */
 export function harmless(text: string): string {
   return isAscii(text)
@@ -25,6 +26,8 @@ export function harmless(text: string): string {
         .replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|[ -/]*[0-~])/g, '')
         .replace(/[\t\n\r\u2028\u2029]/g, ' ')
         .replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '')
+        .replaceAll('\ufe0f', '')
+        .replace(/(?<=\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}]?)\u200d(?=\p{Extended_Pictographic})/gu, '')
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })

@@ -84,7 +84,7 @@ export function serviceRows(
   const isSelected = ({ name }: HostService) => `service ${name}` === selectedKey
   const longest = Math.max(...services.map(({ name }) => cells(name)))
   // In a narrow window a name gives way to the columns that matter.
-  const nameWidth = Math.max(12, Math.min(longest, 24, Math.floor(state.size.columns / 3)))
+  const nameWidth = Math.max(12, Math.min(longest, 24, Math.floor(0.4 * state.size.columns)))
   const { heading, lines } = table(services, columnsAt(state.nowMs, nameWidth), {
     width: state.size.columns,
     selected: isSelected,

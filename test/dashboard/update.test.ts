@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'bun:test'
+import { KEYS_OF_VIEW, keysIn } from '../../src/dashboard/actions.ts'
+import type { DashboardEvent } from '../../src/dashboard/events.ts'
+import { type Effect, initialState, type State, VIEWS } from '../../src/dashboard/state.ts'
+import { plainText } from '../../src/dashboard/text.ts'
+import { update } from '../../src/dashboard/update.ts'
+import { helpLines } from '../../src/dashboard/views/help.ts'
+import { approval, SECRETS, session, snapshot } from '../fixtures/dashboard/snapshot.ts'
+
+const NOW = 1_000_000
+
+/** What comes of some events, keys given by their names. */
+function after(events: readonly (DashboardEvent | string)[], role: State['role'] = 'owner') {
+  let state = initialState(role, { columns: 80, rows: 24 }, NOW)
+  const effects: Effect[] = []
+  for (const each of events) {
+    const event: DashboardEvent =
+      typeof each === 'string'
+        ? { type: 'key', press: { name: each, ...(each.length === 1 ? { text: each } : {}) } }
+        : each
+    const outcome = update(state, event)
+    state = outcome.state
+    effects.push(...outcome.effects)
+  }
+  return { state, effects }
+}
+
+const shown = (more: Parameters<typeof snapshot>[1] = {}): DashboardEvent => ({
+  type: 'snapshot',
+  snapshot: snapshot(NOW, more),
+})
+
+describe('keys', () => {
+  test('no key means two things in a view', () => {
+    for (const view of VIEWS) {
+      const keys = keysIn(view, 'owner').flatMap(({ keys }) => keys)
+      expect(keys.toSorted()).toEqual([...new Set(keys)].toSorted())
+    }
+  })
+
+  test('every view is reached by its letter, its number and Tab from everywhere', () => {
+    for (const view of VIEWS) {
+      const letter = { overview: 'o', logs: 'l', approvals: 'a', sessions: 'v', router: 'w', help: 'h' }[view]
+      for (const from of ['1', '2', '3', '4', '5', '6']) {
+        expect(after([from, letter]).state.view).toBe(view)
+        expect(after([from, String(VIEWS.indexOf(view) + 1)]).state.view).toBe(view)
+      }
+    }
+    expect(after(Array(VIEWS.length).fill('Tab')).state.view).toBe('overview')
+    expect(after(['⇧Tab']).state.view).toBe('help')
+  })
+
+  test('the help tells every key that does something', () => {
+    const help = helpLines({ role: 'owner' }).map(plainText).join('\n')
+    for (const view of VIEWS.filter(each => each !== 'help'))
+      for (const { help: text, keys } of [...KEYS_OF_VIEW[view], ...keysIn('router', 'owner')]) {
+        expect(help).toContain(text)
+        expect(help).toContain(keys.join(' ').slice(0, 11))
+      }
+  })
+
+  test('what is typed into the search of the logs is no command, and pasted text never is', () => {
+    const typed = after(['l', '/', 'q', 'd', 'X', 'o'])
+    expect(typed.state.view).toBe('logs')
+    expect(typed.effects).toEqual([])
+    const pasted = after([shown(), { type: 'pasted', text: 'qdXRy' }])
+    expect(pasted.effects).toEqual([])
+    expect(after(['l', '/', '^C']).effects).toEqual([{ type: 'leave', how: 'left' }])
+  })
+})
+
+describe('leaving', () => {
+  const busy = shown({ sessions: [session('a', NOW, { state: 'busy', title: 'Long job' }), session('b', NOW)] })
+
+  test('is done at once when nothing is at work', () => {
+    expect(after([shown(), 'q']).effects).toEqual([{ type: 'leave', how: 'left' }])
+    expect(after([shown(), 'd']).effects).toEqual([{ type: 'leave', how: 'detached' }])
+  })
+
+  test('is asked about when it would end work, and Enter is no yes', () => {
+    const asked = after([busy, 'q'])
+    expect(asked.effects).toEqual([])
+    expect(asked.state.modal).toMatchObject({
+      type: 'confirm',
+      text: ['1 session at work would be ended:', '• Long job (busy)'],
+    })
+    expect(after([busy, 'q', 'Enter'])).toMatchObject({ effects: [], state: { modal: undefined } })
+    expect(after([busy, 'q', 'n', 'y']).effects).toEqual([])
+    expect(after([busy, 'q', 'y']).effects).toEqual([{ type: 'leave', how: 'left' }])
+    expect(after([busy, '^C', '^C']).effects).toEqual([{ type: 'leave', how: 'left' }])
+  })
+
+  test('takes nothing down for a guest, who stops the host with X only, and is asked', () => {
+    expect(after([busy, 'q'], 'guest').effects).toEqual([{ type: 'leave', how: 'left' }])
+    expect(after([busy, 'd'], 'guest').effects).toEqual([])
+    expect(after([shown(), 'X'], 'guest').effects).toEqual([])
+    expect(after([shown(), 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: false }])
+    expect(after([busy, 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: true }])
+  })
+})
+
+describe('secrets', () => {
+  const credentials: DashboardEvent = { type: 'credentials', credentials: SECRETS }
+
+  test('are fetched when asked for, and forgotten when hidden, after a while, and on another view', () => {
+    const asked = after([shown(), 's'])
+    expect(asked.effects).toEqual([{ type: 'credentials' }])
+    expect(after([shown(), 's', credentials]).state.secrets.state).toBe('shown')
+    for (const events of [['s'], ['l'], [{ type: 'tick', nowMs: NOW + 30_000 } as const]]) {
+      const { state } = after([shown(), 's', credentials, ...events])
+      expect(JSON.stringify(state)).not.toContain(SECRETS.hostToken)
+    }
+  })
+
+  test('that arrive after they were hidden again are not kept', () => {
+    expect(JSON.stringify(after([shown(), 's', 's', credentials]).state)).not.toContain(SECRETS.hostToken)
+  })
+})
+
+describe('approvals', () => {
+  const two = shown({ approvals: [approval('first', NOW), approval('second', NOW)] })
+
+  test('a new one rings, unless the bell is off', () => {
+    expect(after([shown(), two]).effects).toEqual([{ type: 'bell' }])
+    expect(after([shown(), two, two]).effects).toEqual([{ type: 'bell' }])
+    expect(after([shown(), 'B', two]).effects).toEqual([])
+  })
+
+  test('are answered one after the other with the same key', () => {
+    const { effects } = after([two, 'a', 'y', 'y'])
+    expect(effects.slice(1)).toEqual([
+      { type: 'reply', id: 'first', reply: 'allow' },
+      { type: 'reply', id: 'second', reply: 'allow' },
+    ])
+    expect(after([two, 'a', '↓', 'n']).effects.at(-1)).toEqual({ type: 'reply', id: 'second', reply: 'deny' })
+  })
+
+  test('a key for one that has just gone does not answer the one that took its place', () => {
+    const gone = shown({ approvals: [approval('second', NOW)] })
+    const { state, effects } = after([two, 'a', gone, 'y'])
+    expect(effects).toEqual([{ type: 'bell' }])
+    expect(state.toast?.text).toContain('Another request')
+    const later = after([two, 'a', gone, { type: 'tick', nowMs: NOW + 2_000 }, 'y'])
+    expect(later.effects.at(-1)).toEqual({ type: 'reply', id: 'second', reply: 'allow' })
+  })
+})
+
+describe('services and workspaces', () => {
+  test('the selected service is restarted when that is confirmed; the host itself is not', () => {
+    expect(after([shown(), '↓', 'R']).effects).toEqual([])
+    expect(after([shown(), '↓', 'R', 'y']).effects).toEqual([{ type: 'restart', service: 'opencode' }])
+    expect(after([shown(), 'R', 'y']).effects).toEqual([])
+  })
+
+  test('the selected workspace of a daemon is reloaded, else the active one', () => {
+    const daemon = shown({
+      serves: 'listed',
+      workspaces: ['/a', '/b'].map(path => ({
+        id: path,
+        name: path,
+        path,
+        isRemote: false,
+        isActive: path === '/b',
+        state: 'idle' as const,
+      })),
+    })
+    expect(after([daemon, 'r']).effects).toEqual([{ type: 'reload', directory: '/b', force: false }])
+    expect(after([daemon, '↓', '↓', '↓', 'r']).effects).toEqual([{ type: 'reload', directory: '/a', force: false }])
+  })
+
+  test('a reload that work stands against is done when it is confirmed', () => {
+    const effect = { type: 'reload', directory: '/a', force: false } as const
+    expect(after([shown(), { type: 'busy', reason: '1 session is at work', effect }, 'y']).effects).toEqual([
+      { ...effect, force: true },
+    ])
+  })
+
+  test('the selection follows what is selected, not its place', () => {
+    const { services } = snapshot(NOW)
+    const { state, effects } = after([shown(), '↓', shown({ services: services.toReversed() }), 'R', 'y'])
+    expect(state.selected.overview).toBe('service opencode')
+    expect(effects).toEqual([{ type: 'restart', service: 'opencode' }])
+  })
+})
+
+test('a toast goes after a while, and a lost connection is told until it is back', () => {
+  const said: DashboardEvent = { type: 'said', text: 'Done', tone: 'good' }
+  expect(after([said, { type: 'tick', nowMs: NOW + 2_000 }]).state.toast?.text).toBe('Done')
+  expect(after([said, { type: 'tick', nowMs: NOW + 2_500 }]).state.toast).toBeUndefined()
+  const lost: DashboardEvent = { type: 'connection', state: 'lost', reason: 'refused' }
+  const again: DashboardEvent = { type: 'tick', nowMs: NOW + 9_000 }
+  expect(after([lost, again, lost]).state.connection).toEqual({ state: 'lost', reason: 'refused', sinceMs: NOW })
+  expect(after([lost, { type: 'connection', state: 'connected' }]).state.connection).toEqual({ state: 'connected' })
+})
