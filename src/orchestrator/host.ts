@@ -84,36 +84,16 @@ export type Host = {
  * @throws OpenworkError service_gave_up, server_verification_failed, interrupted
  */
 export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
-  const { log, record, onKillable } = deps
+  const { log, record } = deps
   const startedAtMs = Date.now()
-  const ended = Promise.withResolvers<OpenworkError>()
-  const listeners = new Set<(event: SupervisorEvent) => void>()
-  let lost: OpenworkError | undefined
   const life = lifeOf(plan, deps)
   const signal = AbortSignal.any([deps.signal, life.stopSignal])
   await writing(record.path, () => record.updateInfo(hostInfo(plan, deps, life))) // first: `status` finds a host that starts, too
-  const supervisor = supervise(plan.specs, {
-    launcher: hostLauncher(),
-    record,
-    onEvent: event => {
-      logEvent(log, event)
-      deps.onEvent?.(event)
-      for (const listener of listeners) listener(event)
-      if (!isLoss(event)) return
-      lost ??= loss(event)
-      life.becomes('failed')
-      ended.resolve(lost)
-    },
-  })
-  onKillable(() => supervisor.kill())
+  const { supervisor, ended, lost, listen } = superviseServices(plan, deps, life)
   const { workspace, specs } = plan
   const { programs, successors } = deps
   const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
   let verified: Verified | undefined
-  const listen = (listener: (event: SupervisorEvent) => void): (() => void) => {
-    listeners.add(listener)
-    return () => listeners.delete(listener)
-  }
   const observed: ObservedHost = {
     plan,
     startedAtMs,
@@ -131,9 +111,15 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   }
   const services: ControlServices = { runtime, workspaces: deps.workspaces, reloads: undefined, host: observed }
   deps.control.serve(services, log)
+  const stop = async (owner?: OwnerToken): Promise<void> => {
+    life.becomes('stopping')
+    const closed = runtime.close()
+    if (owner) await revokeOwnerToken(plan, owner)
+    await supervisor.stop()
+    await closed
+  }
   try {
-    const ready = plan.specs.map(({ name }) => supervisor.reaches(name, 'ready'))
-    await aborted(signal, Promise.all(ready))
+    await aborted(signal, Promise.all(specs.map(({ name }) => supervisor.reaches(name, 'ready'))))
     verified = await aborted(signal, verifyServer(plan, deps.server))
     const { owner, serverVersion } = verified
     if (serverVersion !== deps.server.version)
@@ -145,28 +131,49 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
       plan,
       owner,
       serverVersion,
-      ended: ended.promise,
+      ended,
       stopAsked: life.stopAsked,
-      services: () => supervisor.snapshot(),
-      restart: service => supervisor.restart(service),
+      services: observed.services,
+      restart: observed.restart,
       listen: listener => void listen(listener),
       offerReloads: reloads => {
         services.reloads = reloads
       },
-      stop: async () => {
-        life.becomes('stopping')
-        const closed = runtime.close()
-        await revokeOwnerToken(plan, owner)
-        await supervisor.stop()
-        await closed
-      },
+      stop: () => stop(owner),
     }
   } catch (error) {
-    life.becomes('stopping')
-    const closed = runtime.close()
-    await supervisor.stop()
-    await closed
-    throw lost ?? error // the loss has the exit code and the last words of what was lost
+    await stop()
+    throw lost() ?? error // the loss has the exit code and the last words of what was lost
+  }
+}
+
+/** Starts the services. `ended` and `lost`: the first that is gone for good though the host cannot do without it. */
+function superviseServices(plan: HostPlan, { log, record, onEvent, onKillable }: HostDeps, life: HostLife) {
+  const ended = Promise.withResolvers<OpenworkError>()
+  const listeners = new Set<(event: SupervisorEvent) => void>()
+  let lost: OpenworkError | undefined
+  const supervisor = supervise(plan.specs, {
+    launcher: hostLauncher(),
+    record,
+    onEvent: event => {
+      logEvent(log, event)
+      onEvent?.(event)
+      for (const listener of listeners) listener(event)
+      if (!isLoss(event)) return
+      lost ??= loss(event)
+      life.becomes('failed')
+      ended.resolve(lost)
+    },
+  })
+  onKillable(() => supervisor.kill())
+  return {
+    supervisor,
+    ended: ended.promise,
+    lost: () => lost,
+    listen(listener: (event: SupervisorEvent) => void): () => void {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
   }
 }
 

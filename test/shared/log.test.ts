@@ -119,3 +119,25 @@ test('nothing known to be secret is written, in messages, attributes or children
     expect(lines.join()).not.toContain('very-secret-value')
   }
 })
+
+test('a tap is given every record as plain text on one line, masked, until it is closed', () => {
+  for (const format of ['pretty', 'json'] as const) {
+    const log = logTo([], format)
+    log.redactor.add('hunter22')
+    const seen: string[] = []
+    const close = log.tap(({ severity, component }, text) => seen.push(`${component} ${severity} ${text}`))
+    log.info('ready', { pid: 1, of: 'hunter22', gone: undefined })
+    log.debug('not asked for')
+    log.for('opencode').childLine('\x1b[31mWARN\x1b[0m it is\thunter22\x07', { stream: 'stdout', pid: 1 })
+    const own = { 'run.id': 'r', 'process.pid': 2, 'service.component': 'openwork-server', status: 200 }
+    const record = { timeUnixNano: '1', severityText: 'ERROR', body: 'failed: Error\n    at here', attributes: own }
+    log.for('openwork-server').childLine(JSON.stringify(record), { stream: 'stdout', pid: 1 })
+    close()
+    log.info('nobody hears this')
+    expect(seen).toEqual([
+      'openwork-orchestrator info ready pid=1 of=[REDACTED]',
+      'opencode info WARN it is [REDACTED]',
+      'openwork-server error failed: Error     at here status=200',
+    ])
+  }
+})
