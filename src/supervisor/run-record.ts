@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
 import { isRunning } from '../shared/is-running.ts'
+import { randomHex } from '../shared/random-hex.ts'
 import { isSameProcess, machineId, type StartTime, startTimeOf } from './process-identity.ts'
 
 /** Raised when a field changes its meaning. Records of another version are left alone. */
@@ -48,7 +48,7 @@ export async function openRunRecord(dir: string, run: { runId: string; info?: un
   const record = new RunRecord(join(dir, fileNameOf(run.runId)), {
     version: VERSION,
     runId: run.runId,
-    nonce: randomBytes(16).toString('hex'),
+    nonce: randomHex(16),
     machine: machineId(),
     owner,
     startedAtMs: Date.now(),
@@ -210,9 +210,9 @@ export const isRecordName = (name: string): boolean => name.endsWith('.json')
 
 /** A run id comes from the user and may be anything; only a plain one becomes a file name. */
 const fileNameOf = (runId: string): string =>
-  `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : createHash('sha256').update(runId).digest('hex')}.json`
+  `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : new Bun.CryptoHasher('sha256').update(runId).digest('hex')}.json`
 
-const runIdInUse = (runId: string): OpenworkError =>
+export const runIdInUse = (runId: string): OpenworkError =>
   new OpenworkError('run_id_in_use', `A run with the id ${runId} is recorded already`, {
     hint: 'Choose another --run-id, or leave it out to get a new one.',
     details: { runId },

@@ -3,13 +3,13 @@ import { lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { logsFolder, runsFolder } from '../../orchestrator/data-dir.ts'
 import { systemCode } from '../../shared/errors.ts'
-import { listRuns } from '../../supervisor/run-record.ts'
+import { listRuns, runIdInUse } from '../../supervisor/run-record.ts'
 
 /** Of hosts that have ended so many logs are kept. */
 const KEPT = 10
 
 /** The log of a host without a terminal; its older parts have `.1` to `.5` added. */
-export const logFileOf = (dataDir: string, runId: string): string => join(logsFolder(dataDir), logName(runId))
+const logFileOf = (dataDir: string, runId: string): string => join(logsFolder(dataDir), logName(runId))
 
 /** A run id comes from the user and may be anything; only a plain one becomes a file name. */
 const logName = (runId: string): string =>
@@ -27,17 +27,22 @@ function listLogFiles(folder: string): { path: string; writtenAtMs: number }[] {
     .sort((a, b) => b.writtenAtMs - a.writtenAtMs)
 }
 
-/** Removes the logs of hosts that ended long ago, with their older parts. */
-export async function removeOldLogs(dataDir: string): Promise<void> {
+/**
+ * Where a host that is to start logs. Removes the logs of hosts that ended long ago, with their older parts.
+ * @throws OpenworkError run_id_in_use; what the file system says as it is
+ */
+export async function placeForLog(dataDir: string, runId: string): Promise<string> {
   const folder = logsFolder(dataDir)
-  const runs = await listRuns(runsFolder(dataDir))
-  const living = new Set(runs.filter(({ alive }) => alive).map(({ runId }) => logFileOf(dataDir, runId)))
+  const runs = (await listRuns(runsFolder(dataDir))).filter(({ alive }) => alive)
+  if (runs.some(run => run.runId === runId)) throw runIdInUse(runId) // it writes that file
+  const living = new Set(runs.map(run => logFileOf(dataDir, run.runId)))
   const ended = listLogFiles(folder).filter(({ path }) => !living.has(path))
   const names = namesIn(folder)
   for (const { path } of ended.slice(KEPT)) {
     const parts = names.map(name => join(folder, name)).filter(part => isPartOf(part, path))
     for (const part of parts) rmSync(part, { force: true })
   }
+  return logFileOf(dataDir, runId)
 }
 
 const isPartOf = (part: string, path: string): boolean =>

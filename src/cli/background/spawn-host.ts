@@ -5,7 +5,7 @@ import { startFlags } from '../flags/start-flags.ts'
 import type { StartValues } from '../flags/start-options.ts'
 import type { Context } from '../kit/context.ts'
 import { forwardFlags } from '../kit/forward.ts'
-import { logFileOf, removeOldLogs } from './log-files.ts'
+import { placeForLog } from './log-files.ts'
 import { absoluteProgram, type Background, inheritedEnvironment, spawnBackground } from './spawn-background.ts'
 
 /** A host in the background that ends with us, unless it is released before. */
@@ -15,15 +15,14 @@ export type SpawnedHost = Background & { runId: string; dataDir: string; logFile
  * Starts `serve` of this same executable with the flags given here, in a session of its own. The workspace and the data
  * dir have been looked at.
  *
- * @throws OpenworkError data_dir_unusable, disk_full
+ * @throws OpenworkError run_id_in_use, data_dir_unusable, disk_full
  */
 export async function spawnHost(
   values: StartValues,
   { runId, workspace, dataDir }: Pick<StartOptions, 'runId' | 'workspace' | 'dataDir'>,
   { cwd, env, source }: Pick<Context, 'cwd' | 'env' | 'source'>,
 ): Promise<SpawnedHost> {
-  await writing(logsFolder(dataDir), () => removeOldLogs(dataDir))
-  const logFile = logFileOf(dataDir, runId)
+  const logFile = await writing(logsFolder(dataDir), () => placeForLog(dataDir, runId))
   const forwarded = forwardFlags(
     startFlags,
     {

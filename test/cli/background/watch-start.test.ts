@@ -15,6 +15,7 @@ const record = (component: string, body: string, attributes: object = {}): strin
     severityText: 'INFO',
     body,
     attributes: { 'run.id': 'r', 'process.pid': 1, 'service.component': component, ...attributes },
+    resource: { 'service.name': HOST },
   })}\n`
 
 test('what a program that starts logs is shown: in a terminal its latest step, elsewhere what may take long', async () => {
