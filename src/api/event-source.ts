@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { OpenworkError } from '../shared/errors.ts'
 import type { RawEvent } from './event-parser.ts'
-import { failureBody } from './failure.ts'
 import { readEvents } from './read-events.ts'
 import {
+  failureIn,
   type OpenworkClientOptions,
   parseOrUndefined,
   readAnswer,
@@ -38,7 +38,7 @@ export async function* receiveEvents<Kinds extends Events>(
     const init = requestInit(url, options, { method: 'GET', path })
     const response = await fetch(url, { ...init, signal: whenGone })
     if (response.status === 200) return response
-    throw refusal(url, response.status, failureBody.safeParse(parseOrUndefined(await readAnswer(url, response))).data)
+    throw refusal(url, response.status, await failureIn(parseOrUndefined(await readAnswer(url, response))))
   }
   const stream = {
     open,
@@ -48,6 +48,7 @@ export async function* receiveEvents<Kinds extends Events>(
     unreachable: (cause: unknown, limitMs: number) => unreachable(url, cause, limitMs),
   }
   for await (const event of readEvents(stream, signal)) {
+    if (event.event === 'failure') throw refusal(url, 200, await failureIn(parseOrUndefined(event.data)))
     const received = readEvent(event, kinds, url)
     if (received) yield received
   }
@@ -58,11 +59,9 @@ function readEvent<Kinds extends Events>(
   kinds: Kinds,
   url: string,
 ): ReceivedEvent<Kinds> | undefined {
-  const json = parseOrUndefined(data)
-  if (event === 'failure') throw refusal(url, 200, failureBody.safeParse(json).data)
   const schema = Object.hasOwn(kinds, event) ? kinds[event] : undefined
   if (!schema) return undefined
-  const parsed = schema.safeParse(json)
+  const parsed = schema.safeParse(parseOrUndefined(data))
   // Read by the schema of its own kind.
   if (parsed.success) return { event, id, data: parsed.data } as ReceivedEvent<Kinds>
   throw invalidAnswer(url, `an event "${event}" that is none of an openwork-server`)

@@ -1,28 +1,14 @@
 import type { z } from 'zod'
-import {
-  type ApprovalReplied,
-  approvalEvents,
-  type ReceivedApproval,
-  receivedApprovalList,
-  receivedApprovalReplied,
-} from './approvals.ts'
-import { type ReceivedEvent, receiveEvents } from './event-source.ts'
-import { type Health, health } from './health.ts'
-import {
-  type OpenedPairing,
-  openedPairing,
-  type PairingClaim,
-  type PairingInfo,
-  type PairingRequest,
-  pairingCancelled,
-  pairingList,
-} from './pairings.ts'
+import type { ApprovalReplied, approvalEvents, ReceivedApproval } from './approvals.ts'
+import type { ReceivedEvent } from './event-source.ts'
+import type { Health } from './health.ts'
+import type { OpenedPairing, PairingClaim, PairingInfo, PairingRequest } from './pairings.ts'
 import { askServer, type OpenworkClientOptions } from './request.ts'
-import { type RuntimeVersions, runtimeVersions, type UpgradeStarted, upgradeStarted } from './runtime.ts'
-import { type Status, status } from './status.ts'
-import { type IssuedToken, issuedToken, type TokenInfo, type TokenRequest, tokenList, tokenRevoked } from './tokens.ts'
-import { type Actor, whoami } from './whoami.ts'
-import { type Workspace, workspaceList } from './workspaces.ts'
+import type { RuntimeVersions, UpgradeStarted } from './runtime.ts'
+import type { Status } from './status.ts'
+import type { IssuedToken, TokenInfo, TokenRequest } from './tokens.ts'
+import type { Actor } from './whoami.ts'
+import type { Workspace } from './workspaces.ts'
 
 /**
  * Calls of an openwork-server. Every call throws an `OpenworkError`: with the server's own code where we know it, else
@@ -56,34 +42,53 @@ export type OpenworkClient = {
   watchApprovals(signal: AbortSignal): AsyncGenerator<ReceivedEvent<typeof approvalEvents>>
 }
 
+// The schemas of one group of routes, when one of them is called: a command calls one or two, and loading all would take
+// longer than the call.
+const approvals = () => import('./approvals.ts')
+const pairings = () => import('./pairings.ts')
+const runtime = () => import('./runtime.ts')
+const tokens = () => import('./tokens.ts')
+
 export function openworkClient(options: OpenworkClientOptions): OpenworkClient {
-  const call = <Result>(method: string, path: string, reply: z.ZodType<Result>, body?: unknown): Promise<Result> =>
-    askServer(options, { method, path, body }, reply)
+  const call = <Result>(
+    method: string,
+    path: string,
+    reply: () => Promise<z.ZodType<Result>>,
+    body?: unknown,
+  ): Promise<Result> => askServer(options, { method, path, body }, reply)
   return {
-    health: () => call('GET', '/health', health),
-    status: () => call('GET', '/status', status),
-    whoami: async () => (await call('GET', '/whoami', whoami)).actor,
+    health: () => call('GET', '/health', async () => (await import('./health.ts')).health),
+    status: () => call('GET', '/status', async () => (await import('./status.ts')).status),
+    whoami: async () => (await call('GET', '/whoami', async () => (await import('./whoami.ts')).whoami)).actor,
     workspaces: async () => {
-      const { items, activeId } = await call('GET', '/workspaces', workspaceList)
+      const reply = async () => (await import('./workspaces.ts')).workspaceList
+      const { items, activeId } = await call('GET', '/workspaces', reply)
       return { items, activeId }
     },
-    listTokens: async () => (await call('GET', '/tokens', tokenList)).items,
-    createToken: body => call('POST', '/tokens', issuedToken, body),
+    listTokens: async () => (await call('GET', '/tokens', async () => (await tokens()).tokenList)).items,
+    createToken: body => call('POST', '/tokens', async () => (await tokens()).issuedToken, body),
     revokeToken: async id => {
-      await call('DELETE', `/tokens/${encodeURIComponent(id)}`, tokenRevoked)
+      await call('DELETE', `/tokens/${encodeURIComponent(id)}`, async () => (await tokens()).tokenRevoked)
     },
-    rotateToken: id => call('POST', `/tokens/${encodeURIComponent(id)}/rotate`, issuedToken),
-    openPairing: body => call('POST', '/pairings', openedPairing, body),
-    listPairings: async () => (await call('GET', '/pairings', pairingList)).items,
+    rotateToken: id =>
+      call('POST', `/tokens/${encodeURIComponent(id)}/rotate`, async () => (await tokens()).issuedToken),
+    openPairing: body => call('POST', '/pairings', async () => (await pairings()).openedPairing, body),
+    listPairings: async () => (await call('GET', '/pairings', async () => (await pairings()).pairingList)).items,
     cancelPairing: async id => {
-      await call('DELETE', `/pairings/${encodeURIComponent(id)}`, pairingCancelled)
+      await call('DELETE', `/pairings/${encodeURIComponent(id)}`, async () => (await pairings()).pairingCancelled)
     },
-    claimPairing: body => call('POST', '/pairings/claim', issuedToken, body),
-    runtimeVersions: () => call('GET', '/runtime/versions', runtimeVersions),
-    upgradeRuntime: () => call('POST', '/runtime/upgrade', upgradeStarted, {}),
-    listApprovals: async () => (await call('GET', '/approvals', receivedApprovalList)).items,
+    claimPairing: body => call('POST', '/pairings/claim', async () => (await tokens()).issuedToken, body),
+    runtimeVersions: () => call('GET', '/runtime/versions', async () => (await runtime()).runtimeVersions),
+    upgradeRuntime: () => call('POST', '/runtime/upgrade', async () => (await runtime()).upgradeStarted, {}),
+    listApprovals: async () =>
+      (await call('GET', '/approvals', async () => (await approvals()).receivedApprovalList)).items,
     replyApproval: (id, reply) =>
-      call('POST', `/approvals/${encodeURIComponent(id)}`, receivedApprovalReplied, { reply }),
-    watchApprovals: signal => receiveEvents(options, '/approvals/events', approvalEvents, signal),
+      call('POST', `/approvals/${encodeURIComponent(id)}`, async () => (await approvals()).receivedApprovalReplied, {
+        reply,
+      }),
+    async *watchApprovals(signal) {
+      const [{ receiveEvents }, { approvalEvents }] = await Promise.all([import('./event-source.ts'), approvals()])
+      yield* receiveEvents(options, '/approvals/events', approvalEvents, signal)
+    },
   }
 }

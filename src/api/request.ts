@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { FAILURES, type FailureCode, OpenworkError } from '../shared/errors.ts'
 import { fetchRoute } from '../shared/loopback.ts'
 import { reveal, type Secret } from '../shared/secret.ts'
-import { type FailureBody, failureBody } from './failure.ts'
+import type { FailureBody } from './failure.ts'
 
 export type OpenworkClientOptions = {
   /** `http://host:port`, a path of a reverse proxy kept, or a workspace's mount `…/w/<id>`. */
@@ -22,17 +22,23 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** `path` begins with `/` and is percent-encoded; `body` is sent as JSON. */
 type Ask = { method: string; path: string; body?: unknown }
 
+/** A schema, or what loads it: that takes as long as the rest of a command, and so happens while the server works. */
+type Reply<Result> = z.ZodType<Result> | (() => Promise<z.ZodType<Result>>)
+
 /** One call, with the promises of `OpenworkClient`: for groups of routes that have a client of their own. */
 export async function askServer<Result>(
   options: OpenworkClientOptions,
   ask: Ask,
-  reply: z.ZodType<Result>,
+  reply: Reply<Result>,
 ): Promise<Result> {
   const url = `${options.baseUrl.replace(/\/+$/, '')}${ask.path}`
-  const { status: httpStatus, text } = await exchange(url, options, ask)
+  const [{ status: httpStatus, text }, schema] = await Promise.all([
+    exchange(url, options, ask),
+    typeof reply === 'function' ? reply() : reply,
+  ])
   const json = parseOrUndefined(text)
-  if (httpStatus < 200 || httpStatus >= 300) throw refusal(url, httpStatus, failureBody.safeParse(json).data)
-  const parsed = reply.safeParse(json)
+  if (httpStatus < 200 || httpStatus >= 300) throw refusal(url, httpStatus, await failureIn(json))
+  const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new OpenworkError('server_invalid_answer', `${url} gave no answer of an openwork-server`, {
@@ -116,6 +122,12 @@ export function refusal(url: string, httpStatus: number, failure: FailureBody | 
   const message = failure?.message ?? `${url} answered with status ${httpStatus}`
   const code = failure && isFailureCode(failure.code) ? failure.code : 'request_refused'
   return new OpenworkError(code, message, { details })
+}
+
+/** What an answer says that is no success; undefined for what none of our servers says. */
+export async function failureIn(json: unknown): Promise<FailureBody | undefined> {
+  const { failureBody } = await import('./failure.ts')
+  return failureBody.safeParse(json).data
 }
 
 const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(FAILURES, code)

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { askServer } from '../api/request.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Context } from './kit/context.ts'
@@ -21,8 +20,11 @@ export const SESSION_ARGUMENT = {
 
 export type Connection = Parameters<typeof connect>[0]
 
-/** What a server says is shown as it is: keys we do not know are kept. */
-const reply = z.looseObject({ items: z.array(z.looseObject({ ok: z.boolean().optional() })).optional() })
+/** What a server says is shown as it is: keys we do not know are kept. Loads while the server is asked. */
+async function reply() {
+  const { z } = await import('zod')
+  return z.looseObject({ items: z.array(z.looseObject({ ok: z.boolean().optional() })).optional() })
+}
 
 /**
  * One request of a `files` command. The server's answer is the result, JSON in both modes; resolves to the exit code: 1

@@ -1,8 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import { chmodSync, readFileSync, renameSync } from 'node:fs'
-import writeFileAtomic from 'write-file-atomic'
 import { systemCode } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
+import { randomHex } from '../shared/random-hex.ts'
 import { type Secret, secret } from '../shared/secret.ts'
 import { writing } from './write-failure.ts'
 
@@ -30,7 +29,9 @@ export async function ensureCredentials(
 }
 
 async function keepNew(path: string): Promise<Credentials> {
-  const [token, hostToken] = [randomUUID(), randomUUID()]
+  const [token, hostToken] = [crypto.randomUUID(), crypto.randomUUID()]
+  // Whoever only reads them waits for no module that writes.
+  const { default: writeFileAtomic } = await import('write-file-atomic')
   await writeFileAtomic(path, `${JSON.stringify({ token, hostToken }, null, 2)}\n`, { mode: 0o600 })
   return { token: secret(token), hostToken: secret(hostToken) }
 }
@@ -49,8 +50,8 @@ function keptCredentials(path: string, log: Pick<Log, 'warn'>): Credentials | un
 
 /** User name and password between our own programs and opencode, new for each run. 32 random bytes each, as hex. */
 export const newOpencodeCredentials = (): { username: Secret; password: Secret } => ({
-  username: secret(randomBytes(32).toString('hex')),
-  password: secret(randomBytes(32).toString('hex')),
+  username: secret(randomHex(32)),
+  password: secret(randomHex(32)),
 })
 
 /** The tokens kept for a workspace; undefined when there are none. */

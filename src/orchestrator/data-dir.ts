@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { accessSync, constants, lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
@@ -21,7 +20,8 @@ export type DataLayout = {
 }
 
 /** Name of a workspace's folder in the data dir: `ws-` and the first 12 hex digits of the SHA-1 of its absolute path. */
-const folderNameOf = (path: string): string => `ws-${createHash('sha1').update(path).digest('hex').slice(0, 12)}`
+const folderNameOf = (path: string): string =>
+  `ws-${new Bun.CryptoHasher('sha1').update(path).digest('hex').slice(0, 12)}`
 
 export function dataLayout(root: string, workspace: string): DataLayout {
   const own = join(root, 'workspaces', folderNameOf(workspace))
