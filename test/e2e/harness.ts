@@ -269,12 +269,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Asks again until it is true. Fails after `LIMIT_MS`, naming what was waited for. */
+const FIRST_PAUSE_MS = 20
+/** To ask without a pause would keep what is waited for from its work: many a question runs a command. */
+const LONGEST_PAUSE_MS = 200
+
+/** Asks again, ever less often, until it is true. Fails after `LIMIT_MS`, naming what was waited for. */
 export async function eventually(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const endsAt = Date.now() + LIMIT_MS
-  while (!(await isTrue())) {
+  for (let pauseMs = FIRST_PAUSE_MS; !(await isTrue()); pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
     if (Date.now() > endsAt) throw new Error(`waited too long for: ${what}`)
-    await Bun.sleep(20)
+    await Bun.sleep(pauseMs)
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemblePackages } from '../../build/packages.ts'
@@ -17,6 +17,8 @@ const skipped = process.platform === 'win32' ? 'npm is a batch file there' : und
 
 let folder: string
 let registry: NpmRegistry
+/** What people install of NEXT, as it was published; the executable that it needs takes long to pack, this does not. */
+let nextAsItIs: string
 
 beforeAll(async () => {
   if (skipped) return
@@ -24,9 +26,7 @@ beforeAll(async () => {
   registry = await startNpmRegistry()
   const next = await compileVersion(NEXT, join(folder, 'next'))
   await publish(VERSION, OPENWORK)
-  await publish(NEXT, next, {
-    launcher: "#!/usr/bin/env node\nconsole.error('a launcher without a manual')\nprocess.exitCode = 1\n",
-  })
+  nextAsItIs = await publish(NEXT, next)
 }, LIMIT_MS)
 
 afterAll(async () => {
@@ -34,24 +34,37 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true })
 })
 
-/** Publishes both packages of a version. */
-async function publish(version: string, executable: string, { launcher }: { launcher?: string } = {}): Promise<void> {
+/** Publishes both packages of a version. Resolves to the folder of the one that people install. */
+async function publish(version: string, executable: string): Promise<string> {
   const machine = await findMachine()
   if (!machine) throw new Error('no package for this machine')
   const folders = await assemblePackages(join(folder, version), [{ ...machine, executable }])
-  for (const each of folders) await publishPackage(each, version, launcher)
+  for (const each of folders) {
+    await changeManifest(each, ({ optionalDependencies = {}, ...manifest }) => {
+      for (const name of Object.keys(optionalDependencies)) optionalDependencies[name] = version
+      return { ...manifest, optionalDependencies, version }
+    })
+    await registry.publish(each)
+  }
+  return folders.at(-1) ?? ''
 }
 
-async function publishPackage(folder: string, version: string, launcher?: string): Promise<void> {
-  const file = join(folder, 'package.json')
-  const { scripts, ...manifest } = JSON.parse(await readFile(file, 'utf8'))
-  const { optionalDependencies = {} } = manifest
-  for (const name of Object.keys(optionalDependencies)) optionalDependencies[name] = version
-  if (launcher !== undefined && 'optionalDependencies' in manifest)
-    await writeFile(join(folder, 'bin', 'openwork.cjs'), launcher)
+/** Publishes NEXT once more, with a launcher that starts nothing. */
+async function publishBrokenLauncher(): Promise<void> {
+  const broken = join(folder, 'broken-launcher')
+  await cp(nextAsItIs, broken, { recursive: true })
+  const launcher = "#!/usr/bin/env node\nconsole.error('a launcher without a manual')\nprocess.exitCode = 1\n"
+  await writeFile(join(broken, 'bin', 'openwork.cjs'), launcher)
   // A postinstall would put the executable in the place of the launcher that is to be broken.
-  await writeFile(file, JSON.stringify({ ...manifest, version, ...(launcher === undefined && { scripts }) }))
-  await registry.publish(folder)
+  await changeManifest(broken, ({ scripts: _, ...manifest }) => manifest)
+  await registry.publish(broken)
+}
+
+type Manifest = { scripts?: unknown; optionalDependencies?: Record<string, string> }
+
+async function changeManifest(folder: string, change: (manifest: Manifest) => object): Promise<void> {
+  const file = join(folder, 'package.json')
+  await writeFile(file, JSON.stringify(change(JSON.parse(await readFile(file, 'utf8')))))
 }
 
 /** A world in which npm has installed this version globally, under a prefix that is not the one of the npm on PATH. */
@@ -77,6 +90,7 @@ async function installedByNpm() {
 testUnless(skipped)(
   'an openwork that npm installed is upgraded by npm, after a trial, and goes back when that fails',
   async () => {
+    await publishBrokenLauncher()
     const { world, prefix, options, version } = await installedByNpm()
     await using _world = world
     const command = `npm install --global --prefix ${prefix} openwork-orchestrator@${NEXT}`
@@ -97,7 +111,7 @@ testUnless(skipped)(
     expect(failure.hint).toBe(`openwork ${VERSION} is installed again.`)
     expect(await version()).toBe(VERSION)
 
-    await publish(NEXT, join(folder, 'next'))
+    await registry.publish(nextAsItIs)
     const end = await world.run(['upgrade'], options)
     expect([end.code, end.stderr]).toEqual([0, expect.stringContaining(`Running ${command}`)])
     expect(end.stdout).toContain(`openwork ${NEXT} is installed, with opencode`)
@@ -126,7 +140,7 @@ testUnless(skipped)(
     await writeFile(join(world.home, '.npmrc'), `registry=${registry.url}/\n`)
     delete world.env.npm_config_registry
     world.env.TMPDIR = shared
-    await publish(NEXT, join(folder, 'next'))
+    await registry.publish(nextAsItIs)
 
     const end = await world.run(['upgrade'], options)
 
@@ -143,7 +157,7 @@ testUnless(skipped)(
   async () => {
     const { world, prefix, options, version } = await installedByNpm()
     await using _world = world
-    await publish(NEXT, join(folder, 'next'))
+    await registry.publish(nextAsItIs)
     const [gate, ended] = [join(world.home, 'gate'), join(world.home, 'ended')]
     const wait = `until [ -e ${gate} ]; do sleep 0.1; done`
     const npm = `#!/bin/sh\n${wait}\n${Bun.which('npm')} "$@"\necho and it can still speak\ntouch ${ended}\n`
