@@ -34,7 +34,7 @@ const usage = z.object({
 })
 export type ServiceUsage = z.infer<typeof usage>
 
-export const SERVICE_STATES = [
+const SERVICE_STATES = [
   'waiting',
   'starting',
   'ready',
