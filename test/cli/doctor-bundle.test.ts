@@ -206,6 +206,11 @@ test('what helps is in it', () => {
   expect(JSON.parse(entries.get('processes.json') ?? '')).toMatchObject([{ runId: 'run-1', alive: true }])
 })
 
+test('what names this machine for ever is not in it', () => {
+  if (machineId() === '') return // only Linux has one that we read
+  expect(all).not.toContain(machineId())
+})
+
 test('its manifest says what is there and what was left out', () => {
   const manifest = entries.get('MANIFEST.txt') ?? ''
   for (const name of entries.keys()) if (name !== 'MANIFEST.txt') expect(manifest).toContain(`  ${name} (`)

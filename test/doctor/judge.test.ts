@@ -1,7 +1,10 @@
 import { expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { judgeClock } from '../../src/doctor/checks/clock.ts'
 import { judgeReached } from '../../src/doctor/checks/downloads.ts'
-import { judgeDataDir, judgeDisk, judgeSecrets } from '../../src/doctor/checks/files.ts'
+import { findOldTemporary, judgeDataDir, judgeDisk, judgeSecrets } from '../../src/doctor/checks/files.ts'
 import { judgeDownloads, judgeLogs, judgeRuns } from '../../src/doctor/checks/leftovers.ts'
 import { judgeCpu, judgeInotify, judgePlatform } from '../../src/doctor/checks/machine.ts'
 import { judgeCertificates, judgePort, judgeProxy } from '../../src/doctor/checks/network.ts'
@@ -95,6 +98,17 @@ test('what dead runs, downloads and hosts left', () => {
   const day = 24 * 60 * 60_000
   expect(judgeLogs([{ bytes: 1, modifiedMs: 0 }], 29 * day).status).toBe('ok')
   expect(judgeLogs([{ bytes: 1, modifiedMs: 0 }], 31 * day).status).toBe('info')
+})
+
+test('of temporary files, only old folders of ours are left ones', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'openwork-judge-test-'))
+  mkdirSync(join(folder, 'openwork-probe-aB3dE6'))
+  mkdirSync(join(folder, 'openwork-probe-of-somebody'))
+  mkdirSync(join(folder, 'target'))
+  symlinkSync(join(folder, 'target'), join(folder, 'openwork-doctor-aB3dE6'))
+  expect(await findOldTemporary(folder, Date.now())).toEqual([])
+  expect(await findOldTemporary(folder, Date.now() + 25 * 60 * 60_000)).toEqual([join(folder, 'openwork-probe-aB3dE6')])
+  rmSync(folder, { recursive: true })
 })
 
 test('a port that is taken, by us or by others', () => {

@@ -4,7 +4,7 @@ import { clearDeadDaemon, findDaemon } from '../../daemon/find-daemon.ts'
 import { readDaemonState } from '../../daemon/state-file.ts'
 import { reachHosts } from '../../doctor/checks/downloads.ts'
 import type { Surroundings } from '../../doctor/surroundings.ts'
-import { unlessSystemError } from '../../shared/errors.ts'
+import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
 import { MADE } from '../commands/cache-place.ts'
 import { parseSidecarPlace, type sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import type { Context } from '../kit/context.ts'
@@ -16,9 +16,11 @@ type Place = ValuesOf<typeof sidecarPlaceFlags> & { dataDir: string; openworkPor
 /** What the checks know of this command line, and what they may ask for. */
 export function lookAround(
   { dataDir, openworkPort, ...place }: Place,
-  { env, home, stdin, stdout, color }: Pick<Context, 'env' | 'home' | 'stdin' | 'stdout' | 'color'>,
+  context: Pick<Context, 'env' | 'home' | 'stdin' | 'stdout' | 'color'>,
   { isOffline, onBytes }: Pick<Surroundings, 'isOffline' | 'onBytes'>,
 ): Surroundings {
+  const { env, stdin, stdout, color } = context
+  const home = homeOf(context)
   const { dir: sidecarDir, ...release } = parseSidecarPlace({ ...place, dataDir })
   let reached: ReturnType<Surroundings['reach']> | undefined
   const around: Surroundings = {
@@ -44,6 +46,16 @@ export function lookAround(
     onBytes,
   }
   return around
+}
+
+/** A user without one has no settings there, and may look at all else. */
+function homeOf(context: Pick<Context, 'home'>): string {
+  try {
+    return context.home
+  } catch (error) {
+    if (error instanceof OpenworkError) return '/'
+    throw error
+  }
 }
 
 async function lookAtDaemon(dataDir: string): ReturnType<Surroundings['lookAtDaemon']> {

@@ -1,6 +1,9 @@
-/** Keys and names of variables behind which secrets stand. Too many are better than too few. */
+/**
+ * Keys and names of variables behind which secrets stand. Too many are better than too few. What names this machine for
+ * ever (systemd's machine-id) and marks our processes is nobody's business either.
+ */
 const SECRET_NAME =
-  /token|secret|passw|pwd|pass$|passphrase|api[-_]?key|private|credential|cookie|bearer|authorization|auth[-_]?(?:key|header)|[-_]auth$|^auth$|signature|signing|dsn$|webhook|conn(?:ection)?[-_]?str|(?:^|[-_])(?:key|pat|jwt|otp|pin)$|(?:[a-z])Key$|_url$|_uri$|username/i
+  /token|secret|passw|pwd|pass$|passphrase|api[-_]?key|private|credential|cookie|bearer|authorization|auth[-_]?(?:key|header)|[-_]auth$|^auth$|signature|signing|dsn$|webhook|conn(?:ection)?[-_]?str|(?:^|[-_])(?:key|pat|jwt|otp|pin)$|(?:[a-z])Key$|_url$|_uri$|username|^(?:machine|nonce|marker)$/i
 
 /** Whose values are secrets whatever they are called: what is sent along, and what is set for a program. */
 const SECRET_CONTAINERS = /^(?:headers|environment|env|auth|credentials|tokens)$/i

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises'
+import { lstat, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { checkDataDir } from '../../orchestrator/data-dir.ts'
@@ -158,6 +158,45 @@ export const temporary: Check = {
       }
     }
   },
+}
+
+/** What `mkdtemp` made for us, with its six letters of chance. */
+const OURS = /^openwork-(?:probe|doctor)-[A-Za-z0-9]{6}$/
+const OLD_MS = 24 * 60 * 60_000
+
+export const oldTemporary: Check = {
+  id: 'temp-leftovers',
+  group: 'Files',
+  title: 'Left temporary files',
+  limitMs: QUICK_MS,
+  async look() {
+    const old = await findOldTemporary(tmpdir(), Date.now())
+    if (old.length === 0) return { status: 'ok', seen: 'none' }
+    const apply = async (): Promise<string> => {
+      for (const path of old) await rm(path, { recursive: true, force: true })
+      return `removed ${old.length}`
+    }
+    return {
+      status: 'info',
+      seen: `${old.length} of openwork, older than a day`,
+      details: old,
+      means: 'Something that was killed left them.',
+      todo: 'openwork doctor --fix',
+      fix: { what: `remove ${old.join(', ')}`, apply },
+    }
+  },
+}
+
+/** Folders of ours alone: a link of that name, or another user's folder, is none. */
+export async function findOldTemporary(folder: string, nowMs: number): Promise<string[]> {
+  const names = ((await readdir(folder).catch(unlessSystemError)) ?? []).filter(name => OURS.test(name))
+  const found = names.map(async name => {
+    const path = join(folder, name)
+    const entry = await lstat(path).catch(unlessSystemError)
+    if (!entry?.isDirectory() || entry.uid !== process.getuid?.()) return []
+    return nowMs - entry.mtimeMs > OLD_MS ? [path] : []
+  })
+  return (await Promise.all(found)).flat()
 }
 
 export const secrets: Check = {

@@ -1,7 +1,7 @@
 import type { Check } from '../check.ts'
 import { clock } from './clock.ts'
 import { downloads } from './downloads.ts'
-import { dataDir, disk, secrets, temporary } from './files.ts'
+import { dataDir, disk, oldTemporary, secrets, temporary } from './files.ts'
 import { daemon, downloadsLeft, logs, runs } from './leftovers.ts'
 import { cpu, inotify, libc, platform } from './machine.ts'
 import { certificates, port, proxy } from './network.ts'
@@ -20,7 +20,7 @@ const userConfig: Check = {
 export const CHECKS: readonly Check[] = [
   ...[platform, cpu, libc, inotify, clock],
   ...[versions, opencode, cache],
-  ...[dataDir, userConfig, secrets, disk, temporary, downloadsLeft, logs],
+  ...[dataDir, userConfig, secrets, disk, temporary, oldTemporary, downloadsLeft, logs],
   ...[port, proxy, certificates, downloads],
   ...[runs, daemon],
   ...[...backends, terminal, tools, clipboard],
