@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { SourceEvent } from '../../src/dashboard/source.ts'
+import { PAIRING_URL, SECRETS, session, snapshot } from '../fixtures/dashboard/snapshot.ts'
+import { hasTmux, Tmux, type TmuxOptions } from '../terminal/tmux.ts'
+
+const PROGRAM = resolve(import.meta.dir, '../fixtures/dashboard/program.ts')
+
+/** The dashboard in a terminal, with the settings of the terminal written down before and after it. */
+async function openDashboard(options: TmuxOptions & { words?: readonly string[] } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'openwork-dashboard-'))
+  const script = `stty -a > "$1/before"; "$2" "$3" "$1/control" $4; stty -a > "$1/after"; echo LEFT; read _`
+  const words = (options.words ?? []).join(' ')
+  const terminal = Tmux.start(['sh', '-c', script, 'sh', folder, process.execPath, PROGRAM, words], options)
+  await terminal.shows(/All green|Host: ready/)
+  const control = await readFile(join(folder, 'control'), 'utf8')
+  const post = async (path: string, body: unknown = {}): Promise<void> => {
+    const request = { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) }
+    expect((await fetch(control + path, request)).ok).toBe(true)
+  }
+  return {
+    terminal,
+    emit: (...events: SourceEvent[]) => post('/emit', events),
+    approval: (id: string) => post('/approval', { id }),
+    calls: async (): Promise<unknown> => {
+      const answer = await fetch(`${control}/calls`, { signal: AbortSignal.timeout(10_000) })
+      return answer.json()
+    },
+    exit: () => post('/exit'),
+    pid: async () => Number(await (await fetch(`${control}/pid`, { signal: AbortSignal.timeout(10_000) })).text()),
+    /** What it ended with. The terminal must be as it was: its modes, its cursor, the screen from before. */
+    async ended(): Promise<unknown> {
+      const screen = await terminal.shows('LEFT')
+      expect(await readFile(join(folder, 'after'), 'utf8')).toBe(await readFile(join(folder, 'before'), 'utf8'))
+      expect([terminal.value('cursor_flag'), terminal.value('alternate_on')]).toEqual(['1', '0'])
+      return JSON.parse(/END (\{[\s\S]*?\})\n/.exec(screen)?.[1]?.replaceAll('\n', '') ?? 'null')
+    },
+    async [Symbol.asyncDispose]() {
+      await terminal[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+describe.skipIf(!hasTmux)('in a terminal', () => {
+  test('views open by their keys, follow the size of the window, and approvals are answered in place', async () => {
+    await using dashboard = await openDashboard()
+    const { terminal } = dashboard
+    const seen = { l: 'follow on', v: 'Session one', w: 'not set up', '?': 'Copy the attach command', o: 'CONNECT' }
+    for (const [key, text] of Object.entries(seen)) {
+      terminal.types(key)
+      await terminal.shows(text)
+    }
+    for (const [columns, rows] of [
+      [200, 60],
+      [40, 10],
+      [80, 24],
+    ] as const) {
+      terminal.resize(columns, rows)
+      await terminal.shows(screen => {
+        const lines = screen.trimEnd().split('\n')
+        return (
+          lines.length === rows &&
+          lines[0]?.startsWith('openwork demo') === true &&
+          lines.at(-1)?.includes('quit') === true
+        )
+      })
+    }
+    terminal.resize(30, 5)
+    await terminal.shows('Make the window larger')
+    terminal.resize(80, 24)
+    await terminal.shows('CONNECT')
+
+    await dashboard.approval('req_1')
+    await terminal.shows('Approvals (1)')
+    terminal.keys('a')
+    await terminal.shows('phone of Ada (collaborator)')
+    terminal.keys('y')
+    await terminal.shows('Allowed')
+    await terminal.shows('Nothing waits for an answer.')
+    await dashboard.approval('req_2')
+    await terminal.shows('Approvals (1)')
+    terminal.keys('n')
+    await terminal.shows('Denied')
+    terminal.keys('o', 'Down', 'R')
+    await terminal.shows('Restart opencode?')
+    terminal.keys('y')
+    await terminal.shows('opencode was restarted')
+    expect(await dashboard.calls()).toEqual([
+      { call: 'reply', value: { id: 'req_1', reply: 'allow' } },
+      { call: 'reply', value: { id: 'req_2', reply: 'deny' } },
+      { call: 'restart', value: 'opencode' },
+    ])
+    await dashboard.emit({ type: 'connection', state: 'lost', reason: 'nobody answers' })
+    await terminal.shows('Connection lost')
+    await dashboard.emit({ type: 'connection', state: 'connected' }, { type: 'ended', failure: 'opencode gave up' })
+    expect(await dashboard.ended()).toEqual({ how: 'ended', failure: 'opencode gave up' })
+  })
+
+  for (const screen of ['on', 'off'])
+    test(`secrets are dots until shown, and nowhere once it is left (another screen: ${screen})`, async () => {
+      await using dashboard = await openDashboard({ settings: { 'alternate-screen': screen } })
+      const { terminal } = dashboard
+      const secrets = Object.values(SECRETS)
+      const isSeen = (text: string) => secrets.some(secret => text.includes(secret))
+      expect(isSeen(terminal.everything())).toBe(false)
+      terminal.keys('s')
+      await terminal.shows(text => secrets.every(secret => text.includes(secret)))
+      terminal.keys('s')
+      await terminal.shows(text => text.includes('••••') && !isSeen(text))
+      terminal.keys('p')
+      await terminal.shows(PAIRING_URL)
+      terminal.keys('Escape')
+      await terminal.shows('CONNECT')
+      terminal.keys('s')
+      await terminal.shows(isSeen)
+      terminal.keys('d')
+      expect(await dashboard.ended()).toEqual({ how: 'detached' })
+      expect(isSeen(terminal.everything())).toBe(false)
+      expect(terminal.everything()).not.toContain('#pair=')
+    })
+
+  test('leaving is asked about while a session is at work', async () => {
+    await using dashboard = await openDashboard({ words: ['busy', 'no-color'] })
+    const { terminal } = dashboard
+    terminal.keys('q')
+    await terminal.shows('1 session at work would be ended')
+    expect(terminal.styled()).not.toMatch(/\x1b\[[\d;]*3[1-7]m/)
+    terminal.keys('n')
+    await terminal.shows('CONNECT')
+    terminal.keys('C-c')
+    await terminal.shows('Stop the host?')
+    terminal.keys('C-c')
+    expect(await dashboard.ended()).toEqual({ how: 'left' })
+  })
+
+  test('a signal, or a failure of its own, gives the terminal back', async () => {
+    await using signalled = await openDashboard()
+    process.kill(await signalled.pid(), 'SIGTERM')
+    expect(await signalled.ended()).toEqual({ how: 'aborted' })
+
+    await using failing = await openDashboard()
+    const broken = { ...snapshot(Date.now()), sessions: [session('x', 0, { title: 5 as never })] }
+    failing.terminal.keys('v')
+    await failing.emit({ type: 'snapshot', snapshot: broken })
+    expect(await failing.ended()).toHaveProperty('failed')
+
+    await using exiting = await openDashboard()
+    exiting.terminal.keys('l')
+    await exiting.terminal.shows('follow on')
+    await exiting.exit()
+    expect(await exiting.ended()).toBeNull()
+  })
+})
