@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { logsFolder, runsFolder } from '../../orchestrator/data-dir.ts'
@@ -13,7 +12,7 @@ const logFileOf = (dataDir: string, runId: string): string => join(logsFolder(da
 
 /** A run id comes from the user and may be anything; only a plain one becomes a file name. */
 const logName = (runId: string): string =>
-  `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : createHash('sha256').update(runId).digest('hex')}.log`
+  `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : new Bun.CryptoHasher('sha256').update(runId).digest('hex')}.log`
 
 /** The last written first. */
 function listLogFiles(folder: string): { path: string; writtenAtMs: number }[] {
