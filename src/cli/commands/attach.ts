@@ -1,9 +1,9 @@
-import { OpenworkError } from '../../shared/errors.ts'
 import { REDACTED } from '../../shared/redact.ts'
 import { findHost } from '../background/find-host.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import { planAttach, printedCommand, runAttach } from '../hosts/opencode-attach.ts'
+import { hasTerminal, terminalRequired } from '../how-to-run.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
 
@@ -32,8 +32,9 @@ export const attach = defineCommand({
     dataDir: dataDirFlag,
   },
   async run({ host: first, args: rest, print, dataDir }, context) {
-    const { stdin, stdout, cwd, home, output } = context
-    if (!print && !(stdin.isTTY === true && stdout.isTTY === true)) throw noTerminal()
+    const { cwd, home, output } = context
+    if (!print && !hasTerminal(context))
+      throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
     // `attach -- --continue`: no host begins with a dash.
     const isForOpencode = first?.startsWith('-') === true
     const word = isForOpencode ? undefined : first
@@ -50,8 +51,3 @@ export const attach = defineCommand({
     return await runAttach(plan, { username, password }, context)
   },
 })
-
-const noTerminal = (): OpenworkError =>
-  new OpenworkError('terminal_required', '`openwork attach` needs a terminal on stdin and stdout', {
-    hint: 'To see what it would run: openwork attach --print',
-  })

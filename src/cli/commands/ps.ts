@@ -41,7 +41,7 @@ function hostsText(hosts: readonly SurveyedHost[], nowMs: number): string {
     host.startedAt === null ? '-' : ago(host.startedAt, nowMs),
     host.connectUrl ?? '-',
     host.kind === 'daemon' ? '(many)' : (host.workspace ?? '-'),
-    remarks(host).join('; '),
+    remarks(host, nowMs).join('; '),
   ])
   const dead = hosts.filter(({ state }) => state === 'dead')
   return [
@@ -52,11 +52,12 @@ function hostsText(hosts: readonly SurveyedHost[], nowMs: number): string {
   ].join('\n')
 }
 
-function remarks({ isDetached, notReady, left, logFile, state }: SurveyedHost): string[] {
+function remarks({ isDetached, notReady, left, logFile, state, endedAt }: SurveyedHost, nowMs: number): string[] {
   return [
     ...(isDetached && state !== 'dead' ? ['detached'] : []),
     ...notReady.map(({ name, state, reason }) => `${name} is ${state}${reason === undefined ? '' : ` (${reason})`}`),
     ...(left.length > 0 ? [`left ${left.map(({ service, pid }) => `${service} (pid ${pid})`).join(', ')}`] : []),
+    ...(endedAt === null ? [] : [`ended ${ago(endedAt, nowMs)}`]),
     ...(state === 'ended' && logFile !== null ? [`log: ${logFile}`] : []),
   ]
 }

@@ -1,3 +1,4 @@
+import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { findHost, noHost } from '../background/find-host.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
@@ -6,6 +7,7 @@ import { awaitStop, beginStop, type Ended, type StopWay } from '../hosts/stop-ru
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
+import { onOneLine } from '../kit/one-line.ts'
 
 export const stop = defineCommand({
   path: 'stop',
@@ -26,24 +28,30 @@ export const stop = defineCommand({
     },
   },
   flags: {
-    all: bool({ default: false, short: 'a', summary: 'Every host of the data dir, the daemon and dead ones too' }),
-    force: bool({ default: false, summary: 'Do not ask, whatever is at work' }),
+    all: bool({
+      perCall: true,
+      default: false,
+      short: 'a',
+      summary: 'Every host of the data dir, the daemon and dead ones too',
+    }),
+    force: bool({ perCall: true, default: false, summary: 'Do not ask, whatever is at work' }),
     dataDir: dataDirFlag,
   },
   async run({ hosts, all, force, dataDir }, context) {
     if (all && hosts.length > 0)
       throw new OpenworkError('flags_conflict', 'Name hosts, or pass --all', { hint: 'Leave one out.' })
     const runs = await runsMeant(hosts, all, dataDir, context)
-    const begun: Begun[] = []
-    // One after the other: a person may be asked about each.
-    for (const run of runs) begun.push({ run, ...(await beginStop(run, { force }, context)) })
-    const stopped = await allStopped(begun, dataDir, context)
+    const stopped = await stopAll(runs, { force, dataDir }, context)
     context.output.result({ ok: true, stopped: stopped.map(documentOf) }, () => stopped.map(stoppedText).join('\n'))
   },
 })
 
-type Begun = { run: HostRun; way: StopWay; ended: Ended | undefined }
-type Stopped = Begun & { killed: { service: string; pid: number }[] }
+type Stopped = {
+  run: HostRun
+  way: StopWay
+  ended: Ended | undefined
+  killed: { service: string; pid: number }[]
+}
 
 async function runsMeant(
   words: readonly string[],
@@ -73,23 +81,36 @@ async function runOfFolder(living: readonly HostRun[], place: Parameters<typeof 
 }
 
 /** Those that stopped are told of even when another one did not. */
-async function allStopped(begun: readonly Begun[], dataDir: string, context: Context): Promise<Stopped[]> {
-  const outcomes = await Promise.allSettled(
-    begun.map(async one => ({ ...one, killed: await awaitStop(one.run, dataDir, context) })),
-  )
+async function stopAll(
+  runs: readonly HostRun[],
+  { force, dataDir }: { force: boolean; dataDir: string },
+  context: Context,
+): Promise<Stopped[]> {
+  const stopping: Promise<Stopped>[] = []
+  for (const run of runs) {
+    // One after the other: a person may be asked about each.
+    const begun = beginStop(run, { force }, context)
+    stopping.push(
+      begun.then(async ({ way, ended }) => ({ run, way, ended, killed: await awaitStop(run, dataDir, context) })),
+    )
+    if (await begun.then(() => false, isInterrupted)) break
+  }
+  const outcomes = await Promise.allSettled(stopping)
   const stopped = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-  const failed = outcomes.find(({ status }) => status === 'rejected')
+  const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (!failed) return stopped
   for (const one of stopped) context.output.note(stoppedText(one))
-  throw (failed as PromiseRejectedResult).reason
+  throw failed.reason
 }
+
+const isInterrupted = (error: unknown): boolean => error instanceof OpenworkError && error.code === 'interrupted'
 
 const documentOf = ({ run, way, ended, killed }: Stopped) => ({
   runId: run.runId,
   pid: run.owner.pid,
   workspace: run.info?.workspace ?? null,
   way,
-  ...(ended && { ended: ended.work ?? ended.text }),
+  ...(ended && { ended: 'work' in ended ? ended.work : ended.unknown }),
   killed,
 })
 
@@ -98,5 +119,7 @@ function stoppedText({ run, way, ended, killed }: Stopped): string {
   const left = processes === '' ? '' : `, and ended what it left: ${processes}`
   if (way === 'cleared') return `Cleared away the record of ${runText(run)}, which was killed${left}`
   const how = way === 'signalled' ? ' by a signal: it did not answer' : ''
-  return [`Stopped ${runText(run)}${how}${left}`, ...(ended ? [`Ended ${ended.text}`] : [])].join('\n')
+  const stopped = `Stopped ${runText(run)}${how}${left}`
+  if (!ended) return stopped
+  return `${stopped}\n${'work' in ended ? `Ended ${renderWork(ended.work)}` : onOneLine(ended.unknown)}`
 }

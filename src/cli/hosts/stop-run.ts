@@ -12,19 +12,20 @@ import { clearLeftDaemon } from './clear-daemon.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, runText } from './host-runs.ts'
 
-const ASK_LIMIT_MS = 5_000
+/** The host itself answers at once, when it does. */
+const ALIVE_LIMIT_MS = 2_000
+/** It may have to ask opencode what is at work. */
+const ASK_LIMIT_MS = 15_000
 /** After that it is told that it still stops. */
 const PATIENCE_MS = 2_000
 const STOP_LIMIT_MS = 30_000
 const LOOK_EVERY_MS = 50
 
-/**
- * `cleared`: it was dead before. `signalled`: it did not answer.
- */
+/** `cleared`: it was dead before. `signalled`: it did not answer. */
 export type StopWay = 'asked' | 'signalled' | 'cleared'
 
-/** What was at work and ends with it. */
-export type Ended = { work: EngineWork | undefined; text: string }
+/** What was at work and ends with it, or why that is not known. */
+export type Ended = { work: EngineWork } | { unknown: string }
 
 /**
  * Has a host begin to stop: over its control API, which tells what is at work, or by a signal where it does not answer. In
@@ -55,6 +56,7 @@ async function askToStop(
   force: boolean,
   context: Context,
 ): Promise<Ended | undefined> {
+  await connectToHost(info, context, ALIVE_LIMIT_MS).snapshot()
   const client = connectToHost(info, context, ASK_LIMIT_MS)
   try {
     await client.stop({ force: false })
@@ -62,15 +64,7 @@ async function askToStop(
   } catch (error) {
     if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) throw error
     const ended = endedOf(error)
-    const isWanted = force || !canAsk(context)
-    if (
-      !isWanted &&
-      !(await askConfirm(`${runText(run)}: ${ended.text} would end. Stop it?`, context, { enter: false }))
-    )
-      throw new OpenworkError('workspace_busy', `${runText(run)} was not stopped: ${ended.text} would end`, {
-        hint: 'Stop it all the same with --force.',
-        cause: error,
-      })
+    if (!force && canAsk(context) && !(await isWanted(run, ended, context))) throw declined(run, ended, error)
     await client.stop({ force: true })
     return ended
   }
@@ -79,9 +73,20 @@ async function askToStop(
 const busyDetails = z.object({ work: engineWork })
 
 function endedOf(error: OpenworkError): Ended {
-  const work = busyDetails.safeParse(detailsOf(error)).data?.work
-  return { work, text: (work && renderWork(work)) || error.message }
+  const { data } = busyDetails.safeParse(detailsOf(error))
+  return data ?? { unknown: error.message }
 }
+
+const wouldEnd = (ended: Ended): string => ('work' in ended ? `${renderWork(ended.work)} would end` : ended.unknown)
+
+const isWanted = (run: HostRun, ended: Ended, context: Context): Promise<boolean> =>
+  askConfirm(`${runText(run)}: ${wouldEnd(ended)}. Stop it?`, context, { enter: false })
+
+const declined = (run: HostRun, ended: Ended, cause: Error): OpenworkError =>
+  new OpenworkError('workspace_busy', `${runText(run)} was not stopped: ${wouldEnd(ended)}`, {
+    hint: 'Stop it all the same with --force.',
+    cause,
+  })
 
 /** Never another process that has its pid meanwhile. */
 async function signal({ owner: { pid, startTime } }: HostRun): Promise<void> {

@@ -1,7 +1,7 @@
 import type { HostSnapshot } from '../../api/host.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Context } from '../kit/context.ts'
-import { listLogs } from './find-log.ts'
+import { type KeptLog, listLogs } from './find-log.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, listHostRuns } from './host-runs.ts'
 
@@ -24,6 +24,8 @@ export type SurveyedHost = {
   connectUrl: string | null
   version: string | null
   startedAt: number | null
+  /** Of one that has ended: when it wrote its last line. */
+  endedAt: number | null
   isDetached: boolean
   /** All but those that are ready. */
   notReady: { name: string; state: string; reason?: string | undefined }[]
@@ -60,6 +62,7 @@ async function surveyRun(run: HostRun, context: Pick<Context, 'redactor'>): Prom
     connectUrl: info?.openwork.connectUrl ?? null,
     version: asked?.version ?? null,
     startedAt: startedAtMs,
+    endedAt: null,
     isDetached: asked?.isDetached ?? info?.isDetached ?? false,
     notReady: (asked?.services ?? [])
       .filter(({ state }) => state !== 'ready')
@@ -88,7 +91,7 @@ async function askSnapshot({ info }: HostRun, context: Pick<Context, 'redactor'>
   }
 }
 
-const endedHost = ({ runId, path }: { runId: string; path: string }): SurveyedHost => ({
+const endedHost = ({ runId, path, writtenAtMs }: KeptLog): SurveyedHost => ({
   runId,
   kind: runId === 'daemon' ? 'daemon' : 'host',
   state: 'ended',
@@ -98,6 +101,7 @@ const endedHost = ({ runId, path }: { runId: string; path: string }): SurveyedHo
   connectUrl: null,
   version: null,
   startedAt: null,
+  endedAt: writtenAtMs,
   isDetached: false,
   notReady: [],
   left: [],
