@@ -89,7 +89,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
   const life = lifeOf(plan, deps)
   const signal = AbortSignal.any([deps.signal, life.stopSignal])
   await writing(record.path, () => record.updateInfo(hostInfo(plan, deps, life))) // first: `status` finds a host that starts, too
-  const { supervisor, ended, lost, listen } = superviseServices(plan, deps, life)
+  const { supervisor, nextTryAt, ended, lost, listen } = superviseServices(plan, deps, life)
   const { workspace, specs } = plan
   const { programs, successors } = deps
   const runtime = new Runtime({ ...successors, supervisor, programs, specs, startedAtMs, workspace, log })
@@ -102,6 +102,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
     log,
     records: deps.records,
     services: () => supervisor.snapshot(),
+    nextTryAt,
     programs: () => runtime.programs(),
     verified: () => verified,
     reloads: () => services.reloads,
@@ -151,6 +152,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
 function superviseServices(plan: HostPlan, { log, record, onEvent, onKillable }: HostDeps, life: HostLife) {
   const ended = Promise.withResolvers<OpenworkError>()
   const listeners = new Set<(event: SupervisorEvent) => void>()
+  const nextTries = new Map<string, number | undefined>()
   let lost: OpenworkError | undefined
   const supervisor = supervise(plan.specs, {
     launcher: hostLauncher(),
@@ -158,6 +160,8 @@ function superviseServices(plan: HostPlan, { log, record, onEvent, onKillable }:
     onEvent: event => {
       logEvent(log, event)
       onEvent?.(event)
+      if (event.type === 'state')
+        nextTries.set(event.service, event.nextTryInMs === undefined ? undefined : event.atMs + event.nextTryInMs)
       for (const listener of listeners) listener(event)
       if (!isLoss(event)) return
       lost ??= loss(event)
@@ -168,6 +172,7 @@ function superviseServices(plan: HostPlan, { log, record, onEvent, onKillable }:
   onKillable(() => supervisor.kill())
   return {
     supervisor,
+    nextTryAt: (service: string) => nextTries.get(service),
     ended: ended.promise,
     lost: () => lost,
     listen(listener: (event: SupervisorEvent) => void): () => void {

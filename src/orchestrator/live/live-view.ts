@@ -1,7 +1,6 @@
 import type { HostEvent, HostSnapshot } from '../../api/host.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { processUsages } from '../../supervisor/process-usage.ts'
-import type { SupervisorEvent } from '../../supervisor/service.ts'
 import { followApprovals } from './live-approvals.ts'
 import { followSessions } from './live-sessions.ts'
 import { LogReader } from './log-reader.ts'
@@ -28,7 +27,6 @@ type SnapshotEvent = Extract<HostEvent, { event: 'snapshot' }>
 export class LiveView {
   readonly #host: ObservedHost
   readonly #usage = new UsageHistory()
-  readonly #nextTryAt = new Map<string, number>()
   readonly #listeners = new Set<() => void>()
   #approvals: Seen['approvals'] = null
   #sessions: Seen['sessions'] = null
@@ -107,7 +105,6 @@ export class LiveView {
       approvals: this.#approvals,
       sessions: this.#sessions,
       usage: this.#usage,
-      nextTryAt: this.#nextTryAt,
     }
   }
 
@@ -157,7 +154,7 @@ export class LiveView {
     this.#watching = watching
     const { signal } = watching
     const touch = (): void => this.#touch()
-    const stops = [this.#host.life.listen(touch), this.#host.listen(event => this.#hear(event))]
+    const stops = [this.#host.life.listen(touch), this.#host.listen(({ type }) => type === 'state' && touch())]
     const every = (ms: number, work: () => void): void => {
       const timer = setInterval(work, ms).unref()
       stops.push(() => clearInterval(timer))
@@ -210,14 +207,6 @@ export class LiveView {
     if (this.#isClosed) return
     this.#approvals = null
     this.#sessions = null
-  }
-
-  #hear(event: SupervisorEvent): void {
-    if (event.type !== 'state') return
-    const { service, atMs, nextTryInMs } = event
-    if (nextTryInMs === undefined) this.#nextTryAt.delete(service)
-    else this.#nextTryAt.set(service, atMs + nextTryInMs)
-    this.#touch()
   }
 
   async #sample(): Promise<void> {

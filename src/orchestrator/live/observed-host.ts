@@ -19,6 +19,8 @@ export type ObservedHost = {
   /** Its last log lines. */
   records: LogRing
   services(): ServiceSnapshot[]
+  /** When one that backs off is tried again. */
+  nextTryAt(service: string): number | undefined
   /** What runs for them now. */
   programs(): readonly RuntimeProgram[]
   /** Undefined until the server is verified. */

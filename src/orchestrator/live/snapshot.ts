@@ -17,8 +17,6 @@ export type Seen = {
   approvals: ApprovalRequest[] | null
   sessions: HostSession[] | null
   usage: Pick<UsageHistory, 'of'>
-  /** When services that back off are tried again. */
-  nextTryAt: ReadonlyMap<string, number>
 }
 
 /** The host as it is now. Holds no secret. */
@@ -75,12 +73,12 @@ function ownService({ life, startedAtMs }: ObservedHost, { usage }: Seen): HostS
   }
 }
 
-export function serviceOf(host: ObservedHost, service: ServiceSnapshot, { usage, nextTryAt }: Seen): HostService {
+export function serviceOf(host: ObservedHost, service: ServiceSnapshot, { usage }: Pick<Seen, 'usage'>): HostService {
   const { name, state, reason, pid, startedAtMs, readyAtMs, restarts, exit } = service
   const port = { [OPENCODE]: host.plan.opencode.port, [OPENWORK_SERVER]: host.plan.server.port }[name]
   const program = host.programs().find(each => each.name === name)
   const version = program?.actualVersion ?? program?.targetVersion
-  const nextTry = state === 'backing-off' ? nextTryAt.get(name) : undefined
+  const nextTry = state === 'backing-off' ? host.nextTryAt(name) : undefined
   const measured = pid === undefined ? undefined : usage.of(name)
   return {
     name,

@@ -65,6 +65,7 @@ export function observed(around: Around) {
     life,
     records,
     services: () => run.snapshot(),
+    nextTryAt: () => undefined,
     programs: () => [],
     verified: () => undefined,
     reloads: () => undefined,
