@@ -13,7 +13,9 @@ export type FoundFile = {
   readonly modifiedMs: number
 }
 
-const MAX_FILES = 5_000
+const MAX_FILES = 50_000
+/** Of other makers, without end, and nothing in them is ours. */
+const NOT_OURS = new Set(['node_modules', '.git'])
 const MAX_DEPTH = 12
 
 /**
@@ -34,7 +36,7 @@ export async function walk(root: string, signal: AbortSignal): Promise<{ files: 
         const found = await look(join(folder.path, name), folder.below === '' ? name : `${folder.below}/${name}`)
         if (found === undefined) continue
         files.push(found)
-        if (found.kind === 'folder') next.push(found)
+        if (found.kind === 'folder' && !NOT_OURS.has(name)) next.push(found)
       }
     }
     folders = next

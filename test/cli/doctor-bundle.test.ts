@@ -69,6 +69,7 @@ const dataDir = join(folder, 'data')
 const workspace = join(folder, 'workspace')
 const env = {
   PATH: process.env.PATH ?? '',
+  HOME: folder,
   OPENWORK_DATA_DIR: dataDir,
   OPENWORK_HOST_TOKEN: SECRETS.envToken,
   ANTHROPIC_API_KEY: SECRETS.envKey,

@@ -11,7 +11,13 @@ import { runCommand } from './commands/run-command.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'openwork-doctor-test-'))
 const dataDir = join(folder, 'data')
-const env = { PATH: process.env.PATH ?? '', OPENWORK_DATA_DIR: dataDir, LANG: 'C.UTF-8', OPENWORK_PORT: '0' }
+const env = {
+  PATH: process.env.PATH ?? '',
+  HOME: folder,
+  OPENWORK_DATA_DIR: dataDir,
+  LANG: 'C.UTF-8',
+  OPENWORK_PORT: '0',
+}
 
 type Document = { ok: boolean; summary: Record<string, number>; checks: Record<string, unknown>[] }
 

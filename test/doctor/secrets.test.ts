@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
+import { Collection } from '../../src/doctor/bundle/entry.ts'
 import { KnownSecrets } from '../../src/doctor/bundle/known-secrets.ts'
 import { removeSecrets } from '../../src/doctor/bundle/remove-secrets.ts'
 import { Scrubber } from '../../src/doctor/bundle/scrub.ts'
+import { sealBundle } from '../../src/doctor/bundle/write-bundle.ts'
 
 const SECRET = 'pa ss/w+rd&"€-12345'
 
@@ -95,4 +97,16 @@ test('the parts of a header and of a URL are known by themselves', () => {
   expect(known.values).toContain('hunter2222')
   expect(known.values).toContain('pass@word')
   expect(known.values).not.toContain('opencode')
+})
+
+test('where there may be secrets that nobody knows, no log leaves', () => {
+  const collection = new Collection()
+  for (const name of ['logs/a.log', 'logs/a.log.1', 'config/openwork.json']) collection.add(name, 'a text')
+  const known = new KnownSecrets()
+  expect(sealBundle(collection, known).entries).toHaveLength(3)
+  known.noteIncomplete()
+  const { entries, leftOut, manifest } = sealBundle(collection, known)
+  expect(entries.map(({ name }) => name)).toEqual(['config/openwork.json'])
+  expect(leftOut.map(({ name }) => name)).toEqual(['logs/a.log', 'logs/a.log.1'])
+  expect(manifest).toContain('logs/a.log: there are more secrets here than are searched for')
 })

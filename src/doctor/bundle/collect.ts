@@ -17,6 +17,7 @@ const MAX_CONFIG_BYTES = 512 * 1024
 const MAX_LOG_BYTES = 2 * 1024 * 1024
 const MAX_LOGS = 16
 const MAX_WORKSPACES = 20
+const MAX_LISTED = 5_000
 
 /** Of the data dir, by its path there: how hosts were started and where they are. */
 const INCLUDED =
@@ -34,7 +35,8 @@ const WORKSPACE_FILES = [
 
 export type Places = {
   around: Pick<Surroundings, 'env' | 'home' | 'dataDir'>
-  userConfig: string
+  /** The file of the user's own settings; undefined when none counts. */
+  userConfig: string | undefined
   /** Folders that the daemon lists. */
   workspaces: readonly string[]
 }
@@ -60,11 +62,12 @@ export async function collect(
   const configFolder = join(env.XDG_CONFIG_HOME || join(home, '.config'), 'opencode')
   const dataFolder = join(env.XDG_DATA_HOME || join(home, '.local', 'share'), 'opencode')
 
+  if (isCut) known.noteIncomplete()
   learnFromEnvironment(env, known)
   await learnFromFiles(files, known)
   await learnFromProcesses(runs, known)
   for (const path of [
-    userConfig,
+    ...(userConfig ? [userConfig] : []),
     join(home, '.config', 'openwork', 'server.json'),
     ...['auth.json', 'mcp-auth.json'].map(name => join(dataFolder, name)),
     ...[configFolder, ...folders].flatMap(folder => [...WORKSPACE_FILES, '.env'].map(name => join(folder, name))),
@@ -74,7 +77,7 @@ export async function collect(
   await askHosts(runs, collection, known)
 
   const config = (name: string, path: string) => collection.try(name, () => readConfig(path, known))
-  await config('config/openwork.json', userConfig)
+  if (userConfig) await config('config/openwork.json', userConfig)
   for (const name of ['opencode.json', 'opencode.jsonc'])
     await config(`config/opencode/${name}`, join(configFolder, name))
   for (const [at, folder] of folders.entries())
@@ -149,11 +152,11 @@ function logLine(line: string, known: KnownSecrets): string {
 }
 
 function fileList(files: readonly FoundFile[], isCut: boolean): string {
-  const lines = files.map(({ below, kind, mode, bytes, modifiedMs }) => {
+  const lines = files.slice(0, MAX_LISTED).map(({ below, kind, mode, bytes, modifiedMs }) => {
     const rights = (mode & 0o7777).toString(8).padStart(4, '0')
     return `${kind.padEnd(6)} ${rights} ${String(bytes).padStart(12)} ${new Date(modifiedMs).toISOString()} ${JSON.stringify(below)}`
   })
-  return `${[...lines, ...(isCut ? ['… and more'] : [])].join('\n')}\n`
+  return `${[...lines, ...(isCut || files.length > MAX_LISTED ? ['… and more'] : [])].join('\n')}\n`
 }
 
 /** Those whose values say how a program behaves, and nothing else. */

@@ -9,12 +9,26 @@ const MAX_SECRETS = 20_000
 /** Values that must not leave this machine, and every way in which they may be written. */
 export class KnownSecrets {
   readonly #values = new Set<string>()
+  #isIncomplete = false
+
+  /** There may be secrets that are not among them: what nobody can search through must not leave then. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete
+  }
+
+  noteIncomplete(): void {
+    this.#isIncomplete = true
+  }
 
   /** The value, and what is in it: of a header what follows its scheme, of a URL its user and password. */
   add(value: string, { isName = false } = {}): void {
     const plain = value.trim()
     if (plain.length < (isName ? MIN_NAME_LENGTH : MIN_LENGTH) || isPlain(plain)) return
-    if (this.#values.size >= MAX_SECRETS || this.#values.has(plain)) return
+    if (this.#values.has(plain)) return
+    if (this.#values.size >= MAX_SECRETS) {
+      this.noteIncomplete()
+      return
+    }
     const url = URL.parse(plain)
     if (url !== null && /^[a-z][a-z0-9+.-]*:\/\//i.test(plain)) this.#addUrl(url)
     else this.#addText(plain)

@@ -43,9 +43,11 @@ export async function learnFromFile(path: string, known: KnownSecrets): Promise<
 
 /** Of the files of a folder, those that may hold secrets. */
 export async function learnFromFiles(files: readonly FoundFile[], known: KnownSecrets): Promise<void> {
+  // What opencode keeps of sessions: thousands of files, and none of them goes anywhere.
+  const isTalk = (path: string): boolean => /[/\\]storage[/\\]/.test(path)
   const kinds = [ALL_SECRET, TOKEN_STORE, TOKEN, CONFIG, DOT_ENV]
   for (const { path, kind } of files)
-    if (kind === 'file' && kinds.some(pattern => pattern.test(path))) await learnFromFile(path, known)
+    if (kind === 'file' && !isTalk(path) && kinds.some(pattern => pattern.test(path))) await learnFromFile(path, known)
 }
 
 async function learnFromJson(text: string, learn: (value: unknown) => unknown): Promise<void> {
