@@ -18,6 +18,8 @@ test('a known secret is masked however it is written', () => {
   const written = [
     SECRET,
     JSON.stringify(SECRET),
+    JSON.stringify(JSON.stringify(SECRET)),
+    JSON.stringify(SECRET).replace('€', '\\u20ac'),
     encodeURIComponent(SECRET),
     new URLSearchParams({ q: SECRET }).toString().slice(2),
     bytes.toString('base64'),

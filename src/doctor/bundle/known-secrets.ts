@@ -80,9 +80,14 @@ export function formsOf(secret: string): string[] {
   const escaped = [...hex.matchAll(/../g)].map(([digits]) => digits)
   const url = encodeURIComponent(secret)
   const base64 = [0, 1, 2].flatMap(before => base64At(bytes, before))
+  const json = JSON.stringify(secret).slice(1, -1)
+  const ascii = json.replaceAll(/[^\x20-\x7e]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
   return [
     secret,
-    JSON.stringify(secret).slice(1, -1),
+    json,
+    ascii,
+    // A record within a record.
+    ...[json, ascii].map(text => JSON.stringify(text).slice(1, -1)),
     url,
     url.replaceAll(/%[0-9A-F]{2}/g, code => code.toLowerCase()),
     url.replaceAll('%20', '+'),
