@@ -8,7 +8,8 @@ import { start } from '../orchestrator/start.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { watchParent } from '../shared/parent-watch.ts'
 import { VERSION } from '../shared/version.ts'
-import { failureDocumentOf } from './background/answers.ts'
+import { failureDocumentOf, type ProgressAnswer } from './background/answers.ts'
+import type { DownloadProgress } from './download-progress.ts'
 import type { StartValues } from './flags/start-options.ts'
 import { type HostLog, openHostLog, openLogFile } from './host-log.ts'
 import type { Context } from './kit/context.ts'
@@ -40,15 +41,36 @@ const watchOwner = ({ stdin }: Context, interruptions: Interruptions): (() => vo
   watchParent({ OPENWORK_PARENT_WATCH: 'stdin' }, () => interruptions.interrupt(), stdin)
 
 function openLog(
-  { logFile, color }: StartValues,
+  { logFile, color, background }: StartValues,
   options: StartOptions,
   context: Context,
   interruptions: Interruptions,
 ): HostLog {
-  return logFile === undefined
-    ? openHostLog({ ...options, color }, context, interruptions)
-    : openLogFile(logFile, options, context, interruptions)
+  if (logFile === undefined) return openHostLog({ ...options, color }, context, interruptions)
+  const hostLog = openLogFile(logFile, options, context, interruptions)
+  return background ? { ...hostLog, progress: toldOwner(hostLog.progress, context) } : hostLog
 }
+
+/** The owner has a terminal to show it in. */
+function toldOwner(progress: DownloadProgress, { output }: Context): DownloadProgress {
+  const tell = (answer: ProgressAnswer): void => output.item(answer, '')
+  let toldAtMs = Number.NEGATIVE_INFINITY
+  return {
+    step: step => {
+      progress.step(step)
+      if (performance.now() - toldAtMs < TELL_EVERY_MS) return
+      toldAtMs = performance.now()
+      tell({ progress: step })
+    },
+    end: () => {
+      progress.end()
+      if (toldAtMs > 0) tell({ progress: null })
+      toldAtMs = Number.NEGATIVE_INFINITY
+    },
+  }
+}
+
+const TELL_EVERY_MS = 200
 
 type Surroundings = {
   context: Context

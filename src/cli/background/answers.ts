@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { FAILURES, type FailureCode, OpenworkError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
+import type { Progress } from '../../sidecars/download/progress.ts'
 
 /** What a command with `--json` prints when it fails. */
 const failureDocument = z.object({
@@ -54,6 +55,26 @@ export function parseAnswers(text: string): unknown[] {
 
 export const findFailure = (answers: readonly unknown[]): FailureDocument | undefined =>
   answers.map(answer => failureDocument.safeParse(answer).data).findLast(found => found !== undefined)
+
+/** How far a download is, in a document of its own; null when it has ended. */
+export type ProgressAnswer = { progress: Progress | null }
+
+const progressAnswer: z.ZodType<ProgressAnswer> = z.object({
+  progress: z
+    .object({
+      stage: z.enum(['waiting', 'locating', 'downloading', 'unpacking', 'checking']),
+      what: z.string(),
+      elapsedMs: z.number(),
+      bytes: z.number().optional(),
+      totalBytes: z.number().optional(),
+      bytesPerSecond: z.number().optional(),
+      from: z.string().optional(),
+    })
+    .nullable(),
+})
+
+export const parseProgress = (line: string): ProgressAnswer | undefined =>
+  progressAnswer.safeParse(parseJson(line)).data
 
 function parseJson(text: string): unknown {
   try {

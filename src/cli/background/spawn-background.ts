@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { writing } from '../../orchestrator/write-failure.ts'
 import { ownProgramArgv } from '../../services/own-program.ts'
+import { randomHex } from '../../shared/random-hex.ts'
 import { openAppending } from '../../shared/rotating-file.ts'
+import type { Progress } from '../../sidecars/download/progress.ts'
 import { MARKER_VARIABLE } from '../../supervisor/spawn-marker.ts'
 import type { Environment } from '../kit/io.ts'
-import { type BackgroundEnd, findFailure, parseAnswers } from './answers.ts'
+import { type BackgroundEnd, findFailure, parseAnswers, parseProgress } from './answers.ts'
 
 export type BackgroundProgram = {
   /** Of `openwork`. */
@@ -22,8 +24,10 @@ export type BackgroundProgram = {
 /** A program that was started a moment ago. Disposing of this lets go of it: without a pipe it goes on. */
 export type Background = Disposable & {
   pid: number
-  /** The documents that it printed so far. */
+  /** The documents that it printed so far, but for those about a download. */
   answers(): unknown[]
+  /** How far its download is at the moment. */
+  progress(): Progress | undefined
   /** Undefined while it runs. */
   end(): BackgroundEnd | undefined
   /** Resolves when it has ended. Does not keep this process alive. */
@@ -50,7 +54,7 @@ export async function spawnBackground({ args, env, logFile, isOwned }: Backgroun
   const folder = dirname(logFile)
   const answer = await writing(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    return new AnswerFile(join(folder, `start-${randomBytes(8).toString('hex')}.json`))
+    return new AnswerFile(join(folder, `start-${randomHex(8)}.json`))
   })
   try {
     const self = { execPath: process.execPath, execArgv: process.execArgv, main: Bun.main }
@@ -79,6 +83,7 @@ export async function spawnBackground({ args, env, logFile, isOwned }: Backgroun
     return {
       pid: child.pid ?? 0,
       answers: () => answer.documents(),
+      progress: () => answer.progress(),
       end: endNow,
       ended: told.promise.then(() => endNow() as BackgroundEnd),
       signal: name => void child.kill(name),
@@ -97,6 +102,12 @@ export async function spawnBackground({ args, env, logFile, isOwned }: Backgroun
 class AnswerFile {
   readonly fd: number
   readonly #path: string
+  readonly #decoder = new StringDecoder('utf8')
+  #readBytes = 0
+  /** Lines that are not about a download, and the line that is not at its end yet. */
+  #kept = ''
+  #rest = ''
+  #progress: Progress | undefined
 
   constructor(path: string) {
     this.#path = path
@@ -105,14 +116,33 @@ class AnswerFile {
   }
 
   documents(): unknown[] {
-    const text = Buffer.alloc(MAX_ANSWER_BYTES)
-    return parseAnswers(text.toString('utf8', 0, readSync(this.fd, text, 0, text.length, 0)))
+    this.#read()
+    return parseAnswers(this.#kept + this.#rest)
+  }
+
+  progress(): Progress | undefined {
+    this.#read()
+    return this.#progress
   }
 
   close(): void {
     closeSync(this.fd)
     rmSync(this.#path, { force: true })
   }
+
+  #read(): void {
+    const chunk = Buffer.alloc(CHUNK_BYTES)
+    for (let length = -1; length !== 0; this.#readBytes += length) {
+      length = readSync(this.fd, chunk, 0, chunk.length, this.#readBytes)
+      const lines = (this.#rest + this.#decoder.write(chunk.subarray(0, length))).split('\n')
+      this.#rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const told = parseProgress(line)
+        if (told) this.#progress = told.progress ?? undefined
+        else this.#kept += `${line}\n`
+      }
+    }
+  }
 }
 
-const MAX_ANSWER_BYTES = 64 * 1024
+const CHUNK_BYTES = 16 * 1024

@@ -46,6 +46,7 @@ async function lookFor<T>(
     const end = host.end()
     const found = await look()
     watch.look()
+    watch.progress(host.progress())
     if (found !== undefined) return found
     if (end) throw startFailure(host, end, watch.lastLines())
     if (signal.aborted) throw new OpenworkError('interrupted', 'Interrupted; everything that was started is down again')

@@ -1,8 +1,10 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
+import type { Progress } from '../../sidecars/download/progress.ts'
 import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { type LogLine, logLineReader } from '../log-files/log-line.ts'
+import { renderProgress } from '../render-progress.ts'
 import { StatusLine } from '../status-line.ts'
 
 /** Where there is no terminal only these are worth a line: they can take minutes. */
@@ -19,6 +21,8 @@ export type StartWatch = Disposable & {
   look(): void
   /** Shows this, until the log gets something more. */
   say(step: string): void
+  /** Shows how far a download is, where a line of the log every few seconds is too little. */
+  progress(progress: Progress | undefined): void
   /** How long the log has got nothing. */
   silentMs(): number
   /** The last lines of the log, since the watch began. */
@@ -32,7 +36,7 @@ export type StartWatch = Disposable & {
 export function watchStart(
   path: string,
   what: string,
-  { stderr, env, output }: Pick<Context, 'stderr' | 'env' | 'output'>,
+  { stderr, env, output, color = false }: Pick<Context, 'stderr' | 'env' | 'output'> & Partial<Pick<Context, 'color'>>,
 ): StartWatch {
   const isTerminal = stderr.isTTY === true && env.TERM !== 'dumb' && !env.CI
   const status = isTerminal ? new StatusLine(stderr) : undefined
@@ -40,6 +44,7 @@ export function watchStart(
   const read = logLineReader()
   let last: string[] = []
   let heardAtMs = performance.now()
+  let isDownloading = false
   const show = (step: string): void => status?.show(columns => shortened(`${what}${stepText(step, what)}`, columns))
   show('')
   return {
@@ -50,10 +55,15 @@ export function watchStart(
       last = [...last, ...lines.map(lineText)].slice(-LAST_LINES)
       const steps = lines.filter(({ service }) => service === HOST)
       const step = steps.at(-1)
-      if (status && step) show(step.text)
+      if (status && step && !isDownloading) show(step.text)
       if (!status) for (const line of steps.filter(({ text }) => DOWNLOAD.test(text))) output.note(lineText(line))
     },
     say: show,
+    progress: progress => {
+      if (progress) status?.show(columns => renderProgress(progress, columns, color))
+      else if (isDownloading) show('')
+      isDownloading = progress !== undefined
+    },
     silentMs: () => performance.now() - heardAtMs,
     lastLines: () => last,
     [Symbol.dispose]: () => status?.clear(),
