@@ -128,7 +128,10 @@ export const hostSnapshot = z.object({
   readOnly: z.boolean(),
   /** Oldest first. Null: openwork-server does not tell at the moment. */
   approvals: z.array(approvalRequest).nullable(),
-  /** The last used first, 200 at most. Null: opencode does not tell at the moment. */
+  /**
+   * The last used first, 200 at most; of folders that opencode has been used in since it was started. Null: it does not
+   * tell at the moment.
+   */
   sessions: z.array(hostSession).nullable(),
   workspaces: z.array(hostWorkspace),
   reloads: z.array(hotReloadStatus),

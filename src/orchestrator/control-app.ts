@@ -40,7 +40,7 @@ export type ControlServices = {
 export type Reloads = {
   statuses(): HotReloadStatus[]
   reload(directory: string, request: { force: boolean }): Promise<ReloadReport>
-  /** Those that opencode may have instances for. Throws as `OpenworkClient` does. */
+  /** Those that opencode has instances for, as far as is known. Throws as `OpenworkClient` does. */
   directories(): Promise<string[]>
   /** Everything at work in them. Throws as `OpencodeClient` does. */
   work(): Promise<EngineWork>

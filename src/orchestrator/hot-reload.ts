@@ -69,7 +69,7 @@ export function openHotReload(host: Host, input: HotReloadInput): HotReload {
   const offered: Reloads = {
     statuses: () => reloads.statuses(),
     reload: (directory, request) => reloads.reload(directory, request),
-    directories: async () => [...new Set([...followed, ...((await others?.()) ?? [])])],
+    directories: async () => [...((await others?.()) ?? followed)],
     work: allWork,
   }
   host.offerReloads(offered)

@@ -9,6 +9,8 @@ import type { ObservedHost } from './observed-host.ts'
 /** Between two looks: a streaming answer is dozens of events a second. */
 const LOOK_EVERY_MS = 500
 const RETRY_MS = 1_000
+/** Of a directory that is only read in, no event tells. */
+const SEARCH_EVERY_MS = 5_000
 /** Directories; each is four requests. */
 const ASKED_AT_ONCE = 8
 
@@ -17,7 +19,8 @@ const ABOUT_SESSIONS = /^(?:session\.(?:created|updated|deleted|status|idle|erro
 
 /**
  * Keeps up with the sessions of the directories that opencode has in memory, until `signal` is aborted; `tell` is given
- * the last used ones first, null while opencode does not say. Never rejects.
+ * the last used ones first, null while opencode does not say. Those of a directory that it has forgotten stay, idle; no
+ * other is asked about: that would make its instance, with plugins and MCP servers. Never rejects.
  */
 export async function followSessions(
   host: ObservedHost,
@@ -51,10 +54,11 @@ export async function followSessions(
     }
     if (!signal.aborted) tell(newestOf(found))
     await pause(LOOK_EVERY_MS, signal)
-    if (dirty instanceof Set && dirty.size === 0 && !signal.aborted)
-      await new Promise<void>(resolve => {
-        wake = resolve
-      })
+    if (dirty instanceof Set && dirty.size === 0 && !signal.aborted) {
+      const quiet = new AbortController()
+      wake = () => quiet.abort()
+      await pause(SEARCH_EVERY_MS, quiet.signal)
+    }
   }
   await following
 }
@@ -68,11 +72,12 @@ async function look(
   const reloads = host.reloads()
   if (!reloads) return false
   try {
-    const directories = asked === 'all' ? await reloads.directories() : [...asked]
-    if (asked === 'all') for (const gone of found.keys()) if (!directories.includes(gone)) found.delete(gone)
-    while (directories.length > 0)
+    const live = await reloads.directories()
+    if (asked === 'all') for (const directory of found.keys()) endWork(found, directory)
+    const due = asked === 'all' ? live : [...new Set([...asked, ...live.filter(directory => !found.has(directory))])]
+    while (due.length > 0)
       await Promise.all(
-        directories.splice(0, ASKED_AT_ONCE).map(async directory => {
+        due.splice(0, ASKED_AT_ONCE).map(async directory => {
           found.set(directory, await sessionsOf(host, directory))
         }),
       )
