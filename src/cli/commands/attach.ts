@@ -1,6 +1,6 @@
 import { REDACTED } from '../../shared/redact.ts'
-import { findHost } from '../background/find-host.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { chooseHostMeant } from '../hosts/choose-host.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import { planAttach, printedCommand, runAttach } from '../hosts/opencode-attach.ts'
 import { hasTerminal, terminalRequired } from '../how-to-run.ts'
@@ -32,14 +32,14 @@ export const attach = defineCommand({
     dataDir: dataDirFlag,
   },
   async run({ host: first, args: rest, print, dataDir }, context) {
-    const { cwd, home, output } = context
+    const { output } = context
     if (!print && !hasTerminal(context))
       throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
     // `attach -- --continue`: no host begins with a dash.
     const isForOpencode = first?.startsWith('-') === true
     const word = isForOpencode ? undefined : first
     const args = isForOpencode ? [first, ...rest] : rest
-    const host = await findHost(word, { dataDir, cwd, home })
+    const host = await chooseHostMeant(word, dataDir, context)
     const client = connectToHost(host, context, ASK_LIMIT_MS)
     const plan = await planAttach(host, client, { word, args }, context)
     if (print) {

@@ -43,7 +43,7 @@ export const logs = defineCommand({
   },
   async run({ host, follow, service, level, since, tail, dataDir }, context) {
     const sinceMs = since === undefined ? undefined : parseSince(since, Date.now(), context.label('since'))
-    const found = await findLog(host, { dataDir, cwd: context.cwd, home: context.home })
+    const found = await findLog(host, dataDir, context)
     const lowest = LEVELS.indexOf(level)
     const query = {
       sinceMs,

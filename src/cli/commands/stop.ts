@@ -1,7 +1,8 @@
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { findHost, noHost } from '../background/find-host.ts'
+import { noHost } from '../background/find-host.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { chooseHostMeant } from '../hosts/choose-host.ts'
 import { findRun, type HostRun, listHostRuns, runText, severalRuns } from '../hosts/host-runs.ts'
 import { awaitStop, beginStop, type Ended, type StopWay } from '../hosts/stop-run.ts'
 import type { Context } from '../kit/context.ts'
@@ -57,27 +58,27 @@ async function runsMeant(
   words: readonly string[],
   all: boolean,
   dataDir: string,
-  { cwd, home }: Context,
+  context: Context,
 ): Promise<HostRun[]> {
+  const { cwd, home } = context
   const runs = await listHostRuns(dataDir)
   const place = { dataDir, cwd, home }
   if (words.length > 0) return [...new Set(await Promise.all(words.map(word => findRun(word, runs, place))))]
   if (runs.length === 0) throw noHost(`No host is running with the data dir ${dataDir}`)
   const living = runs.filter(({ alive }) => alive)
   if (all || living.length === 0) return runs
-  return [living.length === 1 ? (living[0] as HostRun) : await runOfFolder(living, place)]
+  return [living.length === 1 ? (living[0] as HostRun) : await runOfFolder(living, dataDir, context)]
 }
 
-async function runOfFolder(living: readonly HostRun[], place: Parameters<typeof findHost>[1]): Promise<HostRun> {
-  const several = severalRuns(living, 'Name the one you mean, or stop them with --all.')
+async function runOfFolder(living: readonly HostRun[], dataDir: string, context: Context): Promise<HostRun> {
   try {
-    const { runId } = await findHost(undefined, place)
+    const { runId } = await chooseHostMeant(undefined, dataDir, context)
     const found = living.find(run => run.runId === runId)
     if (found) return found
   } catch (error) {
     if (!(error instanceof OpenworkError && error.code === 'several_running_hosts')) throw error
   }
-  throw several
+  throw severalRuns(living, 'Name the one you mean, or stop them with --all.')
 }
 
 /** Those that stopped are told of even when another one did not. */

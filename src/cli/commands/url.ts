@@ -1,6 +1,7 @@
-import { findHost, hostArg } from '../background/find-host.ts'
+import { hostArg } from '../background/find-host.ts'
 import { clockTime } from '../clock-time.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { chooseHostMeant } from '../hosts/choose-host.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
@@ -25,8 +26,8 @@ export const url = defineCommand({
     dataDir: dataDirFlag,
   },
   async run({ host: word, qr, pair, dataDir }, context) {
-    const { output, cwd, home } = context
-    const host = await findHost(word, { dataDir, cwd, home })
+    const { output } = context
+    const host = await chooseHostMeant(word, dataDir, context)
     const { baseUrl, connectUrl } = host
     const pairing = pair ? await connectToHost(host, context, ASK_LIMIT_MS).openPairing() : undefined
     const shown = pairing?.url ?? connectUrl

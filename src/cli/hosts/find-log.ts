@@ -5,34 +5,32 @@ import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { logsFolder } from '../../orchestrator/data-dir.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
-import { findHost } from '../background/find-host.ts'
-import type { Io } from '../kit/io.ts'
+import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { chooseHostMeant } from './choose-host.ts'
 
 /** In a file, or, of a host with a terminal, in its memory. A `host` runs. */
 export type FoundLog = { in: 'file'; path: string; host: LocalHost | undefined } | { in: 'memory'; host: LocalHost }
 
 const DAEMON = 'daemon'
 
-type Place = { dataDir: string } & Pick<Io, 'cwd' | 'home'>
-
 /**
  * The log of the running host that a word names (`findHost`), or of one that has ended, by its run id. Without a word the
  * newest one when none runs.
  *
- * @throws OpenworkError log_not_found, several_running_hosts
+ * @throws OpenworkError log_not_found, several_running_hosts, interrupted
  */
-export async function findLog(word: string | undefined, place: Place): Promise<FoundLog> {
+export async function findLog(word: string | undefined, dataDir: string, context: Context): Promise<FoundLog> {
   try {
-    const host = await findHost(word, place)
+    const host = await chooseHostMeant(word, dataDir, context)
     return host.logFile === undefined ? { in: 'memory', host } : { in: 'file', path: host.logFile, host }
   } catch (error) {
     if (!(error instanceof OpenworkError && error.code === 'no_running_host')) throw error
-    const found = await findEndedLog(word, place.dataDir)
+    const found = await findEndedLog(word, dataDir)
     if (found) return { in: 'file', path: found.path, host: undefined }
     const what =
       word === undefined
-        ? `No host is running with the data dir ${place.dataDir}, and no log of an earlier one is kept`
+        ? `No host is running with the data dir ${dataDir}, and no log of an earlier one is kept`
         : `No running host is called ${onOneLine(word)}, and no log is kept of one that was`
     throw new OpenworkError('log_not_found', what, {
       hint: '`openwork ps --all` lists every host and log; only hosts without a terminal write a log file.',

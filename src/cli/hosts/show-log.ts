@@ -48,13 +48,14 @@ async function printLog(
   }
   if (signal.aborted) return
   if (wish.follow) output.note(found.host ? 'The host has ended' : 'That host had ended already')
-  else if (printed === 0) output.note(nothingText(services))
+  else if (printed === 0) output.note(nothingText(services, query.sinceMs))
 }
 
-const nothingText = (services: ReadonlySet<string>): string =>
-  services.size === 0
-    ? 'The log is empty'
-    : `No such lines; there are some of ${[...services].sort().join(', ')} (see --level and --since)`
+function nothingText(services: ReadonlySet<string>, sinceMs: number | undefined): string {
+  if (services.size > 0)
+    return `No such lines; there are some of ${[...services].sort().join(', ')} (see --level and --since)`
+  return sinceMs === undefined ? 'The log is empty' : 'The log has no lines from then on'
+}
 
 function linesOf(
   found: FoundLog,

@@ -74,7 +74,7 @@ const busyDetails = z.object({ work: engineWork })
 
 function endedOf(error: OpenworkError): Ended {
   const { data } = busyDetails.safeParse(detailsOf(error))
-  return data ?? { unknown: error.message }
+  return data ?? { unknown: 'opencode does not say what is at work' } // one that hangs, say
 }
 
 const wouldEnd = (ended: Ended): string => ('work' in ended ? `${renderWork(ended.work)} would end` : ended.unknown)
