@@ -20,7 +20,7 @@ export type DashboardEvent =
 
 export type Outcome = { state: State; effects: readonly Effect[] }
 
-export const TOAST_MS = 2_500
+const TOAST_MS = 2_500
 export const SECRETS_SHOWN_MS = 30_000
 
 export const stay = (state: State): Outcome => ({ state, effects: [] })

@@ -9,7 +9,7 @@ export const ColorContext = createContext(true)
 export function Lines({ lines, rows, columns }: { lines: readonly Line[]; rows: number; columns: number }): ReactNode {
   const color = useContext(ColorContext)
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+    <Box flexDirection="column" width={columns} height={rows}>
       {Array.from({ length: rows }, (_, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a row of the screen is what it is by its place
         <Row key={index} text={renderLine(cutLine(lines[index] ?? [], columns), color)} />

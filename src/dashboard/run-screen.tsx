@@ -7,7 +7,6 @@ import { Screen, type SuspendTerminal } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
 import { createStore, type Store } from './store.ts'
 
-const TICK_MS = 1_000
 /** Faster than anybody reads, and slow enough for a terminal behind ssh. */
 const MAX_FPS = 20
 /** Bracketed paste off, cursor shown, the screen from before. */
@@ -52,7 +51,6 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
   process.on('exit', onExit)
   if (process.platform !== 'win32') process.on('SIGCONT', onContinue)
   stdout.on('resize', onResize)
-  const ticks = setInterval(() => store.send({ type: 'tick', nowMs: Date.now() }), TICK_MS)
 
   const ink = render(<Screen store={store} color={color} onReady={given => (suspend = given)} />, {
     stdin: stdin as NodeJS.ReadableStream,
@@ -74,7 +72,6 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     return await ended.promise
   } finally {
     unlisten()
-    clearInterval(ticks)
     store.close()
     stdout.off('resize', onResize)
     process.off('SIGCONT', onContinue)

@@ -4,6 +4,8 @@ import { update } from './update.ts'
 
 /** News of the host are shown together when they come in a flood; a key is answered at once. */
 const GATHER_MS = 40
+/** Counted from when it was drawn last: what changes every second costs nothing beside what changes anyway. */
+const TICK_MS = 1_000
 
 export type Store = {
   state(): State
@@ -13,16 +15,33 @@ export type Store = {
   close(): void
 }
 
-/** Holds the state, and hands on what each event asks to be done. */
+/** Holds the state, hands on what each event asks to be done, and lets the time pass. */
 export function createStore(initial: State, perform: (effect: Effect) => void, fail: (error: unknown) => void): Store {
   let state = initial
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let gathering: ReturnType<typeof setTimeout> | undefined
+  let ticking = setTimeout(draw, TICK_MS)
   const listeners = new Set<() => void>()
-  const notify = () => {
-    clearTimeout(timer)
-    timer = undefined
+  let isClosed = false
+
+  function take(event: DashboardEvent): void {
+    try {
+      const outcome = update(state, event)
+      state = outcome.state
+      for (const effect of outcome.effects) perform(effect)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  function draw(): void {
+    clearTimeout(gathering)
+    clearTimeout(ticking)
+    gathering = undefined
+    ticking = setTimeout(draw, TICK_MS)
+    take({ type: 'tick', nowMs: Date.now() })
     for (const listener of listeners) listener()
   }
+
   return {
     state: () => state,
     subscribe(listener) {
@@ -30,18 +49,16 @@ export function createStore(initial: State, perform: (effect: Effect) => void, f
       return () => listeners.delete(listener)
     },
     send(event) {
-      try {
-        const outcome = update(state, event)
-        state = outcome.state
-        if (event.type === 'snapshot' || event.type === 'log') timer ??= setTimeout(notify, GATHER_MS)
-        else notify()
-        for (const effect of outcome.effects) perform(effect)
-      } catch (error) {
-        fail(error)
-      }
+      if (isClosed) return // an answer that nobody waits for any more
+      if (event.type === 'key') take({ type: 'tick', nowMs: Date.now() })
+      take(event)
+      if (event.type === 'snapshot' || event.type === 'log') gathering ??= setTimeout(draw, GATHER_MS)
+      else draw()
     },
     close() {
-      clearTimeout(timer)
+      isClosed = true
+      clearTimeout(gathering)
+      clearTimeout(ticking)
       listeners.clear()
     },
   }

@@ -10,7 +10,19 @@ export type Line = readonly Span[]
 export const span = (text: string, style: Style = {}): Span => ({ text, ...style })
 
 /** Cells that a text takes in a terminal. */
-export const cells = (text: string): number => (isAscii(text) ? text.length : stringWidth(text))
+export const cells = (text: string): number => (isAscii(text) ? text.length : measured(text))
+
+/** Measuring takes longer than all else, and most of a screen is there again a second later. */
+const known = new Map<string, number>()
+const KNOWN_TEXTS = 2_000
+const KNOWN_LENGTH = 300
+
+function measured(text: string): number {
+  const width = known.get(text) ?? stringWidth(text)
+  if (known.size >= KNOWN_TEXTS) known.clear()
+  if (text.length <= KNOWN_LENGTH) known.set(text, width)
+  return width
+}
 
 const isAscii = (text: string): boolean => !/[^\x20-\x7e]/.test(text)
 

@@ -21,8 +21,6 @@ const HEALTH: Record<HostSnapshot['health'], { text: string; style: Style }> = {
   failed: { text: '✖ Failed', style: { color: 'red', bold: true } },
 }
 
-export const healthText = (health: HostSnapshot['health']): string => HEALTH[health].text
-
 /** What host this is and how it does, the views with what waits in them, and a banner while it does not answer. */
 export function headerLines(state: State): Line[] {
   const { columns } = state.size

@@ -18,7 +18,7 @@ const STATES: Record<ServiceState, { symbol: string; style: Style }> = {
   'gave-up': { symbol: '✖', style: { color: 'red', bold: true } },
 }
 
-export const stateText = (state: ServiceState): string => `${STATES[state].symbol} ${state}`
+const stateText = (state: ServiceState): string => `${STATES[state].symbol} ${state}`
 
 const HISTORY = 12
 

@@ -16,10 +16,7 @@ const GAP = 1
 const MARK = 2
 
 /** The columns that fit into so many cells, with the widths that they get. */
-export function fitColumns<Row>(
-  columns: readonly Column<Row>[],
-  width: number,
-): { column: Column<Row>; width: number }[] {
+function fitColumns<Row>(columns: readonly Column<Row>[], width: number): { column: Column<Row>; width: number }[] {
   let kept = [...columns]
   const needed = () => MARK + kept.reduce((sum, column) => sum + column.width + GAP, -GAP)
   while (needed() > width) {
