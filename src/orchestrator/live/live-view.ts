@@ -26,6 +26,7 @@ type SnapshotEvent = Extract<HostEvent, { event: 'snapshot' }>
 /** What a host looks like from outside. It costs nothing while nobody looks. */
 export class LiveView {
   readonly #host: ObservedHost
+  readonly #lingerMs: number
   readonly #usage = new UsageHistory()
   readonly #listeners = new Set<() => void>()
   #approvals: Seen['approvals'] = null
@@ -37,8 +38,9 @@ export class LiveView {
   #latest: { json: string; event: SnapshotEvent } | undefined
   #isClosed = false
 
-  constructor(host: ObservedHost) {
+  constructor(host: ObservedHost, { lingerMs = LINGER_MS } = {}) {
     this.#host = host
+    this.#lingerMs = lingerMs
   }
 
   /** What approvals and sessions there are is found out first, as far as that takes no longer than a moment. */
@@ -145,7 +147,7 @@ export class LiveView {
       if (!isIn) return
       isIn = false
       this.#watchers -= 1
-      if (this.#watchers === 0) this.#linger = setTimeout(() => this.#rest(), LINGER_MS).unref()
+      if (this.#watchers === 0) this.#linger = setTimeout(() => this.#rest(), this.#lingerMs).unref()
     }
   }
 
