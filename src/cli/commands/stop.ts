@@ -8,7 +8,6 @@ import { awaitStop, beginStop, type Ended, type StopWay } from '../hosts/stop-ru
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
-import { onOneLine } from '../kit/one-line.ts'
 
 export const stop = defineCommand({
   path: 'stop',
@@ -122,5 +121,5 @@ function stoppedText({ run, way, ended, killed }: Stopped): string {
   const how = way === 'signalled' ? ' by a signal: it did not answer' : ''
   const stopped = `Stopped ${runText(run)}${how}${left}`
   if (!ended) return stopped
-  return `${stopped}\n${'work' in ended ? `Ended ${renderWork(ended.work)}` : onOneLine(ended.unknown)}`
+  return `${stopped}\n${'work' in ended ? `Ended ${renderWork(ended.work)}` : 'opencode did not say what was at work'}`
 }
