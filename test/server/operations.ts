@@ -83,6 +83,8 @@ function bodyOf(server: Server, operation: Operation): object | undefined {
   if (!operation.takesBody) return undefined
   count += 1
   switch (unmounted(operation)) {
+    case '/workspaces/holds':
+      return { ttlMs: 1 } // or a request for opencode waits for its end
     case '/workspaces/local':
       return { folderPath: join(server.folder, `new-${count}`) }
     case '/workspaces/{id}/display-name':
