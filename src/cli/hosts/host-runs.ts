@@ -5,6 +5,7 @@ import { isSameProcess } from '../../supervisor/process-identity.ts'
 import { type ListedRun, listRuns } from '../../supervisor/run-record.ts'
 import { findHost } from '../background/find-host.ts'
 import type { Io } from '../kit/io.ts'
+import { onOneLine } from '../kit/one-line.ts'
 
 /** A run that is on record: of a host that lives, or of one that was killed and could not take its record away. */
 export type HostRun = Pick<ListedRun, 'runId' | 'startedAtMs' | 'alive' | 'path' | 'owner'> & {
@@ -63,4 +64,4 @@ export const severalRuns = (runs: readonly HostRun[], hint: string): OpenworkErr
 
 /** `the daemon (pid 12)`, `/home/me/project (pid 12)`. */
 export const runText = ({ runId, owner, info }: Pick<HostRun, 'runId' | 'owner' | 'info'>): string =>
-  `${info?.serves === 'listed' ? 'the daemon' : (info?.workspace ?? `run ${runId}`)} (pid ${owner.pid})`
+  `${info?.serves === 'listed' ? 'the daemon' : onOneLine(info?.workspace ?? `run ${runId}`)} (pid ${owner.pid})`
