@@ -139,9 +139,12 @@ async function tests(
   totals.passed += report.passed
   totals.failed += report.failed
   skipped.push(...report.skipped)
-  if (report.failed > 0) failures.push(`${name}: ${report.failed} failed, exit code ${exitCode}`)
+  const end =
+    exitCode === null ? `ended by a signal; the limit is ${STEP_LIMIT_MS / 60_000} min` : `exit code ${exitCode}`
+  if (report.failed > 0) failures.push(`${name}: ${report.failed} failed, ${end}`)
   for (const { place, name, error } of report.failures)
     failures.push(`${place}: ${name}\n${error.replaceAll(/^/gm, '    ')}`)
+  if (exitCode === null) return // Bun writes its report at the end: every file would be named
   for (const file of report.unreported) failures.push(`${file}: did not run`)
 }
 
