@@ -24,7 +24,8 @@ export type Effect =
 /** What lies over the view and has the keys. */
 export type Modal =
   | { type: 'confirm'; title: string; text: readonly string[]; effect: Effect }
-  | { type: 'pairing'; pairing: HostPairing | undefined }
+  /** `isRemote`: other machines reach the host. */
+  | { type: 'pairing'; pairing: HostPairing | undefined; isRemote: boolean }
 
 export type Toast = { text: string; tone: 'good' | 'bad' | 'plain'; untilMs: number }
 

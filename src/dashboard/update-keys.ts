@@ -68,7 +68,7 @@ function perform(state: State, action: Action): Outcome {
     case 'logs':
       return toLogs(state, { type: 'action', action: action.action, nowMs: state.nowMs })
     case 'pair':
-      return act({ ...state, modal: { type: 'pairing', pairing: undefined } }, { type: 'pairing' })
+      return pair(state)
     case 'secrets':
       if (state.secrets.state !== 'hidden') return stay({ ...state, secrets: { state: 'hidden' } })
       return act({ ...state, secrets: { state: 'fetching' } }, { type: 'credentials' })
@@ -121,6 +121,11 @@ function workText(work: ReturnType<typeof workAt>): string[] {
 
 const confirm = (state: State, title: string, text: readonly string[], effect: Effect): Outcome =>
   stay({ ...state, modal: { type: 'confirm', title, text, effect } })
+
+function pair(state: State): Outcome {
+  const isRemote = state.snapshot?.connection.isRemote ?? false
+  return act({ ...state, modal: { type: 'pairing', pairing: undefined, isRemote } }, { type: 'pairing' })
+}
 
 function copyAttach(state: State): Outcome {
   const command = state.snapshot?.connection.attachCommand

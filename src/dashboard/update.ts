@@ -41,7 +41,7 @@ function step(state: State, event: DashboardEvent): Outcome {
       return stay(onCredentials(state, event))
     case 'paired':
       if (state.modal?.type !== 'pairing') return stay(state) // closed meanwhile
-      return stay({ ...state, modal: event.pairing && { type: 'pairing', pairing: event.pairing } })
+      return stay({ ...state, modal: event.pairing && { ...state.modal, pairing: event.pairing } })
     case 'answered': {
       const answering = new Set(state.answering)
       answering.delete(event.id)

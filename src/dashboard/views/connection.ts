@@ -35,5 +35,7 @@ const shownSecrets = (credentials: HostCredentials): Line[] => [
   field('Client', credentials.clientToken),
   ...(credentials.ownerToken ? [field('Owner', credentials.ownerToken)] : []),
   field('Host', credentials.hostToken),
-  field('opencode', `${credentials.opencodeUsername} / ${credentials.opencodePassword}`),
+  // 64 characters each: beside each other they fit nowhere.
+  field('User', [span(credentials.opencodeUsername), span('  of opencode', { dim: true })]),
+  field('Password', credentials.opencodePassword),
 ]

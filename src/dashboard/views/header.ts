@@ -41,7 +41,7 @@ function titleLine({ snapshot, size, nowMs, rings, role }: State): Line {
   const left = [span('openwork', { bold: true }), span(` ${name}`)]
   const notes = [
     `v${snapshot.version}`,
-    `run ${harmless(snapshot.runId)}`,
+    `run ${shortId(snapshot.runId)}`,
     ...(snapshot.isDetached ? ['background'] : role === 'guest' ? ['guest'] : []),
     ...(snapshot.readOnly ? ['read-only'] : []),
     ...(rings ? [] : ['bell off']),
@@ -54,6 +54,9 @@ function titleLine({ snapshot, size, nowMs, rings, role }: State): Line {
   }
   return justify(cutLine(left, size.columns - widthOf(right) - 1), right, size.columns)
 }
+
+/** As every command takes it: the start of a random id is enough. */
+const shortId = (id: string): string => (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : harmless(id))
 
 function tabsLine(state: State): Line {
   const full = tabs(state, view => `${TITLES[view]}${badge(state, view)}`)

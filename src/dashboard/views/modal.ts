@@ -26,7 +26,7 @@ function confirmLines({ title, text }: Modal & { type: 'confirm' }, columns: num
 }
 
 function pairingLines(
-  { pairing }: Modal & { type: 'pairing' },
+  { pairing, isRemote }: Modal & { type: 'pairing' },
   { nowMs, size }: Pick<State, 'nowMs' | 'size'>,
   rows: number,
 ): Line[] {
@@ -34,6 +34,15 @@ function pairingLines(
   const left = countdown(pairing.expiresAt - nowMs)
   const head: Line[] = [
     [span('  Pair a device', { bold: true }), span(`  for one device, good for ${left}`, { dim: true })],
+    ...(isRemote
+      ? []
+      : [
+          [
+            span('  Only this machine reaches it: start with --remote-access for others.', {
+              color: 'yellow' as const,
+            }),
+          ],
+        ]),
     ...inPieces(`  ${pairing.url}`, size.columns).map((piece): Line => [span(piece, { bold: true })]),
   ]
   const code = renderUnicodeCompact(pairing.url, { border: 2 })
