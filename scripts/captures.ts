@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type ModelProvider, startModelProvider, workspaceConfig } from '../test/fixtures/model-provider.ts'
 import { isolatedEnv } from '../test/fixtures/opencode.ts'
+import { freePort } from '../test/supervisor/support.ts'
 import { hasTmux, Tmux } from '../test/terminal/tmux.ts'
 import { parseScreen } from './captures/screen.ts'
 import { type Replacement, scrubber } from './captures/scrub.ts'
@@ -41,7 +42,7 @@ async function capture(): Promise<void> {
   const home = join(DEMO, 'home')
   for (const folder of [home, WORKSPACE]) await mkdir(folder)
   await writeFile(join(WORKSPACE, 'opencode.json'), JSON.stringify(workspaceConfig(model.url)))
-  const ports = [freePort(), freePort()] as const
+  const ports = [await freePort(), await freePort()] as const
   const host = `http://127.0.0.1:${ports[0]}`
   const variables = { ...isolatedEnv(home), TERM: 'xterm-256color', OPENWORK_TOKEN: TOKEN }
   const argv = [OPENWORK, 'start', '--openwork-port', String(ports[0]), '--opencode-port', String(ports[1])]
@@ -111,13 +112,6 @@ async function work(host: string, model: ModelProvider, signal: AbortSignal): Pr
   const { items } = (await (await ask('GET', '/workspaces')).json()) as { items: { id: string }[] }
   for (const theme of ['dark', 'light'])
     ask('PATCH', `/workspace/${items[0]?.id}/config`, { openwork: { theme } }).catch(() => {}) // ends with the host
-}
-
-function freePort(): number {
-  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-  const { port } = server
-  server.stop(true)
-  return port ?? 0
 }
 
 /** In URLs, and at the right of a column. */

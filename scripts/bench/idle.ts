@@ -6,7 +6,7 @@ import type { Measurement } from './measure.ts'
 const SETTLE_MS = 5_000
 const WATCH_MS = 20_000
 /** Clock ticks per second in /proc: 100 on every Linux that Bun runs on. */
-const TICKS_PER_S = 100
+export const TICKS_PER_S = 100
 const MB_BUDGET = 90
 const CPU_BUDGET_PERCENT = 0.5
 
@@ -67,7 +67,7 @@ function executableOf(pid: number): string | undefined {
 }
 
 /** User and system time so far. Fields are counted behind the program's name, which may hold spaces and parentheses. */
-function cpuTicks(pid: number): number {
+export function cpuTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return Number(fields[11]) + Number(fields[12])

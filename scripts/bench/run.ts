@@ -11,6 +11,7 @@ import { newWorld } from '../../test/e2e/harness.ts'
 import { measureCatalog } from './catalog.ts'
 import { measureCommands } from './commands.ts'
 import { measureDaemon } from './daemon.ts'
+import { measureDashboard } from './dashboard.ts'
 import { measureDownloads } from './downloads.ts'
 import { measureFiles } from './files.ts'
 import { measureHotReload } from './hot-reload.ts'
@@ -56,6 +57,7 @@ async function measureAll(): Promise<Measurement[]> {
   await host.stop()
   const hotReload = await measureHotReload()
   const daemon = await measureDaemon()
+  const dashboard = await measureDashboard()
   const files = await measureFiles(rounds, world)
   const catalog = await measureCatalog(rounds)
   const downloads = await measureDownloads(rounds)
@@ -67,6 +69,7 @@ async function measureAll(): Promise<Measurement[]> {
     ...requests,
     ...hotReload,
     ...daemon,
+    ...dashboard,
     ...files,
     ...catalog,
     ...downloads,
