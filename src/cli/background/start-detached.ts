@@ -56,7 +56,7 @@ async function untilDetached(host: SpawnedHost, values: StartValues, around: Sur
     await aborted(signal, client.release())
     return { document, snapshot, checks }
   } catch (error) {
-    const end = host.end() ?? (await takeDown(host, interruptions, text => watch.say(text)))
+    const end = host.end() ?? (await takeDown(host, interruptions, text => watch.endWith(text)))
     if (signal.aborted) throw interruptedStart(interruptions, end, error)
     // One that ended in between does not answer, which tells nothing.
     const isSilent = error instanceof OpenworkError && error.code === 'server_unreachable'

@@ -21,6 +21,8 @@ export type StartWatch = Disposable & {
   look(): void
   /** Shows this, until the log gets something more. */
   say(step: string): void
+  /** Shows nothing more but this, on a line of its own. */
+  endWith(text: string): void
   /** Shows how far a download is, where a line of the log every few seconds is too little. */
   progress(progress: Progress | undefined): void
   /** How long the log has got nothing. */
@@ -63,6 +65,10 @@ export function watchStart(
       if (progress) status?.show(columns => renderProgress(progress, columns, color))
       else if (isDownloading) show('')
       isDownloading = progress !== undefined
+    },
+    endWith: text => {
+      status?.clear()
+      output.note(text)
     },
     silentMs: () => performance.now() - heardAtMs,
     lastLines: () => last,

@@ -57,7 +57,7 @@ async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<Hos
   try {
     return clientOf(await untilAnswering(host, { watch, options, signal }), context)
   } catch (error) {
-    const end = host.end() ?? (await takeDown(host, interruptions, text => watch.say(text)))
+    const end = host.end() ?? (await takeDown(host, interruptions, text => watch.endWith(text)))
     throw signal.aborted ? interruptedStart(interruptions, end, error) : error
   }
 }
