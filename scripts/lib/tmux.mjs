@@ -19,10 +19,10 @@ export function ensureTmux() {
 }
 
 function apt(args, deadline) {
+  // The default signal: on SIGTERM apt takes its locks back.
   const timeout = Math.max(deadline - Date.now(), 1)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  // Not SIGKILL: apt takes its locks back on SIGTERM.
-  return spawnSync('apt-get', args, { env, timeout, stdio: ['ignore', 'ignore', 'ignore'] }).status === 0
+  return runs('apt-get', args, { timeout, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
-const runs = (program, args) => spawnSync(program, args, { stdio: 'ignore', timeout: LIMIT_MS }).status === 0
+const runs = (program, args, options) =>
+  spawnSync(program, args, { stdio: 'ignore', timeout: LIMIT_MS, ...options }).status === 0
