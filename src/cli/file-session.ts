@@ -10,7 +10,7 @@ const TIMEOUT_MS = 120_000
 /** Flags of every `files` command. */
 export const sessionFlags = {
   ...clientFlags,
-  sessionId: text({ summary: 'File session; then no word of the command line is one' }),
+  sessionId: text({ perCall: true, summary: 'File session; then no word of the command line is one' }),
 }
 
 export const SESSION_ARGUMENT = {
@@ -60,8 +60,8 @@ export function sessionOf(
 
 /** Flags of the commands that take several paths. */
 export const pathsFlags = {
-  path: text({ summary: 'Path in the workspace' }),
-  paths: list({ summary: 'Several of them' }),
+  path: text({ perCall: true, summary: 'Path in the workspace' }),
+  paths: list({ perCall: true, summary: 'Several of them' }),
 }
 
 /** Exactly one of: the flag, the word. Throws `missing_argument` or `unexpected_argument`. */

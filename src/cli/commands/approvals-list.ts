@@ -20,7 +20,7 @@ export const approvalsList = defineCommand({
   ],
   flags: {
     ...hostFlags,
-    watch: bool({ default: false, summary: 'Go on, with a line for everything that happens' }),
+    watch: bool({ perCall: true, default: false, summary: 'Go on, with a line for everything that happens' }),
   },
   async run({ watch, ...values }, context) {
     const { client } = await connect(values, context, { as: 'host' })

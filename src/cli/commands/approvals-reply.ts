@@ -11,8 +11,8 @@ export const approvalsReply = defineCommand({
   args: { id: { summary: 'Approval id, from `openwork approvals list`' } },
   flags: {
     ...hostFlags,
-    allow: bool({ default: false, summary: 'Let the change be made' }),
-    deny: bool({ default: false, summary: 'Refuse it' }),
+    allow: bool({ perCall: true, default: false, summary: 'Let the change be made' }),
+    deny: bool({ perCall: true, default: false, summary: 'Refuse it' }),
   },
   async run({ id, allow, deny, ...values }, context) {
     if (allow === deny)

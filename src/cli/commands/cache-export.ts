@@ -36,7 +36,7 @@ export const cacheExport = defineCommand({
     ...cacheFlags,
     ...sidecarPlaceFlags,
     target: targetFlag,
-    force: bool({ default: false, summary: 'Replace the archive if there is one' }),
+    force: bool({ perCall: true, default: false, summary: 'Replace the archive if there is one' }),
   },
   async run({ file, target, force, ...values }, context) {
     const { output, stdout, stderr, json } = context

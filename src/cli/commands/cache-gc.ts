@@ -24,8 +24,8 @@ export const cacheGc = defineCommand({
   ],
   flags: {
     ...cacheFlags,
-    all: bool({ default: false, summary: 'Also the version before, and builds that nobody knows' }),
-    dryRun: bool({ default: false, summary: 'Remove nothing, say what would go' }),
+    all: bool({ perCall: true, default: false, summary: 'Also the version before, and builds that nobody knows' }),
+    dryRun: bool({ perCall: true, default: false, summary: 'Remove nothing, say what would go' }),
   },
   async run({ all, dryRun, ...values }, { output }) {
     const [{ isCache, listCache }, { planGc, realPathOf, removeItem }, { findInUse }] = await Promise.all([

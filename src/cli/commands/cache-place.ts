@@ -10,6 +10,7 @@ import { list } from '../kit/flags.ts'
 export const cacheFlags = { dataDir: dataDirFlag, sidecarDir: sidecarPlaceFlags.sidecarDir }
 
 export const targetFlag = list({
+  perCall: true,
   valueName: 'targets',
   summary: 'Builds for other machines: linux-arm64, linux-x64-baseline, …, or all',
   defaultText: 'this machine',

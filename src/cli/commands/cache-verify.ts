@@ -17,7 +17,7 @@ export const cacheVerify = defineCommand({
     { command: 'openwork cache verify', does: 'after a disk had errors, say' },
     { command: 'openwork cache verify --fix', does: 'and remove what is wrong' },
   ],
-  flags: { ...cacheFlags, fix: bool({ default: false, summary: 'Remove what is wrong' }) },
+  flags: { ...cacheFlags, fix: bool({ perCall: true, default: false, summary: 'Remove what is wrong' }) },
   async run({ fix, ...values }, { output, stderr }) {
     const { verifyCache } = await import('../../sidecars/cache/cache-verify.ts')
     const dir = cacheDirOf(values)

@@ -19,8 +19,9 @@ export const doctor = defineCommand({
     { command: 'openwork doctor --fix', does: 'and have it put right' },
     { command: 'openwork doctor --offline --json', does: 'without asking the network, for a script' },
   ],
+  toleratesSettings: true,
   flags: {
-    fix: bool({ default: false, summary: 'Do what is safe about it' }),
+    fix: bool({ perCall: true, default: false, summary: 'Do what is safe about it' }),
     offline: bool({ default: false, summary: 'Ask no host elsewhere' }),
     openworkPort: port({ env: 'OPENWORK_PORT', default: DEFAULT_SERVER_PORT, summary: 'Port that a host is to have' }),
     dataDir: dataDirFlag,

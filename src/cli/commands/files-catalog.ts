@@ -8,8 +8,8 @@ export const filesCatalog = defineCommand({
   args: { session: SESSION_ARGUMENT },
   flags: {
     ...sessionFlags,
-    prefix: text({ summary: 'Only this path and what is below it' }),
-    after: text({ summary: 'Go on behind this path: nextAfter of the page before' }),
+    prefix: text({ perCall: true, summary: 'Only this path and what is below it' }),
+    after: text({ perCall: true, summary: 'Go on behind this path: nextAfter of the page before' }),
     limit: integer({ min: 1, max: 10_000, summary: 'At most so many', defaultText: '2000' }),
     includeDirs: bool({ default: true, summary: 'Folders too' }),
   },

@@ -12,7 +12,7 @@ export const filesDelete = defineCommand({
   flags: {
     ...sessionFlags,
     ...pathsFlags,
-    recursive: bool({ default: false, summary: 'Folders with what is in them' }),
+    recursive: bool({ perCall: true, default: false, summary: 'Folders with what is in them' }),
   },
   async run({ session, targets, recursive, ...values }, context) {
     const { path, rest } = sessionOf(values, [session, ...targets])

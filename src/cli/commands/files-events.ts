@@ -8,9 +8,9 @@ export const filesEvents = defineCommand({
   args: { session: SESSION_ARGUMENT },
   flags: {
     ...sessionFlags,
-    since: integer({ summary: 'Only behind this event: cursor of the answer before' }),
-    epoch: text({ summary: 'What --since counts in: epoch of the answer before' }),
-    waitFor: integer({ unit: 'seconds', max: 25, summary: 'Wait so long when nothing changed yet' }),
+    since: integer({ perCall: true, summary: 'Only behind this event: cursor of the answer before' }),
+    epoch: text({ perCall: true, summary: 'What --since counts in: epoch of the answer before' }),
+    waitFor: integer({ perCall: true, unit: 'seconds', max: 25, summary: 'Wait so long when nothing changed yet' }),
   },
   async run({ session, since, epoch, waitFor, ...values }, context) {
     const query = new URLSearchParams()

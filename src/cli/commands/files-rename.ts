@@ -13,9 +13,9 @@ export const filesRename = defineCommand({
   },
   flags: {
     ...sessionFlags,
-    from: text({ summary: 'Path in the workspace' }),
-    to: text({ summary: 'Its new path' }),
-    overwrite: bool({ default: false, summary: 'Replace a file that has the new path' }),
+    from: text({ perCall: true, summary: 'Path in the workspace' }),
+    to: text({ perCall: true, summary: 'Its new path' }),
+    overwrite: bool({ perCall: true, default: false, summary: 'Replace a file that has the new path' }),
   },
   async run({ session, source, goal, from, to, overwrite, ...values }, context) {
     const { path, rest } = sessionOf(values, [session, source, goal])

@@ -13,9 +13,9 @@ export const filesSessionCreate = defineCommand({
   args: { workspace: { summary: 'Workspace id', optional: true } },
   flags: {
     ...clientFlags,
-    workspaceId: text({ summary: 'Workspace of the server', defaultText: 'the active one' }),
+    workspaceId: text({ perCall: true, summary: 'Workspace of the server', defaultText: 'the active one' }),
     ttlSeconds: integer({ unit: 'seconds', summary: 'How long it lasts when it is not renewed', defaultText: '900' }),
-    write: bool({ default: true, summary: 'It may change files, if the token may' }),
+    write: bool({ perCall: true, default: true, summary: 'It may change files, if the token may' }),
   },
   async run({ workspace, workspaceId, ttlSeconds, write, ...values }, context) {
     const id = workspaceId ?? workspace ?? (await activeWorkspace(values, context))

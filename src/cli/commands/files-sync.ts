@@ -27,10 +27,16 @@ export const filesSync = defineCommand({
   flags: {
     ...clientFlags,
     workspaceId: text({ summary: 'Workspace of the server', defaultText: 'the active one' }),
-    direction: enumeration({ values: ['up', 'down'], default: 'up', summary: 'up: to the server; down: from it' }),
+    direction: enumeration({
+      perCall: true,
+      values: ['up', 'down'],
+      default: 'up',
+      summary: 'up: to the server; down: from it',
+    }),
     ignore: list({ default: [], summary: 'More patterns to leave out' }),
-    dryRun: bool({ default: false, summary: 'Change nothing, say what would be done' }),
+    dryRun: bool({ perCall: true, default: false, summary: 'Change nothing, say what would be done' }),
     delete: bool({
+      perCall: true,
       default: false,
       summary: 'Also delete at the target what is gone at the source, if it is as the last sync left it',
     }),

@@ -16,13 +16,13 @@ export const filesWrite = defineCommand({
   args: { session: SESSION_ARGUMENT, target: { summary: 'Path in the workspace', optional: true } },
   flags: {
     ...sessionFlags,
-    path: text({ summary: 'Path in the workspace' }),
-    content: text({ allowEmpty: true, summary: 'Text to write; may be empty' }),
-    contentBase64: text({ allowEmpty: true, valueName: 'base64', summary: 'Bytes to write' }),
+    path: text({ perCall: true, summary: 'Path in the workspace' }),
+    content: text({ perCall: true, allowEmpty: true, summary: 'Text to write; may be empty' }),
+    contentBase64: text({ perCall: true, allowEmpty: true, valueName: 'base64', summary: 'Bytes to write' }),
     file: pathFlag({ summary: 'File of this machine to write' }),
-    ifMatch: text({ valueName: 'revision', summary: 'Only if the file has this revision' }),
-    createOnly: bool({ default: false, summary: 'Only if there is no such file' }),
-    force: bool({ default: false, summary: 'Whatever its revision is' }),
+    ifMatch: text({ perCall: true, valueName: 'revision', summary: 'Only if the file has this revision' }),
+    createOnly: bool({ perCall: true, default: false, summary: 'Only if there is no such file' }),
+    force: bool({ perCall: true, default: false, summary: 'Whatever its revision is' }),
   },
   async run({ session, target, content, contentBase64, file, ifMatch, createOnly, force, ...values }, context) {
     if (createOnly && ifMatch !== undefined)

@@ -1,4 +1,5 @@
 import { VERSION } from '../../shared/version.ts'
+import { loadSettings } from '../config/load-settings.ts'
 import type { CommandEntry, Program } from '../kit/define.ts'
 
 /** Every command of `openwork`. Modules are loaded when they are called: `--version` needs none of them. */
@@ -274,6 +275,37 @@ const commands: readonly CommandEntry[] = [
     summary: 'Write an archive that helps others to see what is wrong here, with secrets taken out',
     load: async () => (await import('./support-bundle.ts')).supportBundle,
   },
+  {
+    path: 'config get',
+    summary: 'The value that a setting has without its flag; exits 1 when it has none',
+    load: async () => (await import('./config-get.ts')).configGet,
+  },
+  {
+    path: 'config set',
+    summary: 'Keep a setting for all calls to come, unless a flag or a variable says otherwise',
+    load: async () => (await import('./config-set.ts')).configSet,
+  },
+  {
+    path: 'config unset',
+    summary: 'Take a setting out, so that its default counts again',
+    load: async () => (await import('./config-unset.ts')).configUnset,
+  },
+  {
+    path: 'config list',
+    aliases: ['config ls'],
+    summary: 'What you have set, where it comes from, and what is wrong with it; exits 2 when something is',
+    load: async () => (await import('./config-list.ts')).configList,
+  },
+  {
+    path: 'config path',
+    summary: 'Where your settings are, whether the file is there or not',
+    load: async () => (await import('./config-path.ts')).configPath,
+  },
+  {
+    path: 'config schema',
+    summary: 'JSON Schema of the file of settings, for editors',
+    load: async () => (await import('./config-schema.ts')).configSchema,
+  },
 ]
 
 export const program: Program = {
@@ -282,6 +314,7 @@ export const program: Program = {
   summary: 'Hosts a folder for the coding agent opencode, reachable from elsewhere.',
   commands,
   defaultCommand: 'start',
+  settings: (command, io) => loadSettings(program, command, io),
   examples: [
     { command: 'openwork', does: 'host the current folder' },
     { command: 'openwork start --workspace ~/project --approval auto', does: 'host another one' },

@@ -14,7 +14,11 @@ export const instanceDispose = defineCommand({
   summary: 'Unload a workspace from opencode until it is used again, with its servers and terminals',
   args: workspaceArgs,
   flags: {
-    force: bool({ default: false, summary: 'Also when that ends running turns, terminals and open questions' }),
+    force: bool({
+      perCall: true,
+      default: false,
+      summary: 'Also when that ends running turns, terminals and open questions',
+    }),
     ...autostartFlags,
   },
   async run({ workspace: word, force, ...values }, context) {

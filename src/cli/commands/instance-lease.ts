@@ -17,7 +17,7 @@ export const instanceLease = defineCommand({
   args: workspaceArgs,
   flags: {
     for: duration({ minMs: 1_000, maxMs: 86_400_000, default: 3_600_000, summary: 'How long it lasts' }),
-    label: text({ summary: 'Whose it is, for people' }),
+    label: text({ perCall: true, summary: 'Whose it is, for people' }),
     ...autostartFlags,
   },
   async run({ workspace: word, for: ttlMs, label, ...values }, context) {

@@ -33,7 +33,11 @@ export const logs = defineCommand({
     follow: bool({ default: false, short: 'f', summary: 'Go on with what comes, until the host ends' }),
     service: text({ valueName: 'name', summary: 'Only lines of this service, such as opencode' }),
     level: enumeration({ values: LEVELS, default: 'debug', summary: 'Only lines of this level and above' }),
-    since: text({ valueName: 'time', summary: 'Only lines from then on: 15m (ago), 14:05, 2026-01-31T14:05' }),
+    since: text({
+      perCall: true,
+      valueName: 'time',
+      summary: 'Only lines from then on: 15m (ago), 14:05, 2026-01-31T14:05',
+    }),
     tail: integer({
       valueName: 'n',
       summary: 'Only the last so many lines of those that are there',

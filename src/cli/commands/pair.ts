@@ -27,7 +27,7 @@ export const pair = defineCommand({
   flags: {
     ...hostFlags,
     scope: enumeration({ values: SCOPES, default: 'collaborator', summary: 'What the device may do' }),
-    label: text({ summary: 'Name of the device; without it, it may name itself' }),
+    label: text({ perCall: true, summary: 'Name of the device; without it, it may name itself' }),
     ttl: integer({
       min: 1,
       max: MAX_TTL_SECONDS,

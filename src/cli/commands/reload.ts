@@ -29,7 +29,11 @@ export const reload = defineCommand({
     },
   },
   flags: {
-    force: bool({ default: false, summary: 'Also when that ends running turns, terminals and open questions' }),
+    force: bool({
+      perCall: true,
+      default: false,
+      summary: 'Also when that ends running turns, terminals and open questions',
+    }),
     wait: bool({ default: false, summary: 'Wait until nothing runs there' }),
     dataDir: dataDirFlag,
   },

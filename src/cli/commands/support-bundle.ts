@@ -20,8 +20,10 @@ export const supportBundle = defineCommand({
     { command: 'openwork support-bundle', does: 'in this folder, under the name of today' },
     { command: 'openwork support-bundle --output /tmp/help.tar.gz', does: 'somewhere else' },
   ],
+  toleratesSettings: true,
   flags: {
     output: path({
+      perCall: true,
       valueName: 'file',
       summary: 'Archive to write; never one that is there',
       defaultText: 'openwork-support-<date>.tar.gz',

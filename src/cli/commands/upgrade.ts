@@ -17,10 +17,11 @@ import { findOffer, tellForeign, tellOffer } from '../upgrade/offer.ts'
 import { renewRunning } from '../upgrade/renew-running.ts'
 
 const flags = {
-  to: text({ valueName: 'version', summary: 'This version, older ones too', defaultText: 'the newest' }),
-  check: bool({ default: false, summary: 'Only tell what there is, and how it would be installed' }),
-  rollback: bool({ default: false, summary: 'Go back to the version from before the last upgrade' }),
+  to: text({ perCall: true, valueName: 'version', summary: 'This version, older ones too', defaultText: 'the newest' }),
+  check: bool({ perCall: true, default: false, summary: 'Only tell what there is, and how it would be installed' }),
+  rollback: bool({ perCall: true, default: false, summary: 'Go back to the version from before the last upgrade' }),
   running: bool({
+    perCall: true,
     default: false,
     summary: 'Renew the services of running hosts with what is installed; install nothing',
   }),

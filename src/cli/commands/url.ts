@@ -22,7 +22,11 @@ export const url = defineCommand({
   args: { host: hostArg },
   flags: {
     qr: bool({ default: false, summary: 'Show it as a QR code as well' }),
-    pair: bool({ default: false, summary: 'With a code that pairs one device, once and for 10 minutes' }),
+    pair: bool({
+      perCall: true,
+      default: false,
+      summary: 'With a code that pairs one device, once and for 10 minutes',
+    }),
     dataDir: dataDirFlag,
   },
   async run({ host: word, qr, pair, dataDir }, context) {

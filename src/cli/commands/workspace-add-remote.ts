@@ -21,10 +21,10 @@ export const workspaceAddRemote = defineCommand({
   ],
   args: { baseUrl: { summary: 'http or https URL of that opencode' } },
   flags: {
-    directory: text({ summary: 'Folder on that machine' }),
-    name: text({ summary: 'Name to call it by', defaultText: 'its folder and host' }),
-    username: secret({ env: 'OPENWORK_REMOTE_USERNAME', summary: 'User name for it' }),
-    password: secret({ env: 'OPENWORK_REMOTE_PASSWORD', summary: 'Password for it' }),
+    directory: text({ perCall: true, summary: 'Folder on that machine' }),
+    name: text({ perCall: true, summary: 'Name to call it by', defaultText: 'its folder and host' }),
+    username: secret({ perCall: true, env: 'OPENWORK_REMOTE_USERNAME', summary: 'User name for it' }),
+    password: secret({ perCall: true, env: 'OPENWORK_REMOTE_PASSWORD', summary: 'Password for it' }),
     ...autostartFlags,
   },
   async run({ baseUrl, directory, name, username, password, ...values }, context) {

@@ -17,7 +17,10 @@ export const workspaceAdd = defineCommand({
     { command: 'openwork workspace add ~/project --name shop', does: 'another one, under a name' },
   ],
   args: { path: { summary: 'Folder; made when it is missing and its parent is there' } },
-  flags: { name: text({ summary: 'Name to call it by', defaultText: "the folder's own" }), ...autostartFlags },
+  flags: {
+    name: text({ perCall: true, summary: 'Name to call it by', defaultText: "the folder's own" }),
+    ...autostartFlags,
+  },
   async run({ path, name, ...values }, context) {
     if (/^https?:\/\//i.test(path))
       throw new OpenworkError('invalid_value', '<path>: expected a folder, got a URL', {

@@ -14,7 +14,11 @@ export const workspaceRemove = defineCommand({
   description: `What opencode has in memory for it goes with it. ${AUTOSTART}`,
   args: workspaceArgs,
   flags: {
-    force: bool({ default: false, summary: 'Also when that ends running turns, terminals, open questions and leases' }),
+    force: bool({
+      perCall: true,
+      default: false,
+      summary: 'Also when that ends running turns, terminals, open questions and leases',
+    }),
     ...autostartFlags,
   },
   async run({ workspace: word, force, ...values }, context) {

@@ -211,6 +211,7 @@ export const serviceFlags = {
   }),
 
   runId: text({
+    perCall: true,
     group: OUTPUT,
     env: 'OPENWORK_RUN_ID',
     summary: 'Correlation id in every log record; a random one when not given',

@@ -21,12 +21,18 @@ export const startFlags = {
   ...serviceFlags,
 
   attach: bool({
+    perCall: true,
     group: RUN,
     default: false,
     summary: 'Use the daemon that serves the folder, without asking; an error when none does',
   }),
-  check: bool({ group: RUN, default: false, summary: 'Start everything, use it once as a client would, stop, report' }),
-  checkEvents: bool({ group: RUN, default: false, summary: 'Like --check, with the event stream' }),
+  check: bool({
+    perCall: true,
+    group: RUN,
+    default: false,
+    summary: 'Start everything, use it once as a client would, stop, report',
+  }),
+  checkEvents: bool({ perCall: true, group: RUN, default: false, summary: 'Like --check, with the event stream' }),
   tui: bool({
     group: RUN,
     defaultText: 'on in a terminal, with `openwork start`',
@@ -39,12 +45,13 @@ export const startFlags = {
     summary: 'Go on in the background as soon as it is ready; `openwork ps` shows it, `openwork stop` ends it',
   }),
   background: bool({
+    perCall: true,
     group: RUN,
     default: false,
     hidden: true,
     summary: 'Belong to whoever holds stdin, and answer with a document on a line',
   }),
-  logFile: path({ group: RUN, hidden: true, summary: 'Log into this file, which is rotated' }),
+  logFile: path({ perCall: true, group: RUN, hidden: true, summary: 'Log into this file, which is rotated' }),
   sandbox: enumeration({
     group: RUN,
     env: 'OPENWORK_SANDBOX',

@@ -3,7 +3,7 @@ import type { Io } from './io.ts'
 import type { Output } from './output.ts'
 
 /** Where a value came from; undefined where there is no value. */
-export type Source = 'flag' | 'env' | 'default' | undefined
+export type Source = 'flag' | 'env' | 'file' | 'default' | undefined
 
 /** What a command's `run` gets besides its values. */
 export type Context<Key extends string = string> = Io & {
@@ -17,6 +17,6 @@ export type Context<Key extends string = string> = Io & {
   /** Values of the program's own global flags. */
   readonly globals: Readonly<Record<string, unknown>>
   source(key: Key): Source
-  /** How to name a flag's value to the person who gave it: `--openwork-port`, or `OPENWORK_PORT` when it came from there. */
+  /** How to name a flag's value to the person who gave it: `--openwork-port`, or `OPENWORK_PORT` or a key of a file. */
   label(key: Key): string
 }

@@ -1,6 +1,9 @@
 import type { Context } from './context.ts'
 import { bool, type Flags, type ValuesOf } from './flags.ts'
 
+import type { Io } from './io.ts'
+import type { Settings } from './settings.ts'
+
 export type { ValuesOf } from './flags.ts'
 
 /** A positional argument. Optional ones come last, a variadic one is the very last. */
@@ -34,6 +37,8 @@ type About = Headline & {
   /** Paragraphs, separated by an empty line. */
   readonly description?: string
   readonly examples?: readonly Example[]
+  /** The user's settings that cannot be used are told of and left out, instead of ending it: it is there to mend them. */
+  readonly toleratesSettings?: true
 }
 
 type CommandDefinition<F extends Flags, A extends Arguments> = About & {
@@ -70,6 +75,8 @@ export type Program = {
   readonly defaultCommand: string
   /** For every command, besides `--json`, `--help` and `--version`. Their values are in `context.globals`. */
   readonly globalFlags?: Flags
+  /** What the user's own settings say for a command; its promise rejects when they cannot be used. */
+  readonly settings?: (command: Command, io: Io) => Promise<Settings | undefined>
   /** Shown by the general help. */
   readonly examples?: readonly Example[]
 }
@@ -83,9 +90,13 @@ export const defineCommand = <const F extends Flags, const A extends Arguments =
 
 /** What every command of every program takes. */
 const STANDARD_FLAGS = {
-  json: bool({ default: false, summary: 'Print one JSON document on stdout; logs and notes go to stderr' }),
-  help: bool({ default: false, short: 'h', summary: 'Show help' }),
-  version: bool({ default: false, short: 'v', summary: 'Print the version' }),
+  json: bool({
+    default: false,
+    perCall: true,
+    summary: 'Print one JSON document on stdout; logs and notes go to stderr',
+  }),
+  help: bool({ default: false, perCall: true, short: 'h', summary: 'Show help' }),
+  version: bool({ default: false, perCall: true, short: 'v', summary: 'Print the version' }),
 } satisfies Flags
 
 export const globalFlagsOf = (program: Pick<Program, 'globalFlags'>): Flags => ({

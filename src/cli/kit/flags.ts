@@ -12,6 +12,10 @@ export type Where = {
   invalid(expected: string, given: string, suggestion?: string): OpenworkError
 }
 
+export type JsonSchema = { readonly type: 'boolean' | 'string' | 'integer' | 'array' } & Readonly<
+  Record<string, unknown>
+>
+
 /** One flag, described once: parsing, validation, help, completions and the reference page all read this. */
 export type Flag<T = unknown> = {
   readonly takes: 'nothing' | 'value' | 'list'
@@ -21,6 +25,10 @@ export type Flag<T = unknown> = {
   readonly required: boolean
   readonly hidden: boolean
   readonly secret: boolean
+  /** It says what one call is to do, so no file of settings may hold it. */
+  readonly perCall: boolean
+  /** JSON Schema of its value in a file of settings. */
+  readonly schema: JsonSchema
   /** Heading in help. */
   readonly group: string | undefined
   readonly short: string | undefined
@@ -46,6 +54,7 @@ type Common = {
   env?: string | readonly string[]
   required?: true
   hidden?: true
+  perCall?: true
   group?: string
   /** One letter. */
   short?: string
@@ -57,7 +66,7 @@ type Common = {
 /** Without a default, and not required, a value may be missing. */
 type Present<O, T> = O extends { required: true } | { default: unknown } ? T : T | undefined
 
-type Kind<T> = Pick<Flag, 'takes' | 'valueName'> &
+type Kind<T> = Pick<Flag, 'takes' | 'valueName' | 'schema'> &
   Partial<Pick<Flag, 'choices' | 'secret'>> & {
     shownDefault?: string | undefined
     fallback?: ((where: Where) => T) | undefined
@@ -72,6 +81,8 @@ const flag = <O extends Common, T>(options: O, kind: Kind<T>): Flag<Present<O, T
   required: options.required ?? false,
   hidden: options.hidden ?? false,
   secret: kind.secret ?? false,
+  perCall: options.perCall ?? false,
+  schema: kind.schema,
   group: options.group,
   short: options.short,
   valueName: options.valueName ?? kind.valueName,
@@ -81,6 +92,8 @@ const flag = <O extends Common, T>(options: O, kind: Kind<T>): Flag<Present<O, T
   read: (texts, where) => kind.read(texts, where) as Present<O, T>,
   write: kind.write ?? String,
 })
+
+const TEXT: JsonSchema = { type: 'string', minLength: 1 }
 
 /** A kind with one value: of several given, the last counts. */
 const scalar = <T>(read: (text: string, where: Where) => T) => ({
@@ -105,6 +118,7 @@ export const bool = <const O extends Common & { default?: boolean }>(options: O)
     }),
     takes: 'nothing',
     valueName: '',
+    schema: { type: 'boolean' },
     shownDefault: options.default ? 'on' : undefined,
     fallback: constant(options.default),
   })
@@ -119,6 +133,7 @@ export const text = <const O extends Common & { default?: string; allowEmpty?: t
       return given
     }),
     valueName: 'text',
+    schema: options.allowEmpty ? { type: 'string' } : TEXT,
     shownDefault: options.default || undefined,
     fallback: constant(options.default),
   })
@@ -132,6 +147,7 @@ export const secret = <const O extends Common>(options: O): Flag<Present<O, Secr
       return toSecret(given)
     }),
     valueName: 'secret',
+    schema: TEXT,
     secret: true,
     write: value => (value instanceof Secret ? value.reveal() : String(value)),
   })
@@ -148,6 +164,7 @@ export const port = <const O extends Common & { default?: number; allowZero?: bo
       throw where.invalid(`a port from ${min} to 65535${min === 0 ? ' (0 = any free one)' : ''}`, given)
     }),
     valueName: 'port',
+    schema: { type: 'integer', minimum: min, maximum: 65_535 },
     shownDefault: options.default === undefined ? undefined : String(options.default),
     fallback: constant(options.default),
   })
@@ -166,6 +183,7 @@ export const integer = <const O extends Common & { default?: number; min?: numbe
       throw where.invalid(`a whole number, ${range}${unit ? `, in ${unit}` : ''}`, given)
     }),
     valueName: unit ?? 'n',
+    schema: { type: 'integer', minimum: min, ...(options.max !== undefined && { maximum: max }) },
     shownDefault: options.default === undefined ? undefined : `${options.default}${unit ? ` ${unit}` : ''}`,
     fallback: constant(options.default),
   })
@@ -192,6 +210,10 @@ export const duration = <const O extends Common & { default?: number; minMs: num
       throw where.invalid(expected, given)
     }),
     valueName: 'time',
+    schema: {
+      type: 'string',
+      pattern: `^(\\d+(\\.\\d+)?\\s*(${Object.keys(TIME_UNITS).join('|')})${never ? '|0' : ''})$`,
+    },
     shownDefault: options.default === undefined ? undefined : shownTime(options.default),
     fallback: constant(options.default),
     write: value => `${value}ms`,
@@ -225,6 +247,7 @@ export const byteSize = <const O extends Common & { min: number }>(options: O): 
       throw where.invalid(`a size such as 512MB, 2GB or 1.5GiB, at least ${byteCount(options.min)}`, given)
     }),
     valueName: 'size',
+    schema: { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([kKmMgGtT]?[bB]|[kKmMgGtT]([iI]?[bB])?)$' },
     write: value => `${value}b`,
   })
 
@@ -259,6 +282,7 @@ export const enumeration = <
       throw where.invalid(sentenceList(options.values), given, nearest(word, spellings.keys()))
     }),
     valueName: joined.length <= 24 ? joined : 'name',
+    schema: { type: 'string', enum: options.values },
     choices: options.values,
     shownDefault: options.default,
     fallback: constant<O['values'][number]>(options.default),
@@ -273,6 +297,7 @@ export const list = <const O extends Common & { default?: readonly string[] }>(
     takes: 'list',
     read: (texts, where) => texts.flatMap(given => listItems(given, where)),
     valueName: 'list',
+    schema: { type: 'array', items: { type: 'string' } },
     shownDefault: options.default?.join(', ') || undefined,
     fallback: constant<readonly string[]>(options.default),
     write: JSON.stringify,
@@ -311,6 +336,7 @@ export const path = <const O extends Common & { default?: string }>(options: O):
   return flag<O, string>(options, {
     ...scalar(absolute),
     valueName: 'path',
+    schema: TEXT,
     shownDefault: fallback,
     fallback: fallback === undefined ? undefined : where => absolute(fallback, where),
   })
@@ -331,6 +357,7 @@ export const url = <const O extends Common & { default?: string; protocols?: rea
       throw where.invalid(`a URL that begins with ${sentenceList(protocols.map(name => `${name}://`))}`, shown)
     }),
     valueName: 'url',
+    schema: { type: 'string', format: 'uri' },
     shownDefault: options.default,
     fallback: constant(options.default),
   })

@@ -1,7 +1,9 @@
+import { OpenworkError } from '../../shared/errors.ts'
 import { Redactor } from '../../shared/redact.ts'
 import { Secret } from '../../shared/secret.ts'
 import type { Context } from './context.ts'
 import { type Command, type CommandEntry, globalFlagsOf, loadCommand, type Program } from './define.ts'
+import type { Flags } from './flags.ts'
 import { lookOf, renderHelp, wantsColor, withHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { CommandTree, type Located } from './locate.ts'
@@ -57,10 +59,23 @@ async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
   const table = new FlagTable({ ...command.flags, ...globals })
   const parsed = parseArgv(located.rest, table)
   if ('unknownFlag' in parsed) throw await explainUnknownFlag(run, parsed.unknownFlag, called, [command])
-  const readings = readFlags(table.flags, parsed.texts, run.io)
+  const readings = await readWithSettings(run, command, { flags: table.flags, texts: parsed.texts })
   const values = { ...valuesOf(command.flags, readings), ...readArguments(command, parsed.words, called) }
   for (const { value } of readings.values()) if (value instanceof Secret) run.redactor.add(value)
   return (await command.run(values, contextOf(run, readings))) ?? 0
+}
+
+type Typed = { readonly flags: Flags; readonly texts: ReadonlyMap<string, readonly string[]> }
+
+async function readWithSettings({ program, io, output }: Run, command: Command, { flags, texts }: Typed) {
+  try {
+    return readFlags(flags, texts, io, await program.settings?.(command, io))
+  } catch (error) {
+    const isOfSettings = error instanceof OpenworkError && error.code.startsWith('user_config_')
+    if (!command.toleratesSettings || !isOfSettings) throw error
+    output.note(`${program.name}: your settings are left out: ${error.message}`)
+    return readFlags(flags, texts, io)
+  }
 }
 
 async function findCommand(run: Run, located: Located): Promise<{ command: Command; called: string }> {

@@ -18,6 +18,7 @@ test('a daemon gets what was given here: nothing secret as an argument, and noth
 
   expect(args).toEqual(['--connect-host=box.example'])
   expect(env).toEqual({
+    OPENWORK_CONFIG: 'off',
     OPENWORK_TOKEN: 'tok-5e1f2e',
     OPENWORK_SIDECAR_BASE_URL: 'https://ada:hunter22@mirror.example',
     OPENWORK_IDLE_TIMEOUT: '90000ms',

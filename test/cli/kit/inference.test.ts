@@ -45,7 +45,7 @@ test('what a command gets is typed by its table', async () => {
       expectTypeOf(values.items).toEqualTypeOf<readonly string[]>()
       expectTypeOf(values.folder).toEqualTypeOf<string>()
       expectTypeOf(values.site).toEqualTypeOf<string | undefined>()
-      expectTypeOf(context.source('level')).toEqualTypeOf<'flag' | 'env' | 'default' | undefined>()
+      expectTypeOf(context.source('level')).toEqualTypeOf<'flag' | 'env' | 'file' | 'default' | undefined>()
       // @ts-expect-error no such flag
       context.source('levle')
       // @ts-expect-error no such value
