@@ -113,7 +113,10 @@ test('settings of the user that cannot be read are a problem, and where', async 
   mkdirSync(join(folder, '.config', 'openwork'), { recursive: true })
   writeFileSync(join(folder, '.config', 'openwork', 'config.json'), '{ "a": }')
   const { document } = await doctor('--offline')
-  expect(find(document, 'user-config')).toMatchObject({ status: 'problem' })
+  expect(find(document, 'user-config')).toMatchObject({
+    status: 'problem',
+    seen: expect.stringContaining('config.json:1:'),
+  })
   rmSync(join(folder, '.config'), { recursive: true })
 })
 

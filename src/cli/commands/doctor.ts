@@ -13,7 +13,7 @@ export const doctor = defineCommand({
     'Looks at the system, the programs and their hashes, files and their rights, disks, ports, proxy and certificates, what ' +
     'dead runs left, and whether the hosts that binaries come from can be reached. Exits 1 when there is a problem; warnings ' +
     'are none.\n\n--fix does what is safe: it makes files of openwork private, clears up after runs that were killed, and ' +
-    'removes damaged builds and broken-off downloads. It touches nothing else.',
+    'removes damaged builds, broken-off downloads and left temporary files. It touches nothing else.',
   examples: [
     { command: 'openwork doctor', does: 'see what is wrong' },
     { command: 'openwork doctor --fix', does: 'and have it put right' },

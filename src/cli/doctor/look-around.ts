@@ -16,7 +16,7 @@ type Place = ValuesOf<typeof sidecarPlaceFlags> & { dataDir: string; openworkPor
 /** What the checks know of this command line, and what they may ask for. */
 export function lookAround(
   { dataDir, openworkPort, ...place }: Place,
-  context: Pick<Context, 'env' | 'home' | 'stdin' | 'stdout' | 'color'>,
+  context: Pick<Context, 'env' | 'cwd' | 'home' | 'stdin' | 'stdout' | 'color'>,
   { isOffline, onBytes }: Pick<Surroundings, 'isOffline' | 'onBytes'>,
 ): Surroundings {
   const { env, stdin, stdout, color } = context
@@ -41,7 +41,7 @@ export function lookAround(
       color,
     },
     lookAtDaemon: () => lookAtDaemon(dataDir),
-    lookAtUserConfig: () => lookAtUserConfig({ env, home }),
+    lookAtUserConfig: () => lookAtUserConfig({ env, cwd: context.cwd, home }),
     reach: signal => (reached ??= reachHosts(around, signal)),
     onBytes,
   }

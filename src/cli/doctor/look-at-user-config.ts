@@ -1,32 +1,36 @@
-import { join } from 'node:path'
 import type { Finding } from '../../doctor/check.ts'
-import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
-import { parseJsonc } from '../../shared/jsonc.ts'
-import { readPlainFile } from '../../shared/plain-file.ts'
+import { OpenworkError } from '../../shared/errors.ts'
+import { program } from '../commands/index.ts'
+import { knownSettings } from '../config/known-settings.ts'
+import { settingsPath } from '../config/settings-file.ts'
 import type { Context } from '../kit/context.ts'
 
-const MAX_BYTES = 1024 * 1024
-
-/** Whether the user's own settings can be read. */
-export async function lookAtUserConfig({ env, home }: Pick<Context, 'env' | 'home'>): Promise<Finding> {
-  const path = userConfigPath({ env, home })
+/** Whether the user's own settings can be read, and are ones. */
+export async function lookAtUserConfig(context: Pick<Context, 'env' | 'cwd' | 'home'>): Promise<Finding> {
+  const path = settingsPath(context)
+  if (path === undefined) return { status: 'ok', seen: 'ruled out by OPENWORK_CONFIG' }
   try {
-    const settings = await parseJsonc(path, await readPlainFile(path, { maxBytes: MAX_BYTES }))
-    const count = Object.keys(settings).length
-    return { status: 'ok', seen: `${path}, ${count === 1 ? 'one setting' : `${count} settings`}` }
+    const { settings, problems } = await knownSettings(program, context)
+    return judgeSettings(path, settings.filter(({ source }) => source === 'file').length, problems)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return { status: 'ok', seen: 'none: defaults apply' }
-    if (!(error instanceof OpenworkError)) {
-      if (systemCode(error) === undefined) throw error
-      return {
-        status: 'problem',
-        seen: `${path} cannot be read: ${messageOf(error)}`,
-        todo: 'Make it a file of yours.',
-      }
-    }
-    return { status: 'problem', seen: messageOf(error), todo: error.hint ?? `Correct ${path}, or move it away.` }
+    if (!(error instanceof OpenworkError)) throw error
+    return judgeSettings(path, 0, [error])
   }
 }
 
-export const userConfigPath = ({ env, home }: Pick<Context, 'env' | 'home'>): string =>
-  join(env.XDG_CONFIG_HOME || join(home, '.config'), 'openwork', 'config.json')
+function judgeSettings(
+  path: string,
+  count: number,
+  problems: readonly Pick<OpenworkError, 'message' | 'hint'>[],
+): Finding {
+  const [first, ...others] = problems
+  if (first === undefined)
+    return { status: 'ok', seen: count === 0 ? 'none: defaults apply' : `${count === 1 ? 'one' : count} in ${path}` }
+  return {
+    status: 'problem',
+    seen: first.message,
+    details: others.map(({ message }) => message),
+    means: 'Commands that the setting is for do not run.',
+    todo: first.hint ?? `Correct ${path}, or set OPENWORK_CONFIG=off.`,
+  }
+}

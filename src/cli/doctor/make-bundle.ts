@@ -7,9 +7,9 @@ import { runChecks } from '../../doctor/check.ts'
 import { CHECKS } from '../../doctor/checks/index.ts'
 import { reportDocument } from '../../doctor/document.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { settingsPath } from '../config/settings-file.ts'
 import type { Context } from '../kit/context.ts'
 import { lookAround } from './look-around.ts'
-import { userConfigPath } from './look-at-user-config.ts'
 
 type Options = {
   isOffline: boolean
@@ -21,7 +21,7 @@ type Options = {
 /** Collects, cleans and writes a bundle. Throws `support_bundle_failed`; the reason of an aborted `signal`. */
 export async function makeBundle(
   place: Parameters<typeof lookAround>[0],
-  context: Pick<Context, 'env' | 'home' | 'stdin' | 'stdout' | 'color'>,
+  context: Pick<Context, 'env' | 'cwd' | 'home' | 'stdin' | 'stdout' | 'color'>,
   { isOffline, paths, step, signal }: Options,
 ): Promise<Bundle & { path: string; bytes: number }> {
   const around = lookAround(place, context, { isOffline, onBytes: step })
@@ -30,7 +30,8 @@ export async function makeBundle(
   const checked = await runChecks(CHECKS, around, { signal, onChange: () => {} })
   step('Collecting')
   const workspaces = await listedWorkspaces(around.dataDir)
-  const collection = await collect({ around, userConfig: userConfigPath(around), workspaces }, known, signal)
+  const userConfig = settingsPath({ env: around.env, cwd: context.cwd, home: around.home })
+  const collection = await collect({ around, userConfig, workspaces }, known, signal)
   collection.add('doctor.json', reportDocument({ checked, fixed: new Map() }))
   step('Searching for secrets')
   const bundle = sealBundle(collection, known)
