@@ -24,7 +24,7 @@ export function prefixOf({ size: { columns }, services }: LogsModel): Prefix {
 export const textWidth = (model: LogsModel): number => Math.max(1, model.size.columns - prefixOf(model).width)
 
 /** Rows for lines; one above them says what is seen. */
-export const bodyRows = ({ size }: LogsModel): number => Math.max(1, size.rows - 1)
+const bodyRows = ({ size }: LogsModel): number => Math.max(1, size.rows - 1)
 
 const measured = new WeakMap<LogLine, { width: number; starts: readonly number[] }>()
 

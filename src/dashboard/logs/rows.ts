@@ -1,9 +1,11 @@
-import { cells, graphemes } from '../text.ts'
+import { cells } from '../text.ts'
 
 /** A part of a text by its characters' places, and the cells to leave empty before it. */
 export type Part = { from: number; to: number; padding: number }
 
 const isAscii = (text: string): boolean => !/[^\x20-\x7e]/.test(text)
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /** Where the rows of a text begin that is wrapped at so many cells; characters stay whole. */
 export function rowStarts(text: string, width: number): number[] {
@@ -12,7 +14,7 @@ export function rowStarts(text: string, width: number): number[] {
   const starts = [0]
   let place = 0
   let used = 0
-  for (const grapheme of graphemes(text)) {
+  for (const { segment: grapheme } of segmenter.segment(text)) {
     const next = cells(grapheme)
     if (used + next > room && used > 0) {
       starts.push(place)
@@ -35,11 +37,11 @@ export function windowOf(text: string, left: number, width: number): Part {
   let padding = 0
   let place = 0
   let used = 0
-  for (const grapheme of graphemes(text)) {
+  for (const { segment: grapheme } of segmenter.segment(text)) {
     const next = cells(grapheme)
     if (used + next > left + width) {
       to = place
-      break
+      break // a line may be long, and what is seen of it short
     }
     if (used >= left && from === text.length) {
       from = place

@@ -1,6 +1,6 @@
 import type { HostLogEntry, LogLevel } from '../../api/host.ts'
 import type { KeyPress } from '../keys.ts'
-import { cells, harmless } from '../text.ts'
+import { harmless } from '../text.ts'
 import { nextMatch, searched, spotOf } from './find.ts'
 import { type LogLine, plainLine } from './log-line.ts'
 import type { LogAction } from './logs-keys.ts'
@@ -16,6 +16,7 @@ import {
   visibleRows,
   withCursorAt,
 } from './place.ts'
+import { windowOf } from './rows.ts'
 import { takeLog } from './take-log.ts'
 
 export type LogsEvent =
@@ -115,7 +116,7 @@ function shifted(model: LogsModel, action: Shift): LogsModel {
     case 'left':
       return { ...model, left: Math.max(0, model.left - SIDEWAYS) }
     case 'right':
-      return { ...model, left: Math.min(model.left + SIDEWAYS, furthestLeft(model)) }
+      return movedRight(model)
     case 'clear':
       return settled(sifted({ ...model, search: undefined, onlyMatching: false, marks: new Set() }))
   }
@@ -137,11 +138,11 @@ function marked(model: LogsModel): LogsModel {
   return stepped({ ...now, marks }, 1)
 }
 
-/** So far that the end of the longest line in view can be read. */
-function furthestLeft(model: LogsModel): number {
-  if (model.isWrapped) return 0
-  const longest = Math.max(0, ...visibleRows(model).map(({ line }) => cells(line.text)))
-  return Math.max(model.left, Math.ceil((longest - textWidth(model)) / SIDEWAYS) * SIDEWAYS)
+/** Further to the right as long as a line in view goes on there. */
+function movedRight(model: LogsModel): LogsModel {
+  const edge = model.left + textWidth(model)
+  const isCut = visibleRows(model).some(({ line: { text } }) => windowOf(text, edge, 1).from < text.length)
+  return isCut && !model.isWrapped ? { ...model, left: model.left + SIDEWAYS } : model
 }
 
 function chosenLines(model: LogsModel): LogLine[] {

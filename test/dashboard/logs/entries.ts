@@ -5,7 +5,7 @@ import { type LogsModel, newLogs } from '../../../src/dashboard/logs/logs-model.
 import { type LogsEffect, updateLogs } from '../../../src/dashboard/logs/update-logs.ts'
 import { plainText } from '../../../src/dashboard/text.ts'
 
-export const START_MS = Date.UTC(2026, 10, 23, 12, 0, 0)
+const START_MS = Date.UTC(2026, 10, 23, 12, 0, 0)
 
 export const entry = (seq: number, text = `line ${seq}`, more: Partial<HostLogEntry> = {}): HostLogEntry => ({
   seq,
