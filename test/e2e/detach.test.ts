@@ -126,18 +126,18 @@ test('a detached host that does not come up ends the command as it would have en
 
 onLinux('until it is ready a detached host ends with the command, by ^C and by kill -9', async () => {
   await using world = await newMoodyWorld('late', { FAKE_OPENCODE_LATE_MS: '3600000' })
-  const begin = async () => {
-    const command = world.start(['start', '--detach', '--openwork-port', '0'])
+  const begin = async (args: string[], env?: Record<string, string>) => {
+    const command = world.start(['start', '--openwork-port', '0', ...args], { ...(env && { env }) })
     await eventually('opencode to start', () => world.processes().some(({ command: line }) => line.includes(OPENCODE)))
     return command
   }
 
-  const interrupted = await begin()
+  const interrupted = await begin(['--detach'])
   interrupted.signal('SIGINT')
   expect(await interrupted.exited).toMatchObject({ code: 130, stderr: expect.stringContaining('everything that was') })
   expectNothingLeft(world)
 
-  const killed = await begin()
+  const killed = await begin([], { OPENWORK_DETACH: '1' })
   killed.signal('SIGKILL')
   await allGone(world)
 })
