@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MISSING_LICENCES } from './missing-licences.ts'
 
 /** An npm package that is compiled in. */
 export type BundledPackage = {
@@ -38,6 +39,10 @@ async function describe(root: string, folder: string, integrity: unknown): Promi
   if (typeof integrity !== 'string') throw new Error(`package-lock.json has no hash of ${folder}`)
   const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
   const file = (await readdir(join(root, folder))).find(each => LICENSE_FILE.test(each))
+  const missing = MISSING_LICENCES[name]
+  // One that has changed its licence is not covered by what we know of it.
+  if (!file && missing && missing.license === license)
+    return { name, version, license, licenseText: missing.text, integrity }
   if (typeof license !== 'string' || !file) throw new Error(`${folder} is compiled in, but tells no licence`)
   return { name, version, license, licenseText: await readFile(join(root, folder, file), 'utf8'), integrity }
 }
