@@ -98,10 +98,7 @@ async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surr
     context.output.note('The host has stopped')
     return 0
   }
-  if (how === 'detached') {
-    const found = await findSpawned(host)
-    if (found) return await release(clientOf(found, context), options.dataDir, context)
-  }
+  if (how === 'detached') return await release(await firstAnswer(host, around), options.dataDir, context)
   await takeDown(host, interruptions, text => context.output.note(text))
   return 0
 }
