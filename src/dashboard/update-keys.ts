@@ -34,7 +34,10 @@ function onModalKey(state: State, { name }: KeyPress): Outcome {
     return ['Esc', 'q', 'p', 'Enter'].includes(name) ? stay(closed) : stay(state)
   }
   if (modal?.type !== 'confirm') return stay(closed)
-  if (name === 'y') return act(closed, modal.effect)
+  if (name === 'y') {
+    const { effect } = modal
+    return act(effect.type === 'restart' ? say(closed, `Restarting ${effect.service}…`) : closed, effect)
+  }
   // Who presses it twice wants out, whatever the question was.
   if (name === '^C') return modal.effect.type === 'leave' ? act(closed, modal.effect) : quit(closed)
   return ['n', 'Esc', 'q', 'Enter'].includes(name) ? stay(closed) : stay(state)

@@ -1,4 +1,4 @@
-import { overviewItems, placeOf, type State } from './state.ts'
+import { bodyRows, overviewItems, placeOf, type State } from './state.ts'
 import { helpLines } from './views/help.ts'
 
 /** The selection of the view so many rows further, as far as there are some; ±Infinity are its ends. */
@@ -18,7 +18,7 @@ export function move(state: State, by: number): State {
       return { ...state, selected: { ...selected, session: moved(ids, selected.session, by) } }
     }
     case 'help':
-      return { ...state, helpTop: within(state.helpTop + by, helpLines(state).length) }
+      return { ...state, helpTop: within(state.helpTop + by, helpLines(state).length - bodyRows(state)) }
     default:
       return state
   }

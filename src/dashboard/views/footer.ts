@@ -12,25 +12,30 @@ const TONES: Record<Toast['tone'], Style> = {
 export function footerLine(state: State): Line {
   const { toast, size } = state
   if (toast) return cutLine([span(` ${harmless(toast.text)}`, TONES[toast.tone])], size.columns)
-  const hints = hintsOf(state)
-  const shown: Line[] = []
-  let left = size.columns
-  for (const hint of hints) {
-    if (widthOf(hint) > left) continue
-    left -= widthOf(hint)
-    shown.push(hint)
+  const { hints, pinned } = hintsOf(state)
+  const kept: Line[] = []
+  let left = size.columns - widthOf(pinned.flat())
+  for (const each of hints) {
+    left -= widthOf(each)
+    if (left < 0) break
+    kept.push(each)
   }
-  return shown.flat()
+  return cutLine([...kept, ...pinned].flat(), size.columns)
 }
 
-function hintsOf({ modal, view, role }: State): Line[] {
-  if (modal?.type === 'confirm') return [hint('y', 'yes'), hint('n', 'no')]
-  if (modal?.type === 'pairing') return [hint('c', 'copy link'), hint('Esc', 'close')]
-  const labelled = keysIn(view, role).flatMap(({ keys, label }) => (label && keys[0] ? [hint(keys[0], label)] : []))
-  // However many keys a view has, how to get help and how to leave come before them.
-  const always = labelled.slice(-2)
-  const ordered = [...always, ...labelled.slice(0, -2)]
-  return ordered
+/** `pinned`: how to leave, and where to find the rest, are there however many keys a view has. */
+function hintsOf({ modal, view, role }: State): { hints: Line[]; pinned: Line[] } {
+  if (modal?.type === 'confirm') return { hints: [hint('y', 'yes'), hint('n', 'no')], pinned: [] }
+  if (modal?.type === 'pairing') return { hints: [hint('c', 'copy link'), hint('Esc', 'close')], pinned: [] }
+  const hints: Line[] = []
+  const pinned: Line[] = []
+  for (const { keys, label, action } of keysIn(view, role)) {
+    if (!label || !keys[0]) continue
+    const isPinned =
+      action.type === 'quit' || action.type === 'detach' || (action.type === 'show' && action.view === 'help')
+    ;(isPinned ? pinned : hints).push(hint(keys[0], label))
+  }
+  return { hints, pinned }
 }
 
 const hint = (key: string, label: string): Line => [span(` ${key}`, { color: 'cyan', bold: true }), span(` ${label} `)]

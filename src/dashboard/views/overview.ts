@@ -33,7 +33,10 @@ export function overviewView(state: State, rows: number): Line[] {
   add([services.heading, ...windowOf(services.lines, services.place, Math.max(1, servicesRows))])
   if (workspaces) {
     const rest = connection.length + reloads.length
-    const room = Math.max(isInWorkspaces ? left - 1 : 2, Math.min(workspaces.lines.length, left - rest - 3))
+    const room = Math.min(
+      left - 1,
+      Math.max(isInWorkspaces ? 5 : 2, Math.min(workspaces.lines.length, left - rest - 3)),
+    )
     add([workspaces.heading, ...windowOf(workspaces.lines, workspaces.place, Math.max(1, room))])
   }
   add(connection)

@@ -43,8 +43,20 @@ function columnsAt(nowMs: number, nameWidth: number): Column<HostService>[] {
       text: service => (service.startedAt === undefined || !live(service) ? '-' : duration(nowMs - service.startedAt)),
     },
     { title: 'RST', width: 3, side: 'right', drop: 5, text: ({ restarts }) => String(restarts) },
-    { title: 'CPU', width: 5, side: 'right', drop: 2, text: ({ usage }) => last(usage?.cpuPercent, percent) },
-    { title: 'MEM', width: 6, side: 'right', drop: 3, text: ({ usage }) => last(usage?.memoryBytes, bytes) },
+    {
+      title: 'CPU',
+      width: 5,
+      side: 'right',
+      drop: 2,
+      text: service => (live(service) ? last(service.usage?.cpuPercent, percent) : '-'),
+    },
+    {
+      title: 'MEM',
+      width: 6,
+      side: 'right',
+      drop: 3,
+      text: service => (live(service) ? last(service.usage?.memoryBytes, bytes) : '-'),
+    },
     { title: 'VERSION', width: 10, drop: 7, text: ({ version }) => version ?? '-' },
     {
       title: 'CPU HISTORY',
