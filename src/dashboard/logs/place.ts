@@ -103,6 +103,14 @@ const withTop = (model: LogsModel, { position, row }: Place): LogsModel => ({
   top: { id: model.shown.at(position)?.id ?? 0, row },
 })
 
+/** With the first row that is in view as `top`, where there was not enough below for the one wanted: it stays when lines come. */
+export function anchored(model: LogsModel): LogsModel {
+  if (model.isFollowing) return model
+  const { position, row } = topOf(model)
+  const id = model.shown.at(position)?.id ?? 0
+  return id === model.top.id && row === model.top.row ? model : { ...model, top: { id, row } }
+}
+
 /** The same view, but new lines do not move it any more. */
 export function halted(model: LogsModel): LogsModel {
   if (!model.isFollowing) return model

@@ -6,6 +6,7 @@ import { type LogLine, plainLine } from './log-line.ts'
 import type { LogAction } from './logs-keys.ts'
 import { type LogsInput, type LogsModel, sifted } from './logs-model.ts'
 import {
+  anchored,
   cursorPosition,
   following,
   halted,
@@ -45,9 +46,13 @@ const SIDEWAYS = 10
 
 /** The view after an event. Equal inputs give equal views: time comes with the events. */
 export function updateLogs(model: LogsModel, event: LogsEvent): LogsUpdate {
+  if (event.type === 'entries') return { model: takeLog(model, event) }
+  const update = changed(model, event)
+  return { ...update, model: anchored(update.model) }
+}
+
+function changed(model: LogsModel, event: Exclude<LogsEvent, { type: 'entries' }>): LogsUpdate {
   switch (event.type) {
-    case 'entries':
-      return { model: takeLog(model, event) }
     case 'size':
       return { model: resized(model, event) }
     case 'typed':
@@ -215,4 +220,6 @@ function entered(model: LogsModel, input: LogsInput): LogsUpdate {
 
 /** Left as if nothing had been typed. */
 const given = (model: LogsModel, input: LogsInput): LogsModel =>
-  input.kind === 'search' ? sifted({ ...model, ...input.before, input: undefined }) : { ...model, input: undefined }
+  input.kind === 'search'
+    ? settled(sifted({ ...model, ...input.before, input: undefined }))
+    : { ...model, input: undefined }

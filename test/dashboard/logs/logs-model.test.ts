@@ -85,6 +85,13 @@ describe('following', () => {
     expect(logs.do('down').body.slice(0, 2)).toEqual(['  line 101', '> line 102'])
   })
 
+  test('a view that has become larger than what is below stays where it is when lines come', () => {
+    const logs = new Logs(3).take(entries(1, 20)).do('up').resize(6, 60)
+    const before = logs.body
+    expect(before[0]).toBe('  line 16')
+    expect(logs.take(entries(21, 20)).body).toEqual(before)
+  })
+
   test('an empty log takes every key', () => {
     const logs = new Logs().do(
       'up',
