@@ -52,6 +52,7 @@ export function createStore(initial: State, perform: (effect: Effect) => void, f
       if (isClosed) return // an answer that nobody waits for any more
       if (event.type === 'key') take({ type: 'tick', nowMs: Date.now() })
       take(event)
+      if (event.type === 'log' && state.view !== 'logs') return // nothing of it is to be seen
       if (event.type === 'snapshot' || event.type === 'log') gathering ??= setTimeout(draw, GATHER_MS)
       else draw()
     },

@@ -29,7 +29,7 @@ async function openDashboard(options: TmuxOptions & { words?: readonly string[] 
       return answer.json()
     },
     exit: () => post('/exit'),
-    pid: async () => Number(await (await fetch(`${control}/pid`, { signal: AbortSignal.timeout(10_000) })).text()),
+    pid: () => pidOf(control),
     /** What it ended with. The terminal must be as it was: its modes, its cursor, the screen from before. */
     async ended(): Promise<unknown> {
       const screen = await terminal.shows('LEFT')
@@ -42,6 +42,11 @@ async function openDashboard(options: TmuxOptions & { words?: readonly string[] 
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function pidOf(control: string): Promise<number> {
+  const answer = await fetch(`${control}/pid`, { signal: AbortSignal.timeout(10_000) })
+  return Number(await answer.text())
 }
 
 describe.skipIf(!hasTmux)('in a terminal', () => {
@@ -134,6 +139,33 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     await terminal.shows('Stop the host?')
     terminal.keys('C-c')
     expect(await dashboard.ended()).toEqual({ how: 'left' })
+  })
+
+  test('it can be stopped as a job of a shell, by its key and by others, and comes back with fg', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'openwork-dashboard-'))
+    await using terminal = Tmux.start(['bash', '--norc', '-i'], { env: { PS1: 'shell> ', HOME: folder } })
+    try {
+      await terminal.shows('shell>')
+      terminal.types(`'${process.execPath}' '${PROGRAM}' '${folder}/control'`)
+      terminal.keys('Enter')
+      await terminal.shows('All green')
+      const pid = await pidOf(await readFile(join(folder, 'control'), 'utf8'))
+      for (const stop of [() => terminal.keys('C-z'), () => process.kill(pid, 'SIGSTOP')]) {
+        stop()
+        await terminal.shows(/Stopped[\s\S]*shell>/)
+        terminal.types('fg')
+        terminal.keys('Enter')
+        await terminal.shows(screen => screen.includes('All green') && !screen.includes('shell>'))
+        terminal.keys('v')
+        await terminal.shows('Session one')
+        terminal.keys('o')
+        await terminal.shows('CONNECT')
+      }
+      terminal.keys('q')
+      await terminal.shows('END {"how":"left"}')
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 
   test('a signal, or a failure of its own, gives the terminal back', async () => {
