@@ -91,7 +91,8 @@ export class Log {
     const severity = nested?.severity ?? severityHint(line) ?? (from.stream === 'stderr' ? 'error' : 'info')
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
     const message = redactor.text(nested?.body ?? line)
-    const record = this.#recordOf(severity, message, nested ? ownAttributes(nested.raw.attributes) : {})
+    // A program of ours says in its message what a person needs.
+    const record = this.#recordOf(severity, message, {})
     this.#tell(record)
     if (format === 'json' && nested) write(JSON.stringify(redactor.value(nested.raw)))
     else this.#write({ ...record, attributes: format === 'json' ? { stream: from.stream, pid: from.pid } : {} })
@@ -142,12 +143,6 @@ const harmless = (text: string): string => text.replace(CONTROL, found => (COLOR
 
 /** One line that takes as many columns as it has characters to show. */
 const plain = (text: string): string => text.replace(/[\t\n]/g, ' ').replace(CONTROL, '')
-
-/** Those that say more than where a record comes from, which its component does. */
-function ownAttributes(attributes: unknown): Record<string, unknown> {
-  if (typeof attributes !== 'object' || attributes === null) return {}
-  return Object.fromEntries(Object.entries(attributes).filter(([key]) => !ORIGIN.has(key)))
-}
 
 const ORIGIN: ReadonlySet<string> = new Set(['run.id', 'process.pid', 'service.component'])
 

@@ -137,7 +137,7 @@ test('a tap is given every record as plain text on one line, masked, until it is
     expect(seen).toEqual([
       'openwork-orchestrator info ready pid=1 of=[REDACTED]',
       'opencode info WARN it is [REDACTED]',
-      'openwork-server error failed: Error     at here status=200',
+      'openwork-server error failed: Error     at here',
     ])
   }
 })
