@@ -1,5 +1,6 @@
 import { VERSION } from '../../shared/version.ts'
 import { loadSettings } from '../config/load-settings.ts'
+import { topics } from '../help/topics.ts'
 import type { CommandEntry, Program } from '../kit/define.ts'
 
 /** Every command of `openwork`. Modules are loaded when they are called: `--version` needs none of them. */
@@ -306,6 +307,17 @@ const commands: readonly CommandEntry[] = [
     summary: 'JSON Schema of the file of settings, for editors',
     load: async () => (await import('./config-schema.ts')).configSchema,
   },
+  {
+    path: 'completions',
+    summary: 'A script that has your shell complete commands, flags, values and names',
+    load: async () => (await import('./completions.ts')).completions,
+  },
+  {
+    path: 'complete',
+    summary: 'What may come next in a command line',
+    hidden: true,
+    load: async () => (await import('./complete.ts')).complete,
+  },
 ]
 
 export const program: Program = {
@@ -314,6 +326,7 @@ export const program: Program = {
   summary: 'Hosts a folder for the coding agent opencode, reachable from elsewhere.',
   commands,
   defaultCommand: 'start',
+  topics,
   settings: (command, io) => loadSettings(program, command, io),
   examples: [
     { command: 'openwork', does: 'host the current folder' },

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts'
 import { bool, type Flags, type ValuesOf } from './flags.ts'
 
+import type { HelpPage } from './help.ts'
 import type { Io } from './io.ts'
 import type { Settings } from './settings.ts'
 
@@ -66,6 +67,16 @@ export type LazyCommand = Headline & { readonly load: () => Promise<Command> }
 
 export type CommandEntry = Command | LazyCommand
 
+/** A page of help that is about more than one command. */
+export type Topic = {
+  /** What `help` takes. */
+  readonly name: string
+  /** One line, without a full stop. */
+  readonly summary: string
+  /** Below the title. */
+  readonly write: (page: HelpPage, program: Program) => Promise<void>
+}
+
 export type Program = {
   readonly name: string
   readonly version: string
@@ -77,6 +88,7 @@ export type Program = {
   readonly globalFlags?: Flags
   /** What the user's own settings say for a command; its promise rejects when they cannot be used. */
   readonly settings?: (command: Command, io: Io) => Promise<Settings | undefined>
+  readonly topics?: readonly Topic[]
   /** Shown by the general help. */
   readonly examples?: readonly Example[]
 }

@@ -1,19 +1,10 @@
 import pc from 'picocolors'
-import {
-  type Command,
-  type CommandEntry,
-  defineCommand,
-  type Example,
-  globalFlagsOf,
-  loadCommand,
-  type Program,
-} from './define.ts'
+import { type Command, type CommandEntry, type Example, globalFlagsOf, loadCommand, type Program } from './define.ts'
 import type { Flag, Flags } from './flags.ts'
 import type { Io } from './io.ts'
 import { type Row, renderRows, textColumn, wrap } from './layout.ts'
 import { CommandTree } from './locate.ts'
 import { flagName, kebab } from './table.ts'
-import { unknownCommand } from './usage.ts'
 
 export type Look = { readonly width: number; readonly color: boolean }
 
@@ -26,32 +17,10 @@ export const lookOf = (io: Pick<Io, 'env' | 'stdout'>): Look => ({
   color: wantsColor(io),
 })
 
-/** The program with its `help [command…]`. */
-export function withHelp(program: Program): Program {
-  const help = defineCommand({
-    path: 'help',
-    summary: 'Show help for a command',
-    args: { command: { summary: 'Its words, as in `help status`', optional: true, variadic: true } },
-    flags: {},
-    async run({ command }, context) {
-      const tree = new CommandTree(whole)
-      command.forEach((next, index) => {
-        const known = command.slice(0, index)
-        if (!tree.wordsAfter(known, 'all').includes(next))
-          throw unknownCommand(program.name, { known, next, choices: tree.wordsAfter(known, 'visible') })
-      })
-      const text = await renderHelp(whole, command, lookOf(context))
-      context.output.result({ help: text }, text)
-    },
-  })
-  const whole: Program = { ...program, commands: [...program.commands, help] }
-  return whole
-}
-
 /** Help for a command, for a group of commands, or for the program when the path is empty. */
 export async function renderHelp(program: Program, path: readonly string[], look: Look): Promise<string> {
   const tree = new CommandTree(program)
-  const page = new Page(look)
+  const page = new HelpPage(look)
   const called = [program.name, ...path].join(' ')
   const entry = path.length > 0 ? tree.find(path) : undefined
   const below = tree.under(path).filter(other => !other.hidden && other !== entry)
@@ -72,13 +41,18 @@ export async function renderHelp(program: Program, path: readonly string[], look
       return { ...commandRow(other), facts: isDefault ? ['[default]'] : [] }
     }),
   )
+  if (path.length === 0)
+    page.table(
+      'Topics',
+      (program.topics ?? []).map(({ name, summary }) => ({ term: `help ${name}`, text: summary, facts: [] })),
+    )
   page.table('Global flags', flagRows(globalFlagsOf(program)))
   if (path.length === 0) page.examples(program.examples ?? [])
   page.paragraph(`Run \`${program.name} help <command>\` for the flags, variables and examples of one command.`)
   return page.toString()
 }
 
-function addCommand(page: Page, program: string, called: string, command: Command): void {
+function addCommand(page: HelpPage, program: string, called: string, command: Command): void {
   page.title(called, command.summary)
   for (const paragraph of (command.description ?? '').split(/\n\s*\n/)) page.paragraph(paragraph)
   page.block('Usage', [usageLine(called, command)])
@@ -140,7 +114,7 @@ function factsOf(flag: Flag): string[] {
 }
 
 /** A help page: blocks with an empty line between them, the texts of all tables in one column. */
-class Page {
+export class HelpPage {
   readonly #blocks: (string | { heading: string; rows: readonly Row[] })[] = []
   readonly #width: number
   readonly #paint: ReturnType<typeof pc.createColors>
@@ -163,9 +137,14 @@ class Page {
   block(heading: string, lines: readonly string[]): void {
     if (lines.length === 0) return
     const folded = lines.flatMap(line =>
-      wrap(line, this.#width - 2).map((part, index) => (index ? `    ${part}` : `  ${part}`)),
+      wrap(line, this.#width - 4).map((part, index) => (index ? `    ${part}` : `  ${part}`)),
     )
     this.#blocks.push([this.#paint.bold(heading), ...folded].join('\n'))
+  }
+
+  /** Lines as they are: commands, paths. */
+  verbatim(heading: string, lines: readonly string[]): void {
+    this.#blocks.push([this.#paint.bold(heading), ...lines.map(line => `  ${line}`.trimEnd())].join('\n'))
   }
 
   table(heading: string, rows: readonly Row[]): void {

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { homeFolder } from '../../shared/home-folder.ts'
 
-type Terminal = { readonly isTTY?: boolean; readonly columns?: number }
+type Terminal = { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

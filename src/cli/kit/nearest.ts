@@ -1,18 +1,25 @@
 /**
  * The candidate that was most likely meant, or undefined when none is close: about one slip per three letters.
- * A swap of two neighbours counts as one slip.
+ * A swap of two neighbours counts as one slip. What is the beginning of one candidate only means that one.
  */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
+  const all = [...new Set(candidates)]
   const allowed = Math.max(1, Math.floor(typed.length / 3))
   let best: string | undefined
   let bestDistance = allowed + 1
-  for (const candidate of candidates) {
+  for (const candidate of all) {
     // Also keeps a hostile kilobyte of text from costing a kilobyte-wide table per candidate.
     if (Math.abs(candidate.length - typed.length) >= bestDistance) continue
     const distance = slips(typed.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
-  return best
+  return best ?? onlyBegunBy(typed.toLowerCase(), all)
+}
+
+function onlyBegunBy(typed: string, candidates: readonly string[]): string | undefined {
+  if (typed.length < 2) return undefined
+  const [begun, ...others] = candidates.filter(candidate => candidate.toLowerCase().startsWith(typed))
+  return others.length === 0 ? begun : undefined
 }
 
 /** Damerau-Levenshtein distance in its "optimal string alignment" form. */

@@ -1,0 +1,80 @@
+import { OpenworkError } from '../../shared/errors.ts'
+import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import type { Context } from '../kit/context.ts'
+import type { Program } from '../kit/define.ts'
+import { readFlags } from '../kit/values.ts'
+import type { Candidate, FindWords } from './complete.ts'
+
+type Place = Pick<Context, 'env' | 'cwd' | 'home'>
+
+const SERVICES: readonly Candidate[] = [
+  { word: 'opencode', summary: 'The coding agent' },
+  { word: 'openwork-server', summary: 'What clients reach' },
+]
+
+/** Where words of arguments and flags come from: files of this machine, its hosts, the daemon's list, our own tables. */
+export const findWordsOf =
+  (program: Program, place: Place): FindWords =>
+  async (key, { path }) => {
+    if (path.startsWith('files ') && key !== 'localFolder' && key !== 'file') return undefined // they are of the host
+    switch (key) {
+      case 'file':
+      case 'output':
+        return { candidates: [], shell: 'files' }
+      case 'localFolder':
+      case 'path':
+        return { candidates: [], shell: 'folders' }
+      case 'host':
+      case 'hosts':
+        return { candidates: await hostWords(place) }
+      case 'service':
+        return { candidates: SERVICES }
+      case 'workspace':
+        return { candidates: await workspaceWords(place), shell: 'folders' }
+      case 'key': {
+        const { loadAll } = await import('../config/check-settings.ts')
+        const { settableNames } = await import('../config/parse-settings.ts')
+        const names = new Set((await loadAll(program)).flatMap(({ flags }) => settableNames(flags)))
+        return { candidates: [...names].map(word => ({ word, summary: '' })) }
+      }
+      case 'command':
+        return { candidates: program.commands.map(({ path, summary }) => ({ word: path, summary })) }
+      case 'shell':
+        return { candidates: ['bash', 'zsh', 'fish', 'powershell'].map(word => ({ word, summary: '' })) }
+      case 'topic': {
+        const { topics } = await import('../help/topics.ts')
+        const names = new Set(program.commands.map(({ path }) => path.split(' ')[0] ?? ''))
+        return {
+          candidates: [
+            ...topics.map(({ name, summary }) => ({ word: name, summary })),
+            ...[...names].map(word => ({ word, summary: 'Commands' })),
+          ],
+        }
+      }
+    }
+    return undefined
+  }
+
+const dataDirOf = (place: Place): string =>
+  readFlags({ dataDir: dataDirFlag }, new Map(), place).get('dataDir')?.value as string
+
+async function hostWords(place: Place): Promise<Candidate[]> {
+  const { listLocalHosts } = await import('../../orchestrator/local-hosts.ts')
+  return (await listLocalHosts(dataDirOf(place))).map(({ runId, serves, workspace, pid }) =>
+    serves === 'listed'
+      ? { word: 'daemon', summary: `pid ${pid}` }
+      : { word: runId.slice(0, 8), summary: `${workspace}, pid ${pid}` },
+  )
+}
+
+async function workspaceWords(place: Place): Promise<Candidate[]> {
+  const { daemonFiles } = await import('../../daemon/daemon-files.ts')
+  const { readDaemonState } = await import('../../daemon/state-file.ts')
+  try {
+    const { workspaces } = await readDaemonState(daemonFiles(dataDirOf(place)).state)
+    return workspaces.map(({ name, path }) => ({ word: name, summary: path }))
+  } catch (error) {
+    if (error instanceof OpenworkError) return [] // no list, no words
+    throw error
+  }
+}

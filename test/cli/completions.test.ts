@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { program } from '../../src/cli/commands/index.ts'
+import { complete, type FindWords } from '../../src/cli/completions/complete.ts'
+import { type Shell, scriptOf } from '../../src/cli/completions/scripts.ts'
+
+const noWords: FindWords = async key => ({ candidates: [{ word: `a-${key}`, summary: '' }] })
+
+/** What is offered for a line whose last word the cursor is in. */
+async function offered(line: string): Promise<string[]> {
+  const words = line.split(' ').slice(1)
+  const current = words.pop() ?? ''
+  const { candidates, shell } = await complete(program, { words, current }, noWords)
+  return [...candidates.map(({ word }) => word), ...(shell ? [`:${shell}`] : [])]
+}
+
+test('commands, flags, values and names are offered where they may stand, and nowhere else', async () => {
+  expect(await offered('openwork st')).toEqual(expect.arrayContaining(['start', 'status', 'stop']))
+  expect(await offered('openwork daemon ')).toEqual(['run', 'start', 'stop', 'status'])
+  expect(await offered('openwork start --appr')).toEqual(['--approval', '--approval-timeout'])
+  expect(await offered('openwork --appr')).toEqual(['--approval', '--approval-timeout'])
+  expect(await offered('openwork start --approval ')).toEqual(['manual', 'auto'])
+  expect(await offered('openwork start --approval=a')).toEqual(['--approval=auto'])
+  expect(await offered('openwork start --read-only=')).toEqual(['--read-only=true', '--read-only=false'])
+  expect(await offered('openwork start --workspace ')).toEqual([':files'])
+  expect(await offered('openwork start --no-t')).toContain('--no-tui')
+  expect(await offered('openwork workspace remove ')).toEqual(['a-workspace'])
+  expect(await offered('openwork workspace remove one ')).toEqual([])
+  expect(await offered('openwork files read --json s1 ')).toEqual(['a-files'])
+  expect(await offered('openwork nonsense ')).toEqual([])
+  expect(await offered('openwork --nonsense ')).toEqual([])
+  expect(await offered('openwork comp')).toEqual(['completions'])
+})
+
+test('the three words that bash makes of --flag=value are one', async () => {
+  const at = (words: string[], current: string) => complete(program, { words, current }, noWords)
+
+  for (const found of [at(['start', '--approval'], '='), at(['start', '--approval', '='], '')])
+    expect((await found).candidates.map(({ word }) => word)).toEqual(['manual', 'auto'])
+  expect((await at(['start', '--approval', '='], 'au')).candidates).toHaveLength(1)
+})
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'openwork-completions-'))
+  const main = join(import.meta.dir, '..', '..', 'src', 'bin', 'openwork.ts')
+  mkdirSync(join(folder, 'bin'))
+  mkdirSync(join(folder, 'with space'))
+  writeFileSync(join(folder, 'bin', 'openwork'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`)
+  chmodSync(join(folder, 'bin', 'openwork'), 0o755)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** The lines a shell prints that has the script loaded and completes each of these lines; `--` stands between them. */
+async function shell(name: Shell, argv: string[]): Promise<string[][]> {
+  writeFileSync(join(folder, `script.${name}`), scriptOf(name))
+  const run = Bun.spawn([name, ...argv], {
+    cwd: folder,
+    env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}`, HOME: folder, TERM: 'dumb' },
+    stdout: 'pipe',
+    stderr: 'pipe',
+    timeout: 30_000,
+  })
+  const [stdout, stderr] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited])
+  expect(stderr).toBe('')
+  return stdout.split('----\n').map(part => part.split('\n').filter(line => line !== ''))
+}
+
+test('bash completes', async () => {
+  const ask = `ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _openwork; printf '%s\\n' "\${COMPREPLY[@]}" ----; }`
+  const script = `source script.bash; ${ask}
+    ask openwork stat; ask openwork daemon sta; ask openwork start --approval = a; ask openwork start --workspace with`
+  expect((await shell('bash', ['--norc', '--noprofile', '-c', script])).slice(0, 4)).toEqual([
+    ['status'],
+    ['start', 'status'],
+    ['auto'],
+    ['with space'],
+  ])
+})
+
+test.skipIf(!Bun.which('fish'))('fish completes', async () => {
+  const lines = [
+    'openwork stat',
+    'openwork daemon sta',
+    'openwork start --approval=a',
+    'openwork start --workspace with',
+  ]
+  const script = `source script.fish; ${lines.map(line => `complete -C '${line}'; echo ----`).join('; ')}`
+  const found = await shell('fish', ['--no-config', '-c', script])
+  expect(found.slice(0, 4).map(part => part.map(line => line.split('\t')[0]))).toEqual([
+    ['status'],
+    ['start', 'status'],
+    ['--approval=auto'],
+    ['with space/'],
+  ])
+})
+
+test.skipIf(!Bun.which('zsh'))('zsh completes', async () => {
+  // What zsh's own functions get; they would need a terminal to show it.
+  const script = `compdef() { }; _describe() { print -rl -- "\${(@P)2%%:*}"; }; _files() { print files; }
+    source script.zsh
+    ask() { words=("$@"); CURRENT=$#; PREFIX="\${@[-1]}"; _openwork; print -- ----; }
+    ask openwork stat; ask openwork daemon sta; ask openwork start --approval=a; ask openwork start --workspace ''`
+  expect((await shell('zsh', ['-f', '-c', script])).slice(0, 4)).toEqual([
+    ['status'],
+    ['start', 'status'],
+    ['--approval=auto'],
+    ['files'],
+  ])
+})
