@@ -1,0 +1,70 @@
+// The dashboard of a real host in a real terminal, from its start to its end.
+import { expect, test } from 'bun:test'
+import { basename } from 'node:path'
+import { hasTmux, Tmux } from '../terminal/tmux.ts'
+import { eventually, isAlive, newWorld, OPENCODE, OPENWORK } from './harness.ts'
+
+const SHELL = 'shell> '
+/** opencode starts in it, on a machine that does other things too. */
+const START_MS = 60_000
+
+test.skipIf(!hasTmux)('a host is watched, answered, left in the background, found again and stopped', async () => {
+  await using world = await newWorld()
+  const env = { ...world.env, PS1: SHELL, TERM: 'tmux-256color' }
+  await using terminal = Tmux.start(['bash', '--norc', '-i'], { columns: 110, rows: 34, cwd: world.workspace, env })
+  const command = async (line: string): Promise<void> => {
+    await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
+    terminal.types(`clear; '${OPENWORK}' ${line}`)
+    terminal.keys('Enter')
+  }
+
+  await command('start --openwork-port 0')
+  await terminal.shows(/● All green[\s\S]*opencode\s+● ready/, START_MS)
+  expect(await terminal.shows('CONNECT')).toContain(`openwork ${basename(world.workspace)}`)
+  terminal.keys('s')
+  const revealed = await terminal.shows(/Client\s+\S{20}/)
+  const found = (pattern: RegExp): string => pattern.exec(revealed)?.[1] ?? ''
+  const [url, token] = [found(/OpenWork\s+(http\S+)/), found(/Client\s+(\S+)/)]
+  terminal.keys('s')
+  await terminal.shows(screen => !screen.includes(token))
+
+  const asked = async (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(url + path, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(30_000),
+    })
+  const { items } = (await (await asked('/workspaces')).json()) as { items: { id: string }[] }
+  const change = (theme: string) =>
+    asked(`/workspace/${items[0]?.id}/config`, { method: 'PATCH', body: JSON.stringify({ openwork: { theme } }) })
+  terminal.keys('a')
+  for (const [key, status] of [
+    ['y', 200],
+    ['n', 403],
+  ] as const) {
+    const changed = change(key)
+    await terminal.shows(/Asked by\s+.*collaborator/)
+    terminal.keys(key)
+    expect((await changed).status).toBe(status)
+    await terminal.shows('Nothing waits for an answer.')
+  }
+  terminal.keys('l')
+  await terminal.shows(/server\s+INFO/)
+
+  terminal.keys('d')
+  await terminal.shows(/openwork stop[\s\S]*shell>/)
+  expect(terminal.everything()).not.toContain(token)
+  const opencode = world.pidOf(OPENCODE)
+  await command('ps')
+  await terminal.shows(basename(world.workspace))
+  await command('dashboard')
+  await terminal.shows(/● All green[\s\S]*opencode\s+● ready/)
+  terminal.keys('q')
+  await command('logs -f')
+  await terminal.shows('opencode')
+  terminal.keys('C-c')
+  expect(isAlive(opencode)).toBe(true)
+  await command('stop')
+  await eventually('the host is gone', () => !isAlive(opencode))
+  await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
+})
