@@ -53,6 +53,7 @@ async function capture(): Promise<void> {
   await work(host, model, ended.signal)
   await terminal.shows(/Approvals \(2\).*Sessions \(3\)/)
   await terminal.shows(screen => !screen.includes('press a')) // the footer is below that note
+  await terminal.shows(/up \d\ds/) // and there is some history
   await takeAll(terminal, scrubber(replacements(ports)))
   terminal.keys('q')
   await terminal.shows('Stop the host?')
@@ -135,11 +136,13 @@ function replacements([openworkPort, opencodePort]: readonly [number, number]): 
     ...portReplacements(opencodePort, '4096'),
     { find: /ses_\w+/g, with: (found, index) => `ses_${index + 1}a1817cad2ffeHU4VTsft5DkR0z`.slice(0, found.length) },
     { find: /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, with: '6f1e9a52-0f3c-4a7b-9c55-2b8d1e40a6f3' },
-    { find: /(?<=openwork attach )[0-9a-f]{8}/g, with: '6f1e9a52' },
+    { find: /(?<=(?:attach|run) )[0-9a-f]{8}\b/g, with: '6f1e9a52' },
     { find: /(?<=pid=)\d+/g, with: pid },
     { find: /(?<= (?:ready|starting) +)\d+(?= )/g, with: found => pid(found).padStart(found.length) },
-    { find: /\b\d\d:\d\d:\d\d\b/g, with: (_, index) => `12:00:${String(index).padStart(2, '0')}` },
-    { find: /(?<=durationMs=)\d+|\d+(?=ms\b)/g, with: found => '2184'.slice(0, found.length) },
+    { find: /\b\d\d:\d\d:\d\d\b/g, with: '12:00:01' },
+    { find: /\b0:2\d\b/g, with: '0:25' },
+    { find: /\b\ds(?= ago)/g, with: '5s' },
+    { find: /(?<=durationMs=)\d+|\d+(?=ms\b)/g, with: '2' },
     { find: /\b\d\ds\b/g, with: '42s' },
   ]
 }
