@@ -14,7 +14,7 @@ const RESTORE = '\x1b[?2004l\x1b[?25h\x1b[?1049l'
 
 /** The dashboard as a full screen. The terminal is as before when this settles. */
 export async function runScreen(options: DashboardOptions): Promise<DashboardEnd> {
-  const { source, role, color, stdin, stdout, signal } = options
+  const { source, role, color, stdin, stdout } = options
   const ended = Promise.withResolvers<DashboardEnd>()
   let suspend: SuspendTerminal | undefined
   const store: Store = createStore(initialState(role, sizeOf(stdout), Date.now()), perform, ended.reject)
@@ -38,20 +38,12 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     }
   }
 
-  const onAbort = () => ended.resolve({ how: 'aborted' })
-  const onResize = () => store.send({ type: 'size', size: sizeOf(stdout) })
-  // Whatever calls process.exit while this is shown.
-  const onExit = () => restore(stdin, stdout)
-  // After a stop that nobody announced, the terminal is somebody else's: begin anew.
-  const onContinue = () => {
-    redrawn(suspend).catch(ended.reject)
-  }
-  signal.addEventListener('abort', onAbort)
-  if (signal.aborted) onAbort()
-  process.on('exit', onExit)
-  if (process.platform !== 'win32') process.on('SIGCONT', onContinue)
-  stdout.on('resize', onResize)
-
+  const unwatch = watchSurroundings(options, {
+    abort: () => ended.resolve({ how: 'aborted' }),
+    resize: () => store.send({ type: 'size', size: sizeOf(stdout) }),
+    // After a stop that nobody announced, the terminal is somebody else's: begin anew.
+    resume: () => void redrawn(suspend).catch(ended.reject),
+  })
   const ink = render(<Screen store={store} color={color} onReady={given => (suspend = given)} />, {
     stdin: stdin as NodeJS.ReadableStream,
     stdout: stdout as NodeJS.WritableStream,
@@ -64,25 +56,42 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
   const gone = ink.waitUntilExit()
   // A failure of a component: ink has taken the screen down then.
   gone.catch(ended.reject)
-  const unlisten = source.listen(event => {
-    if (event.type !== 'ended') store.send(event)
-    else ended.resolve({ how: 'ended', ...(event.failure === undefined ? {} : { failure: event.failure }) })
-  })
+  let unlisten: (() => void) | undefined
   try {
+    unlisten = source.listen(event => {
+      if (event.type !== 'ended') store.send(event)
+      else ended.resolve({ how: 'ended', ...(event.failure === undefined ? {} : { failure: event.failure }) })
+    })
     return await ended.promise
   } finally {
-    unlisten()
+    unlisten?.()
     store.close()
-    stdout.off('resize', onResize)
-    process.off('SIGCONT', onContinue)
-    signal.removeEventListener('abort', onAbort)
     // Where there is no other screen to go back to, nothing of this one must be left to read. Overwritten row by row:
     // what is erased at once, some terminals (tmux) keep among what has scrolled away.
     ink.rerender(<Lines lines={[]} {...sizeOf(stdout)} />)
     await ink.waitUntilRenderFlush().catch(() => {}) // a component has failed: `ended` tells
     ink.unmount()
     await gone.catch(() => {}) // that is what `ended` was rejected with
+    unwatch()
+  }
+}
+
+type Surroundings = { abort(): void; resize(): void; resume(): void }
+
+/** Tells what happens around the screen, until the function that it returns is called. */
+function watchSurroundings({ signal, stdin, stdout }: DashboardOptions, on: Surroundings): () => void {
+  // Whatever calls process.exit while the screen is there.
+  const onExit = () => restore(stdin, stdout)
+  signal.addEventListener('abort', on.abort)
+  if (signal.aborted) on.abort()
+  process.on('exit', onExit)
+  if (process.platform !== 'win32') process.on('SIGCONT', on.resume)
+  stdout.on('resize', on.resize)
+  return () => {
+    signal.removeEventListener('abort', on.abort)
     process.off('exit', onExit)
+    process.off('SIGCONT', on.resume)
+    stdout.off('resize', on.resize)
   }
 }
 

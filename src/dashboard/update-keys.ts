@@ -58,8 +58,8 @@ function perform(state: State, action: Action): Outcome {
       return act(state, { type: 'leave', how: 'detached' })
     case 'stop-host':
       return state.role === 'owner' ? quit(state) : stopHost(state)
-    case 'suspend':
-      return act(state, { type: 'suspend' })
+    case 'suspend': // whoever types in the shell then need not be who has asked for them
+      return act({ ...state, secrets: { state: 'hidden' } }, { type: 'suspend' })
     case 'copy-attach':
       return copyAttach(state)
     case 'toggle-bell':
