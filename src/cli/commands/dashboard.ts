@@ -1,7 +1,8 @@
-import { findHost, hostArg } from '../background/find-host.ts'
+import { hostArg } from '../background/find-host.ts'
 import { lookOf } from '../dashboard/show.ts'
 import { showGuest } from '../dashboard/show-guest.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { chooseHostMeant } from '../hosts/choose-host.ts'
 import { hasTerminal, terminalRequired } from '../how-to-run.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
@@ -23,7 +24,7 @@ export const dashboard = defineCommand({
   async run({ host: word, plain, dataDir }, context) {
     if (context.json || !hasTerminal(context))
       throw terminalRequired('The dashboard', '`openwork ps` and `openwork logs` work without one.')
-    const host = await findHost(word, { dataDir, cwd: context.cwd, home: context.home })
+    const host = await chooseHostMeant(word, dataDir, context)
     const interruptions = takeInterruptions()
     try {
       await showGuest(host, dataDir, { ...lookOf({ plain }, context), interruptions, context })

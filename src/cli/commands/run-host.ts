@@ -5,6 +5,7 @@ import { parseStartOptions, type StartValues } from '../flags/start-options.ts'
 import { howToRun } from '../how-to-run.ts'
 import type { Context } from '../kit/context.ts'
 import { ownRunId } from '../own-run-id.ts'
+import { confirmFolder } from '../prompts/confirm-folder.ts'
 
 /**
  * `start` and `serve`: a host until it is interrupted or cannot go on, or one that goes on in the background. Resolves to
@@ -21,6 +22,7 @@ export async function runHost(command: 'start' | 'serve', values: StartValues, c
       hint: 'Leave one out.',
     })
   }
+  await confirmFolder(options, context)
   // Each is loaded where it is needed: the dashboard alone is larger than the rest.
   switch (how) {
     case 'here':

@@ -8,7 +8,13 @@ import type { Settings } from './settings.ts'
 export type { ValuesOf } from './flags.ts'
 
 /** A positional argument. Optional ones come last, a variadic one is the very last. */
-export type Argument = { readonly summary: string; readonly optional?: true; readonly variadic?: true }
+export type Argument = {
+  readonly summary: string
+  readonly optional?: true
+  readonly variadic?: true
+  /** Asks a person for one that is missing, by the values of the flags; undefined when there is nobody to ask. */
+  readonly ask?: (values: Readonly<Record<string, unknown>>, context: Context) => Promise<string | undefined>
+}
 
 type Arguments = Readonly<Record<string, Argument>>
 

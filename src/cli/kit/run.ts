@@ -61,9 +61,27 @@ async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
   const parsed = parseArgv(located.rest, table)
   if ('unknownFlag' in parsed) throw await explainUnknownFlag(run, parsed.unknownFlag, called, [command])
   const readings = await readWithSettings(run, command, { flags: table.flags, texts: parsed.texts })
-  const values = { ...valuesOf(command.flags, readings), ...readArguments(command, parsed.words, called) }
   for (const { value } of readings.values()) if (value instanceof Secret) run.redactor.add(value)
-  return (await command.run(values, contextOf(run, readings))) ?? 0
+  const flagValues = valuesOf(command.flags, readings)
+  const context = contextOf(run, readings)
+  const words = await askForMissing(command, parsed.words, flagValues, context)
+  return (await command.run({ ...flagValues, ...readArguments(command, words, called) }, context)) ?? 0
+}
+
+/** Of the arguments that are needed, those that can be asked for and are not there. */
+async function askForMissing(
+  { args }: Command,
+  words: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+  context: Context,
+): Promise<readonly string[]> {
+  const all = [...words]
+  for (const { optional, ask } of Object.values(args).slice(words.length)) {
+    const word = optional ? undefined : await ask?.(values, context)
+    if (word === undefined) break
+    all.push(word)
+  }
+  return all
 }
 
 type Typed = { readonly flags: Flags; readonly texts: ReadonlyMap<string, readonly string[]> }

@@ -1,8 +1,16 @@
 import { expect, test } from 'bun:test'
 import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
+import type { Context } from '../../../src/cli/kit/context.ts'
+import { defineCommand } from '../../../src/cli/kit/define.ts'
+import { runCli } from '../../../src/cli/kit/run.ts'
+import { confirmFolder } from '../../../src/cli/prompts/confirm-folder.ts'
 import { askConfirm, askSelect, askText, canAsk, chooseHost } from '../../../src/cli/prompts/prompts.ts'
+import { dataLayout } from '../../../src/orchestrator/data-dir.ts'
 
 function terminal() {
   const rawModes: boolean[] = []
@@ -113,4 +121,62 @@ test('several hosts: a person chooses one, a program is told to', async () => {
   expect(chosen?.runId).toBe('b2')
   expect(shown()).toContain('/projects/a (http://127.0.0.1:8787, pid 11)')
   expect(await chooseHost(hosts, { ...at, json: true })).toBeUndefined()
+})
+
+test('who starts in their home folder without naming it is asked whether they mean it, the first time', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'openwork-home-'))
+  const dataDir = join(home, 'data')
+  const context = (at: object, source = 'default') => ({ ...at, home, source: () => source }) as unknown as Context
+  const start = (at: object, workspace: string, source?: string) =>
+    confirmFolder({ workspace, dataDir }, context(at, source))
+  try {
+    const { at } = terminal()
+    await start(at, join(home, 'project'))
+    await start(at, home, 'flag')
+    await start({ ...at, json: true }, home)
+
+    for (const folder of [home, '/']) {
+      const { at, type, shown } = terminal()
+      const refused = failureOf(start(at, folder))
+      await type('\r')
+      expect(await refused).toMatchObject({ code: 'interrupted', message: 'Nothing was started' })
+      expect(shown().replaceAll(/\s+/g, ' ')).toContain('The agent and paired devices get to all of it.')
+    }
+    const meant = terminal()
+    await Promise.all([start(meant.at, home), meant.type('y')])
+
+    const { credentials } = dataLayout(dataDir, home)
+    mkdirSync(dirname(credentials), { recursive: true })
+    writeFileSync(credentials, '{}')
+    await start(at, home)
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+})
+
+test('an argument that is missing is asked for before the command runs; a program is told of it', async () => {
+  const ran: unknown[] = []
+  const command = defineCommand({
+    path: 'remove',
+    summary: 'Remove one',
+    args: {
+      item: {
+        summary: 'Which one',
+        ask: async (_: object, context: Context) =>
+          canAsk(context) ? await askSelect('Which one?', [{ value: 'first', label: 'first' }], context) : undefined,
+      },
+    },
+    flags: {},
+    run: async values => {
+      ran.push(values)
+    },
+  })
+  const program = { name: 'tool', version: '1', summary: 'A tool', commands: [command], defaultCommand: 'remove' }
+  const { at, type } = terminal()
+  const io = { ...at, cwd: '/', home: '/' }
+
+  const [code] = await Promise.all([runCli(program, ['remove'], io), type('\r')])
+  expect([code, ran]).toEqual([0, [{ item: 'first' }]])
+  expect(await runCli(program, ['remove'], { ...io, env: { CI: '1' } })).toBe(2)
+  expect(await runCli(program, ['remove', '--json'], io)).toBe(2)
 })
