@@ -144,8 +144,6 @@ const harmless = (text: string): string => text.replace(CONTROL, found => (COLOR
 /** One line that takes as many columns as it has characters to show. */
 const plain = (text: string): string => text.replace(/[\t\n]/g, ' ').replace(CONTROL, '')
 
-const ORIGIN: ReadonlySet<string> = new Set(['run.id', 'process.pid', 'service.component'])
-
 /** One OpenTelemetry-like record as a line of JSON. */
 function renderJson(
   record: LogRecord,
