@@ -25,7 +25,11 @@ export async function bundledPackages(root: string, modules: readonly string[]):
   const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
   const isLocked = (folder: string): boolean => Object.hasOwn(packages, folder)
   const folders = new Set(modules.flatMap(path => packageFolder(path, isLocked) ?? []))
-  return Promise.all([...folders].sort().map(folder => describe(root, folder, packages[folder]?.integrity)))
+  const found = await Promise.all(
+    [...folders].sort().map(folder => describe(root, folder, packages[folder]?.integrity)),
+  )
+  // npm installs one version several times where another one has the place that all would find.
+  return [...new Map(found.map(each => [`${each.name}@${each.version}`, each])).values()]
 }
 
 /** `node_modules/@scope/name` for a module inside of it: the longest such end of its path that the lockfile knows. */
