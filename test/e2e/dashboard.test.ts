@@ -56,7 +56,7 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   expect(terminal.everything()).not.toContain(token)
   const opencode = world.pidOf(OPENCODE)
   await command('ps')
-  await terminal.shows(basename(world.workspace))
+  await terminal.shows('detached')
   await command('dashboard')
   await terminal.shows(/● All green[\s\S]*opencode\s+● ready/)
   terminal.keys('q')
