@@ -1,5 +1,5 @@
+import { byteCount } from '../shared/byte-count.ts'
 import type { Progress } from '../sidecars/download/progress.ts'
-import { byteCount } from './byte-count.ts'
 import { renderProgress, renderWork } from './render-progress.ts'
 import { StatusLine, type Terminal } from './status-line.ts'
 

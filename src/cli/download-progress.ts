@@ -1,6 +1,6 @@
+import { byteCount } from '../shared/byte-count.ts'
 import type { Log } from '../shared/log.ts'
 import type { Progress } from '../sidecars/download/progress.ts'
-import { byteCount } from './byte-count.ts'
 import { renderProgress } from './render-progress.ts'
 import type { StatusLine } from './status-line.ts'
 

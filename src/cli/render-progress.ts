@@ -1,6 +1,6 @@
 import pc from 'picocolors'
+import { byteCount } from '../shared/byte-count.ts'
 import type { Progress } from '../sidecars/download/progress.ts'
-import { byteCount } from './byte-count.ts'
 
 const DOING: Record<Progress['stage'], string> = {
   waiting: 'Waiting for',

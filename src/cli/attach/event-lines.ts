@@ -1,7 +1,7 @@
 import type { daemonEvents } from '../../api/daemon.ts'
 import type { ReceivedEvent } from '../../api/event-source.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import type { Log } from '../../shared/log.ts'
-import { byteCount } from '../byte-count.ts'
 
 type Event = ReceivedEvent<typeof daemonEvents>
 

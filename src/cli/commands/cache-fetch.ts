@@ -1,7 +1,7 @@
+import { byteCount } from '../../shared/byte-count.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { NearBuild } from '../../sidecars/cache/cache-builds.ts'
 import type { WantedOpencode } from '../../sidecars/cache/cache-layout.ts'
-import { byteCount } from '../byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { parseSidecarPlace, sidecarPlaceFlags } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
+import { byteCount } from '../../shared/byte-count.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import type { GcChoice } from '../../sidecars/cache/cache-gc.ts'
-import { byteCount } from '../byte-count.ts'
 import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'
 import { defineCommand } from '../kit/define.ts'

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
+import { byteCount } from '../../shared/byte-count.ts'
 import type { CacheItem } from '../../sidecars/cache/cache-items.ts'
 import { ago } from '../ago.ts'
-import { byteCount } from '../byte-count.ts'
 import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { defineCommand } from '../kit/define.ts'
 import { renderTable } from '../text-table.ts'

@@ -1,4 +1,4 @@
-import { byteCount } from '../byte-count.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { cacheDirOf } from '../flags/sidecar-flags.ts'
 import { interruptible } from '../interruptible.ts'

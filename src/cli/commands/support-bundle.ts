@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
-import { byteCount } from '../byte-count.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import { ByteProgress } from '../byte-progress.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { sidecarPlaceFlags } from '../flags/sidecar-flags.ts'

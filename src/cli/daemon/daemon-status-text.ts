@@ -1,7 +1,7 @@
 import type { DaemonStatus, DaemonWorkspace, DaemonWorkspaceInfo, InstanceStatus } from '../../api/daemon.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import { ago } from '../ago.ts'
-import { byteCount } from '../byte-count.ts'
 import { clockTime } from '../clock-time.ts'
 import { hotReloadLines, problemText } from '../hot-reload-text.ts'
 import type { Io } from '../kit/io.ts'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
+import { byteCount } from '../../shared/byte-count.ts'
 import type { OpenworkError } from '../../shared/errors.ts'
 import { Secret, secret as toSecret } from '../../shared/secret.ts'
-import { byteCount } from '../byte-count.ts'
 import { nearest } from './nearest.ts'
 
 /** Where a value is read: what it may depend on, and how to refuse it. */

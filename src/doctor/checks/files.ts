@@ -3,9 +3,9 @@ import { lstat, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { checkDataDir } from '../../orchestrator/data-dir.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import { messageOf, OpenworkError, unlessSystemError } from '../../shared/errors.ts'
 import { openPlainFile } from '../../shared/plain-file.ts'
-import { byteText } from '../byte-text.ts'
 import { type Check, type Finding, QUICK_MS } from '../check.ts'
 import { type OpenFile, openSecrets } from '../open-secrets.ts'
 
@@ -123,8 +123,8 @@ const LITTLE_BYTES = 500_000_000
 
 export function judgeDisk(places: readonly { name: string; path: string; freeBytes: number }[]): Finding {
   const least = Math.min(...places.map(({ freeBytes }) => freeBytes))
-  const seen = `at least ${byteText(least)}`
-  const details = places.map(({ name, path, freeBytes }) => `${byteText(freeBytes)} for ${name}: ${path}`)
+  const seen = `at least ${byteCount(least)}`
+  const details = places.map(({ name, path, freeBytes }) => `${byteCount(freeBytes)} for ${name}: ${path}`)
   if (least >= LITTLE_BYTES) return { status: 'ok', seen, details }
   const isFull = least < TOO_LITTLE_BYTES
   return {

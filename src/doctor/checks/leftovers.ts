@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runsFolder } from '../../orchestrator/data-dir.ts'
+import { byteCount } from '../../shared/byte-count.ts'
 import { unlessSystemError } from '../../shared/errors.ts'
 import { removeItem } from '../../sidecars/cache/cache-gc.ts'
 import { type CacheItem, listCache } from '../../sidecars/cache/cache-items.ts'
 import { isSameProcess } from '../../supervisor/process-identity.ts'
 import { reapDeadRuns } from '../../supervisor/reap.ts'
 import { type ListedRun, listRuns } from '../../supervisor/run-record.ts'
-import { byteText } from '../byte-text.ts'
 import { type Check, type Finding, QUICK_MS } from '../check.ts'
 import { walk } from '../walk.ts'
 
@@ -112,7 +112,7 @@ export function judgeDownloads(items: readonly Pick<CacheItem, 'path' | 'bytes'>
   if (items.length === 0) return { status: 'ok', seen: 'none' }
   return {
     status: 'info',
-    seen: `${items.length} (${byteText(items.reduce((sum, { bytes = 0 }) => sum + bytes, 0))})`,
+    seen: `${items.length} (${byteCount(items.reduce((sum, { bytes = 0 }) => sum + bytes, 0))})`,
     details: items.map(({ path }) => path),
     means: 'The next download of the same goes on where it was cut.',
     todo: 'openwork doctor --fix removes them.',
@@ -137,7 +137,7 @@ export const logs: Check = {
 export function judgeLogs(files: readonly { bytes: number; modifiedMs: number }[], nowMs: number): Finding {
   if (files.length === 0) return { status: 'ok', seen: 'none of background hosts' }
   const old = files.filter(({ modifiedMs }) => nowMs - modifiedMs > OLD_MS)
-  const size = byteText(files.reduce((sum, { bytes }) => sum + bytes, 0))
+  const size = byteCount(files.reduce((sum, { bytes }) => sum + bytes, 0))
   const seen = `${files.length === 1 ? 'one file' : `${files.length} files`}, ${size}`
   if (old.length === 0) return { status: 'ok', seen }
   return {

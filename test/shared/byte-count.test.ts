@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { byteCount } from '../../src/cli/byte-count.ts'
+import { byteCount } from '../../src/shared/byte-count.ts'
 
 test.each([
   [0, '0 B'],
