@@ -1,7 +1,7 @@
-import { hostArg } from '../background/find-host.ts'
 import { clockTime } from '../clock-time.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { chooseHostMeant } from '../hosts/choose-host.ts'
+import { hostArg } from '../hosts/find-host.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'

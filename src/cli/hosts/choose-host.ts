@@ -1,7 +1,7 @@
 import { type LocalHost, listLocalHosts } from '../../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../../shared/errors.ts'
-import { findHost } from '../background/find-host.ts'
 import type { Context } from '../kit/context.ts'
+import { findHost } from './find-host.ts'
 
 /**
  * As `findHost`; where several could be meant and there is a person to ask, the one that is chosen.

@@ -3,9 +3,9 @@ import { type HostInfo, parseHostInfo } from '../../orchestrator/host-info.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { isSameProcess } from '../../supervisor/process-identity.ts'
 import { type ListedRun, listRuns } from '../../supervisor/run-record.ts'
-import { findHost } from '../background/find-host.ts'
 import type { Io } from '../kit/io.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { findHost } from './find-host.ts'
 
 /** A run that is on record: of a host that lives, or of one that was killed and could not take its record away. */
 export type HostRun = Pick<ListedRun, 'runId' | 'startedAtMs' | 'alive' | 'path' | 'owner'> & {
