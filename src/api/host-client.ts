@@ -1,22 +1,7 @@
 import type { z } from 'zod'
-import { type approvalReply, receivedApprovalReplied } from './approvals.ts'
-import { receiveEvents } from './event-source.ts'
-import {
-  type HostCredentials,
-  type HostEvent,
-  type HostPairing,
-  type HostService,
-  type HostSnapshot,
-  hostChecked,
-  hostCredentials,
-  hostEvents,
-  hostPairing,
-  hostReleased,
-  hostSnapshot,
-  hostStopping,
-  serviceRestarted,
-} from './host.ts'
-import { type ReloadReport, reloaded } from './hot-reload.ts'
+import type { approvalReply } from './approvals.ts'
+import type { HostCredentials, HostEvent, HostPairing, HostService, HostSnapshot, hostChecked } from './host.ts'
+import type { ReloadReport } from './hot-reload.ts'
 import { askServer } from './request.ts'
 
 /** Calls of a host by programs of the same machine, at the control address and under the control token of its run record. */
@@ -54,28 +39,44 @@ const CALL_MS = 10_000
 /** Services, plugins and MCP servers start meanwhile. */
 const WORK_MS = 120_000
 
+// When a call is made: commands that look whether a host runs find none as often as not.
+const schemas = () => import('./host.ts')
+
 export function hostClient({ baseUrl, token, timeoutMs = CALL_MS }: HostClientOptions): HostClient {
-  const ask = <Result>(ask: Parameters<typeof askServer>[1], reply: z.ZodType<Result>, limitMs = timeoutMs) =>
-    askServer({ baseUrl, token, timeoutMs: limitMs }, ask, reply)
+  const ask = <Result>(
+    ask: Parameters<typeof askServer>[1],
+    reply: () => Promise<z.ZodType<Result>>,
+    limitMs = timeoutMs,
+  ) => askServer({ baseUrl, token, timeoutMs: limitMs }, ask, reply)
+  const get = (path: string) => ({ method: 'GET', path })
   const post = (path: string, body?: unknown) => ({ method: 'POST', path, body })
   return {
-    snapshot: () => ask({ method: 'GET', path: '/host' }, hostSnapshot),
-    events: ({ logs, signal }) =>
-      receiveEvents({ baseUrl, token, timeoutMs }, `/host/events?logs=${logs}`, hostEvents, signal),
-    restart: async service =>
-      (await ask(post(`/host/services/${encodeURIComponent(service)}/restart`), serviceRestarted, WORK_MS)).service,
-    replyApproval: async (id, reply) => {
-      await ask(post(`/host/approvals/${encodeURIComponent(id)}`, { reply }), receivedApprovalReplied)
+    snapshot: () => ask(get('/host'), async () => (await schemas()).hostSnapshot),
+    async *events({ logs, signal }) {
+      const [{ receiveEvents }, { hostEvents }] = await Promise.all([import('./event-source.ts'), schemas()])
+      yield* receiveEvents({ baseUrl, token, timeoutMs }, `/host/events?logs=${logs}`, hostEvents, signal)
     },
-    reload: async body => (await ask(post('/reload', body), reloaded, WORK_MS)).report,
-    credentials: () => ask({ method: 'GET', path: '/host/credentials' }, hostCredentials),
-    openPairing: () => ask(post('/host/pairing'), hostPairing),
+    restart: async service => {
+      const path = `/host/services/${encodeURIComponent(service)}/restart`
+      return (await ask(post(path), async () => (await schemas()).serviceRestarted, WORK_MS)).service
+    },
+    replyApproval: async (id, reply) => {
+      const replied = async () => (await import('./approvals.ts')).receivedApprovalReplied
+      await ask(post(`/host/approvals/${encodeURIComponent(id)}`, { reply }), replied)
+    },
+    reload: async body => {
+      const reloaded = async () => (await import('./hot-reload.ts')).reloaded
+      return (await ask(post('/reload', body), reloaded, WORK_MS)).report
+    },
+    credentials: () => ask(get('/host/credentials'), async () => (await schemas()).hostCredentials),
+    openPairing: () => ask(post('/host/pairing'), async () => (await schemas()).hostPairing),
     stop: async body => {
-      await ask(post('/host/stop', body), hostStopping)
+      await ask(post('/host/stop', body), async () => (await schemas()).hostStopping)
     },
     release: async () => {
-      await ask(post('/host/release'), hostReleased)
+      await ask(post('/host/release'), async () => (await schemas()).hostReleased)
     },
-    check: async body => (await ask(post('/host/check', body), hostChecked, WORK_MS)).checks,
+    check: async body =>
+      (await ask(post('/host/check', body), async () => (await schemas()).hostChecked, WORK_MS)).checks,
   }
 }
