@@ -55,7 +55,7 @@ export type State = {
   rings: boolean
   /** Answers on their way, by the id of the approval. */
   answering: ReadonlySet<string>
-  /** Not before: another request has just taken the place of the selected one. */
+  /** Not before: the selected request has only just come to its place. */
   answersFromMs: number
 }
 

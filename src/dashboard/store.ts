@@ -50,7 +50,7 @@ export function createStore(initial: State, perform: (effect: Effect) => void, f
     },
     send(event) {
       if (isClosed) return // an answer that nobody waits for any more
-      if (event.type === 'key') take({ type: 'tick', nowMs: Date.now() })
+      if (event.type !== 'log') take({ type: 'tick', nowMs: Date.now() }) // what it begins is counted from now
       take(event)
       if (event.type === 'log' && state.view !== 'logs') return // nothing of it is to be seen
       if (event.type === 'snapshot' || event.type === 'log') gathering ??= setTimeout(draw, GATHER_MS)

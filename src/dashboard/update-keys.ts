@@ -4,7 +4,7 @@ import { count } from './format.ts'
 import { findAction, type KeyPress } from './keys.ts'
 import { isTyping } from './logs/logs-model.ts'
 import { type LogsEvent, updateLogs } from './logs/update-logs.ts'
-import { bodyRows, type Effect, type State, selectedItem, VIEWS, type View, workAt } from './state.ts'
+import { bodyRows, type Effect, placeOf, type State, selectedItem, VIEWS, type View, workAt } from './state.ts'
 import { harmless } from './text.ts'
 import { move } from './update-selection.ts'
 
@@ -161,13 +161,14 @@ function reload(state: State): Outcome {
 
 function answer(state: State, reply: 'allow' | 'deny'): Outcome {
   const approvals = state.snapshot?.approvals ?? []
-  const chosen = approvals.find(({ id }) => id === state.selected.approval) ?? approvals[0]
+  const chosen = approvals[placeOf(approvals, ({ id }) => id === state.selected.approval)]
   if (!chosen) return stay(say(state, 'Nothing waits for an answer'))
   if (state.answering.has(chosen.id)) return stay(state)
-  if (state.nowMs < state.answersFromMs) return stay(say(state, 'Another request has come up: look at it first'))
-  // What was below is selected next, so that the same key answers one after the other.
-  const below = approvals[approvals.indexOf(chosen) + 1]
-  const selected = { ...state.selected, approval: below?.id }
+  if (state.nowMs < state.answersFromMs) return stay(say(state, 'This request has just come up: look at it first'))
+  // What was below is selected next, so that the same key answers one after the other. The last one stays until it is
+  // gone: what takes its place then is new to whoever presses the key again.
+  const below = approvals[approvals.indexOf(chosen) + 1] ?? chosen
+  const selected = { ...state.selected, approval: below.id }
   const answering = new Set(state.answering).add(chosen.id)
   return act({ ...state, selected, answering }, { type: 'reply', id: chosen.id, reply })
 }

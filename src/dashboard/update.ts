@@ -70,15 +70,14 @@ function onSnapshot(state: State, snapshot: HostSnapshot): Outcome {
 }
 
 /**
- * A request stays selected while it waits. When it goes by itself, whoever is about to press a key for it must not answer
- * the next one with that.
+ * A request stays selected while it waits. Whoever is about to press a key must not answer with it what has just come to
+ * the place that the key is for.
  */
 function approvalSelected({ selected, nowMs }: State, { approvals }: HostSnapshot): Partial<State> {
   if (!approvals || approvals.some(({ id }) => id === selected.approval)) return {}
-  const wasSelected = selected.approval !== undefined
   return {
     selected: { ...selected, approval: approvals[0]?.id },
-    ...(wasSelected && approvals.length ? { answersFromMs: nowMs + SETTLE_MS } : {}),
+    ...(approvals.length > 0 && { answersFromMs: nowMs + SETTLE_MS }),
   }
 }
 

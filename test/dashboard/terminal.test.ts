@@ -49,6 +49,9 @@ async function pidOf(control: string): Promise<number> {
   return Number(await answer.text())
 }
 
+/** It has been there for long enough to be read. */
+const canAnswer = (screen: string) => screen.includes('Asked by') && !screen.includes('in a moment')
+
 describe.skipIf(!hasTmux)('in a terminal', () => {
   test('views open by their keys, follow the size of the window, and approvals are answered in place', async () => {
     await using dashboard = await openDashboard()
@@ -81,12 +84,12 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     await dashboard.approval('req_1')
     await terminal.shows('Approvals (1)')
     terminal.keys('a')
-    await terminal.shows('phone of Ada (collaborator)')
+    await terminal.shows(canAnswer)
     terminal.keys('y')
     await terminal.shows('Allowed')
     await terminal.shows('Nothing waits for an answer.')
     await dashboard.approval('req_2')
-    await terminal.shows('Approvals (1)')
+    await terminal.shows(canAnswer)
     terminal.keys('n')
     await terminal.shows('Denied')
     terminal.keys('o', 'Down', 'R')

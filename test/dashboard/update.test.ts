@@ -119,6 +119,9 @@ describe('secrets', () => {
 
 describe('approvals', () => {
   const two = shown({ approvals: [approval('first', NOW), approval('second', NOW)] })
+  const settled = { type: 'tick', nowMs: NOW + 2_000 } as const
+  const later = { type: 'tick', nowMs: NOW + 4_000 } as const
+  const reply = (id: string): Effect => ({ type: 'reply', id, reply: 'allow' })
 
   test('a new one rings, unless the bell is off', () => {
     expect(after([shown(), two]).effects).toEqual([{ type: 'bell' }])
@@ -127,21 +130,42 @@ describe('approvals', () => {
   })
 
   test('are answered one after the other with the same key', () => {
-    const { effects } = after([two, 'a', 'y', 'y'])
-    expect(effects.slice(1)).toEqual([
-      { type: 'reply', id: 'first', reply: 'allow' },
-      { type: 'reply', id: 'second', reply: 'allow' },
-    ])
-    expect(after([two, 'a', '↓', 'n']).effects.at(-1)).toEqual({ type: 'reply', id: 'second', reply: 'deny' })
+    const { effects } = after([two, 'a', settled, 'y', 'y'])
+    expect(effects.slice(1)).toEqual([reply('first'), reply('second')])
+    expect(after([two, 'a', settled, '↓', 'n']).effects.at(-1)).toEqual({ type: 'reply', id: 'second', reply: 'deny' })
   })
 
   test('a key for one that has just gone does not answer the one that took its place', () => {
     const gone = shown({ approvals: [approval('second', NOW)] })
-    const { state, effects } = after([two, 'a', gone, 'y'])
+    const { state, effects } = after([two, 'a', settled, gone, 'y'])
     expect(effects).toEqual([{ type: 'bell' }])
-    expect(state.toast?.text).toContain('Another request')
-    const later = after([two, 'a', gone, { type: 'tick', nowMs: NOW + 2_000 }, 'y'])
-    expect(later.effects.at(-1)).toEqual({ type: 'reply', id: 'second', reply: 'allow' })
+    expect(state.toast?.text).toContain('just come up')
+    expect(after([two, 'a', settled, gone, later, 'y']).effects.at(-1)).toEqual(reply('second'))
+  })
+
+  test.each([
+    ['right after the answer to the one before', [shown({ approvals: [approval('first', NOW)] }), 'a', settled, 'y']],
+    ['where there was none', [shown(), 'a', settled]],
+    ['where there was none, on another view', [shown(), settled]],
+    ['with the first that is heard of the host', ['a']],
+  ] as const)('one that comes up %s is not answered before it can have been read', (_, before) => {
+    const comes = shown({ approvals: [approval('second', settled.nowMs)] })
+    const answered: DashboardEvent = { type: 'answered', id: 'first' }
+    for (const events of [
+      [...before, answered, comes],
+      [...before, comes, answered],
+      [...before, answered, shown(), comes],
+    ]) {
+      const early = after([...events, 'a', 'y', 'n'])
+      expect(early.effects).not.toContainEqual(reply('second'))
+      expect(early.state.answersFromMs).toBe((events.includes(settled) ? settled.nowMs : NOW) + 1_500)
+      expect(after([...events, later, 'a', 'y']).effects.at(-1)).toEqual(reply('second'))
+    }
+  })
+
+  test('the last one is not answered twice, nor the first one with it', () => {
+    const { effects } = after([two, 'a', settled, '↓', 'y', 'y', 'y'])
+    expect(effects.slice(1)).toEqual([reply('second')])
   })
 })
 

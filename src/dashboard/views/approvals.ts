@@ -49,7 +49,7 @@ export function approvalsView(state: State, rows: number): Line[] {
   return [heading, ...windowOf(lines, place, listRows), [], ...details].slice(0, rows)
 }
 
-function detailLines(request: ApprovalRequest, { snapshot, nowMs, size }: State): Line[] {
+function detailLines(request: ApprovalRequest, { snapshot, nowMs, size, answersFromMs }: State): Line[] {
   const workspace = snapshot?.workspaces.find(({ id }) => id === request.workspaceId)
   const scope = request.actor.scope ? ` (${request.actor.scope})` : ''
   const deadline = countdown(request.expiresAt - nowMs)
@@ -68,6 +68,7 @@ function detailLines(request: ApprovalRequest, { snapshot, nowMs, size }: State)
       span(' allow   '),
       span('n', { color: 'red', bold: true }),
       span(' deny'),
+      ...(nowMs < answersFromMs ? [span('   in a moment: it has just come up', { dim: true })] : []),
     ],
   ]
 }
