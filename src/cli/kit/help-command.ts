@@ -5,8 +5,8 @@ import { defineCommand, type Program } from './define.ts'
 import { bool } from './flags.ts'
 import { HelpPage, lookOf, renderHelp } from './help.ts'
 import { CommandTree } from './locate.ts'
-import { nearest } from './nearest.ts'
-import { shownName, unknownCommand } from './usage.ts'
+import { likely } from './nearest.ts'
+import { either, shownName, unknownCommand } from './usage.ts'
 
 /** The program with its `help [topic…]`: the pages of its commands, and of what is about more than one of them. */
 export function withHelp(program: Program): Program {
@@ -49,9 +49,13 @@ async function pageOf(program: Program, words: readonly string[], context: Conte
     return page.toString()
   }
   if (first !== undefined && !isCommand && topics.length > 0) {
-    const close = nearest(first, [...topics.map(({ name }) => name), ...commands])
+    const names = topics.map(({ name }) => name)
+    const close = likely(first, [...names, ...commands]).map(word => `\`${program.name} help ${word}\``)
     throw new OpenworkError('unknown_topic', `There is no help on ${shownName(first)}`, {
-      hint: close ? `Did you mean \`${program.name} help ${close}\`?` : `\`${program.name} help\` lists what there is.`,
+      hint:
+        close.length > 0
+          ? `Did you mean ${either(close)}?`
+          : `The topics are ${names.join(', ')}; \`${program.name} help\` lists the commands, too.`,
     })
   }
   words.forEach((next, index) => {

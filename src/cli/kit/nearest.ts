@@ -1,25 +1,42 @@
+/** The beginning of more of them than this means none of them. */
+const MAX_BEGUN = 4
+
+/** Those that were most likely meant: all that begin like this, or else the nearest one. */
+export function likely(typed: string, candidates: Iterable<string>): string[] {
+  const all = [...new Set(candidates)]
+  const begun = begunBy(typed, all)
+  if (begun.length > 0 && begun.length <= MAX_BEGUN) return begun
+  const close = fewestSlips(typed, all)
+  return close === undefined ? [] : [close]
+}
+
 /**
- * The candidate that was most likely meant, or undefined when none is close: about one slip per three letters.
- * A swap of two neighbours counts as one slip. What is the beginning of one candidate only means that one.
+ * The candidate that was most likely meant, or undefined when none is close. What is the beginning of one candidate only
+ * means that one.
  */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
   const all = [...new Set(candidates)]
+  const begun = begunBy(typed, all)
+  return begun.length === 1 ? begun[0] : fewestSlips(typed, all)
+}
+
+function begunBy(typed: string, candidates: readonly string[]): string[] {
+  const begin = typed.toLowerCase()
+  return typed.length < 2 ? [] : candidates.filter(candidate => candidate.toLowerCase().startsWith(begin))
+}
+
+/** About one slip per three letters is close. A swap of two neighbours counts as one. */
+function fewestSlips(typed: string, candidates: readonly string[]): string | undefined {
   const allowed = Math.max(1, Math.floor(typed.length / 3))
   let best: string | undefined
   let bestDistance = allowed + 1
-  for (const candidate of all) {
+  for (const candidate of candidates) {
     // Also keeps a hostile kilobyte of text from costing a kilobyte-wide table per candidate.
     if (Math.abs(candidate.length - typed.length) >= bestDistance) continue
     const distance = slips(typed.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
-  return best ?? onlyBegunBy(typed.toLowerCase(), all)
-}
-
-function onlyBegunBy(typed: string, candidates: readonly string[]): string | undefined {
-  if (typed.length < 2) return undefined
-  const [begun, ...others] = candidates.filter(candidate => candidate.toLowerCase().startsWith(typed))
-  return others.length === 0 ? begun : undefined
+  return best
 }
 
 /** Damerau-Levenshtein distance in its "optimal string alignment" form. */

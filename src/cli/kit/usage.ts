@@ -1,5 +1,5 @@
 import { OpenworkError } from '../../shared/errors.ts'
-import { nearest } from './nearest.ts'
+import { likely, nearest } from './nearest.ts'
 import { withoutValue } from './table.ts'
 
 const MAX_SHOWN = 80
@@ -39,9 +39,9 @@ export const unknownFlag = (options: {
 function didYouMean(flag: string, names: readonly string[]): string | undefined {
   const bare = flag.replace(/^-+/, '')
   if (flag.length === 2 || /^-\d/.test(flag)) return 'Put `--` before words that begin with a dash.'
-  const positive = nearest(bare, names)
+  const positive = likely(bare, names)
   const negative = bare.startsWith('no-') ? nearest(bare.slice(3), names) : undefined
-  if (positive) return `Did you mean --${positive}?`
+  if (positive.length > 0) return `Did you mean ${either(positive.map(name => `--${name}`))}?`
   return negative && `Did you mean --no-${negative}?`
 }
 
@@ -50,14 +50,15 @@ export const unknownCommand = (
   typed: { known: readonly string[]; next: string; choices: readonly string[] },
 ): OpenworkError => {
   const group = [program, ...typed.known].join(' ')
-  const close = nearest(typed.next, typed.choices)
+  const close = likely(typed.next, typed.choices)
   const listed = typed.known.length > 0 && typed.choices.length > 0
   return new OpenworkError('unknown_command', `Unknown command \`${group} ${shownName(typed.next)}\``, {
-    hint: close
-      ? `Did you mean \`${group} ${close}\`?`
-      : listed
-        ? `Expected ${some(typed.choices)}.`
-        : `See \`${program} --help\`.`,
+    hint:
+      close.length > 0
+        ? `Did you mean ${either(close.map(word => `\`${group} ${word}\``))}?`
+        : listed
+          ? `Expected ${some(typed.choices)}.`
+          : `See \`${program} --help\`.`,
   })
 }
 
@@ -71,5 +72,8 @@ export const missingValue = (name: string, example: string): OpenworkError =>
 
 const some = (items: readonly string[]): string => {
   const first = items.slice(0, MAX_NAMED).map(item => `\`${item}\``)
-  return items.length > MAX_NAMED ? `${first.join(', ')} and others` : first.join(', ').replace(/, ([^,]*)$/, ' or $1')
+  return items.length > MAX_NAMED ? `${first.join(', ')} and others` : either(first)
 }
+
+/** `a, b or c`. */
+export const either = (items: readonly string[]): string => items.join(', ').replace(/, ([^,]*)$/, ' or $1')

@@ -65,4 +65,5 @@ test('help on what there is none on says what is close to it', async () => {
     code: 2,
     failure: expect.stringContaining('`openwork daemon start`'),
   })
+  expect((await help('topics')).failure).toContain(`The topics are ${topics.map(({ name }) => name).join(', ')};`)
 })
