@@ -33,13 +33,13 @@ export const attach = defineCommand({
   },
   async run({ host: first, args: rest, print, dataDir }, context) {
     const { output } = context
-    if (!print && !hasTerminal(context))
-      throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
     // `attach -- --continue`: no host begins with a dash.
     const isForOpencode = first?.startsWith('-') === true
     const word = isForOpencode ? undefined : first
     const args = isForOpencode ? [first, ...rest] : rest
     const host = await chooseHostMeant(word, dataDir, context)
+    if (!print && !hasTerminal(context))
+      throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
     const client = connectToHost(host, context, ASK_LIMIT_MS)
     const plan = await planAttach(host, client, { word, args }, context)
     if (print) {

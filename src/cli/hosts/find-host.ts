@@ -3,6 +3,8 @@ import { type LocalHost, listLocalHosts } from '../../orchestrator/local-hosts.t
 import { OpenworkError } from '../../shared/errors.ts'
 import { folderMeant, nearestServing, realPathOf } from '../folder-word.ts'
 import type { Io } from '../kit/io.ts'
+import { onOneLine } from '../kit/one-line.ts'
+import { shortIds } from './short-ids.ts'
 
 /** The argument of a command that is about one host. */
 export const hostArg = {
@@ -28,10 +30,10 @@ export async function findHost(word: string | undefined, place: Place): Promise<
   }
   const [host, ...others] = await hostsMeant(word, hosts, place)
   if (!host)
-    throw new OpenworkError('no_running_host', `No running host is called ${word}`, {
-      hint: `These run: ${hosts.map(hostText).join(', ')}`,
+    throw new OpenworkError('no_running_host', `No running host is called ${onOneLine(word)}`, {
+      hint: `These run: ${hostTexts(hosts)}.`,
     })
-  if (others.length > 0) throw severalRun([host, ...others], 'Name one of them by its process id.')
+  if (others.length > 0) throw severalRun([host, ...others], 'Name one of them by its id.')
   return host
 }
 
@@ -51,13 +53,20 @@ export const noHost = (message: string): OpenworkError =>
   })
 
 export const severalRun = (hosts: readonly LocalHost[], hint: string): OpenworkError =>
-  new OpenworkError('several_running_hosts', `${hosts.length} hosts are running: ${hosts.map(hostText).join(', ')}`, {
+  new OpenworkError('several_running_hosts', `${hosts.length} hosts are running: ${hostTexts(hosts)}`, {
     hint,
     details: { hosts: hosts.map(({ runId, pid, workspace, baseUrl }) => ({ runId, pid, workspace, baseUrl })) },
   })
 
-const hostText = ({ pid, baseUrl, serves, workspace }: LocalHost): string =>
-  `${baseUrl} (${serves === 'listed' ? 'the daemon' : workspace}, pid ${pid})`
+/** `3f2a9c1e (/home/me/project, http://127.0.0.1:8787, pid 12)`, with the ids of `openwork ps`. */
+function hostTexts(hosts: readonly LocalHost[]): string {
+  const ids = shortIds(hosts.map(({ runId }) => runId))
+  const texts = hosts.map(({ pid, baseUrl, serves, workspace }, index) => {
+    const where = serves === 'listed' ? 'the daemon' : onOneLine(workspace)
+    return `${ids[index]} (${where}, ${baseUrl}, pid ${pid})`
+  })
+  return texts.join(', ')
+}
 
 /** What stands for a host exactly counts before what could be the beginning of a run id. */
 async function hostsMeant(word: string, hosts: readonly LocalHost[], place: Place): Promise<LocalHost[]> {

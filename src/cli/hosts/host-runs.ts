@@ -6,6 +6,7 @@ import { type ListedRun, listRuns } from '../../supervisor/run-record.ts'
 import type { Io } from '../kit/io.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { findHost } from './find-host.ts'
+import { shortIds } from './short-ids.ts'
 
 /** A run that is on record: of a host that lives, or of one that was killed and could not take its record away. */
 export type HostRun = Pick<ListedRun, 'runId' | 'startedAtMs' | 'alive' | 'path' | 'owner'> & {
@@ -53,14 +54,20 @@ export async function findRun(
   const { runId } = await findHost(word, place)
   const found = runs.find(run => run.runId === runId)
   if (found) return found
-  throw new OpenworkError('no_running_host', `No running host is called ${word}`)
+  throw new OpenworkError('no_running_host', `No running host is called ${onOneLine(word)}`)
 }
 
 export const severalRuns = (runs: readonly HostRun[], hint: string): OpenworkError =>
-  new OpenworkError('several_running_hosts', `${runs.length} hosts are running: ${runs.map(runText).join(', ')}`, {
+  new OpenworkError('several_running_hosts', `${runs.length} hosts are running: ${runTexts(runs).join(', ')}`, {
     hint,
     details: { hosts: runs.map(({ runId, owner, info }) => ({ runId, pid: owner.pid, workspace: info?.workspace })) },
   })
+
+/** `3f2a9c1e: the daemon (pid 12)`, with the ids of `openwork ps`. */
+function runTexts(runs: readonly HostRun[]): string[] {
+  const ids = shortIds(runs.map(({ runId }) => runId))
+  return runs.map((run, index) => `${ids[index]}: ${runText(run)}`)
+}
 
 /** `the daemon (pid 12)`, `/home/me/project (pid 12)`. */
 export const runText = ({ runId, owner, info }: Pick<HostRun, 'runId' | 'owner' | 'info'>): string =>

@@ -70,6 +70,6 @@ test('of a daemon and a host the one that serves the current folder is asked, an
   expect(await asked('shop/src')).toContain('Cannot reach http://127.0.0.1:2/')
   expect(await asked('blog')).toContain('Cannot reach http://127.0.0.1:3/')
   expect(await asked('.')).toContain(
-    `2 hosts are running: http://127.0.0.1:2 (the daemon, pid ${process.pid}), http://127.0.0.1:3 (${join(daemon.folder, 'blog')}, pid ${process.pid})`,
+    `2 hosts are running: daemon (the daemon, http://127.0.0.1:2, pid ${process.pid}), host (${join(daemon.folder, 'blog')}, http://127.0.0.1:3, pid ${process.pid})`,
   )
 })

@@ -7,6 +7,7 @@ import { runsFolder } from '../../../src/orchestrator/data-dir.ts'
 import type { HostInfo } from '../../../src/orchestrator/host-info.ts'
 import type { OpenworkError } from '../../../src/shared/errors.ts'
 import { openRunRecord } from '../../../src/supervisor/run-record.ts'
+import { runCommand } from '../commands/run-command.ts'
 
 const NOWHERE = 'http://127.0.0.1:1'
 
@@ -29,7 +30,17 @@ async function hostsOf(runs: Record<string, HostInfo['serves']>) {
       ({ runId }) => runId,
       ({ code }: OpenworkError) => code,
     )
-  return { find, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) }
+  const hint = async (word: string) =>
+    await findHost(word, { dataDir: join(root, 'data'), cwd: root, home: root }).then(
+      () => undefined,
+      (error: OpenworkError) => error.hint,
+    )
+  return {
+    find,
+    hint,
+    dataDir: join(root, 'data'),
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+  }
 }
 
 test('a host is found by its run id, how that begins, its process id and its folder', async () => {
@@ -50,6 +61,22 @@ test('what could be several, or none, is refused', async () => {
   expect(await hosts.find(String(process.pid))).toBe('several_running_hosts')
   expect(await hosts.find('daemon')).toBe('no_running_host')
   expect(await hosts.find('.')).toBe('no_running_host')
+})
+
+test('where none has the name, those that run are told with their ids', async () => {
+  using one = await hostsOf({ '3f2a9c1e-5d': 'one' })
+  using daemon = await hostsOf({ d: 'listed' })
+
+  expect(await one.hint('nope')).toMatch(/^These run: 3f2a9c1e \(\/.*\/3f2a9c1e-5d, http.*, pid \d+\)\.$/)
+  expect(await daemon.hint('nope')).toMatch(/^These run: d \(the daemon, http.*, pid \d+\)\.$/)
+})
+
+test('a host that is not there is told before a terminal that is not', async () => {
+  using hosts = await hostsOf({ shop: 'one' })
+  const attach = async (word: string) => await runCommand(['attach', word], { OPENWORK_DATA_DIR: hosts.dataDir })
+
+  expect((await attach('nope')).stderr).toContain('No running host is called nope')
+  expect((await attach('shop')).stderr).toContain('needs a terminal')
 })
 
 test('without a word it is the only one, or the one that serves the folder', async () => {
