@@ -13,8 +13,8 @@ export const logs = defineCommand({
   path: 'logs',
   summary: 'The log of a host, also of one that has ended',
   description:
-    'Hosts without a terminal, and the daemon, write their log to files that are kept for a while after they have ended. ' +
-    'Of a host in a terminal its last 5000 lines are shown.',
+    'A host with a dashboard, one in the background and the daemon write their log to files, which are kept for a while after ' +
+    'they have ended. Of one that shows its log itself, as `serve` does, the last 5000 lines are shown while it runs.',
   examples: [
     { command: 'openwork logs -f', does: 'see what goes on, until Ctrl-C or until the host ends' },
     {
@@ -39,6 +39,7 @@ export const logs = defineCommand({
       summary: 'Only lines from then on: 15m (ago), 14:05, 2026-01-31T14:05',
     }),
     tail: integer({
+      short: 'n',
       valueName: 'n',
       summary: 'Only the last so many lines of those that are there',
       defaultText: `all; with --follow ${TAIL_OF_FOLLOWED}, unless --since is given`,

@@ -9,7 +9,7 @@ import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
 import { chooseHostMeant } from './choose-host.ts'
 
-/** In a file, or, of a host with a terminal, in its memory. A `host` runs. */
+/** In a file, or, of a host that shows its log itself, in its memory. A `host` runs. */
 export type FoundLog = { in: 'file'; path: string; host: LocalHost | undefined } | { in: 'memory'; host: LocalHost }
 
 const DAEMON = 'daemon'
@@ -33,7 +33,7 @@ export async function findLog(word: string | undefined, dataDir: string, context
         ? `No host is running with the data dir ${dataDir}, and no log of an earlier one is kept`
         : `No running host is called ${onOneLine(word)}, and no log is kept of one that was`
     throw new OpenworkError('log_not_found', what, {
-      hint: '`openwork ps --all` lists every host and log; only hosts without a terminal write a log file.',
+      hint: '`openwork ps --all` lists every host and log. What `serve` and `start --no-tui` log in a terminal is not kept.',
       cause: error,
     })
   }
