@@ -36,6 +36,9 @@ export const engineWork = z.object({
 })
 export type EngineWork = z.infer<typeof engineWork>
 
+/** What a host adds to `workspace_busy`, where it knows what is at work. */
+export const busyDetails = z.object({ work: engineWork })
+
 /** How much opencode serves for a directory. */
 export const inventory = z.object({ commands: z.number(), agents: z.number(), skills: z.number() })
 export type Inventory = z.infer<typeof inventory>

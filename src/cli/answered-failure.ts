@@ -1,8 +1,8 @@
-import { z } from 'zod'
 import type { FailureDetails, OpenworkError } from '../shared/errors.ts'
 
-const answered = z.object({ details: z.record(z.string(), z.unknown()) })
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What a host or daemon said of its failure, which is in the details of the request's own; those when it said nothing. */
 export const detailsOf = ({ details }: OpenworkError): FailureDetails | undefined =>
-  answered.safeParse(details).data?.details ?? details
+  isObject(details) && isObject(details.details) ? details.details : details

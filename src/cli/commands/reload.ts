@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { configProblem, engineWork, type ReloadReport } from '../../api/hot-reload.ts'
+import { busyDetails, configProblem, type ReloadReport } from '../../api/hot-reload.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { detailsOf } from '../answered-failure.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
@@ -98,7 +98,6 @@ const CORRECT_IT = {
   unknown: 'Correct it, and reload again.',
 } as const
 
-const busyDetails = z.object({ work: engineWork })
 const refusedDetails = z.object({ problems: z.array(configProblem) })
 
 const workIn = (error: OpenworkError): string | undefined => {

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { z } from 'zod'
-import { type EngineWork, engineWork } from '../../api/hot-reload.ts'
+import type { EngineWork } from '../../api/hot-reload.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { isSameProcess } from '../../supervisor/process-identity.ts'
@@ -63,16 +62,15 @@ async function askToStop(
     return undefined
   } catch (error) {
     if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) throw error
-    const ended = endedOf(error)
+    const ended = await endedOf(error)
     if (!force && canAsk(context) && !(await isWanted(run, ended, context))) throw declined(run, ended, error)
     await client.stop({ force: true })
     return ended
   }
 }
 
-const busyDetails = z.object({ work: engineWork })
-
-function endedOf(error: OpenworkError): Ended {
+async function endedOf(error: OpenworkError): Promise<Ended> {
+  const { busyDetails } = await import('../../api/hot-reload.ts')
   const { data } = busyDetails.safeParse(detailsOf(error))
   return data ?? { unknown: 'opencode does not say what is at work' } // one that hangs, say
 }
