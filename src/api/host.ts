@@ -120,6 +120,8 @@ export const hostSnapshot = z.object({
     baseUrl: z.string(),
     connectUrl: z.string(),
     isRemote: z.boolean(),
+    /** Other guesses at `connectUrl`, for when nothing answers there. */
+    alternatives: z.array(z.string()).optional(),
     opencodeUrl: z.string(),
     /** For people; its credentials are not part of it. */
     attachCommand: z.string(),
@@ -138,6 +140,8 @@ export const hostSnapshot = z.object({
   router: routerView.nullable(),
   /** Of a host without a terminal. */
   logFile: z.string().optional(),
+  /** What was warned of while it started, a sentence each. */
+  notices: z.array(z.string()).optional(),
 })
 export type HostSnapshot = z.infer<typeof hostSnapshot>
 
@@ -167,7 +171,12 @@ export type HostCredentials = z.infer<typeof hostCredentials>
 export const hostPairing = z.object({ url: z.string(), code: z.string(), expiresAt: z.number() })
 export type HostPairing = z.infer<typeof hostPairing>
 
-/** `POST /host/services/:name/restart`, answered when the new run is ready. */
+/**
+ * `POST /host/services/:name/restart`, answered when the new run is ready. Without `force` opencode's is refused as
+ * `workspace_busy` while work runs that would end with it. That of openwork-server ends none: what was asked of opencode
+ * through it goes on, and clients connect again.
+ */
+export const serviceRestartRequest = z.object({ force: z.boolean().default(false) })
 export const serviceRestarted = z.object({ ok: z.literal(true), service: hostService })
 
 /** `POST /host/stop`: without `force` refused as `workspace_busy` while work runs that would end with it. */

@@ -6,7 +6,8 @@ export type HostInfo = {
   serves: 'one' | 'listed'
   /** Where the host itself is asked, with this bearer token. */
   control: { baseUrl: string; token: string }
-  openwork: { baseUrl: string; connectUrl: string }
+  /** `alternatives`: other guesses at `connectUrl`. */
+  openwork: { baseUrl: string; connectUrl: string; alternatives?: readonly string[] }
   opencode: { baseUrl: string; username: string; password: string }
   /** Of a host without a terminal: JSON records, rotated. */
   logFile?: string

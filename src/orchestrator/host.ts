@@ -12,6 +12,7 @@ import { HostLife } from './live/host-life.ts'
 import type { LogRing } from './live/log-ring.ts'
 import type { ObservedHost } from './live/observed-host.ts'
 import { logEvent } from './log-events.ts'
+import type { Notices } from './notices.ts'
 import { type HostPlan, REQUIRED_SERVICES } from './plan.ts'
 import { Runtime } from './runtime.ts'
 import type { RuntimeProgram } from './runtime-program.ts'
@@ -27,6 +28,8 @@ export type HostDeps = {
   control: ControlServer
   /** The last lines of the log. */
   records: LogRing
+  /** What was warned of until now. */
+  notices: Notices
   /** Where the programs of the plan came from. */
   programs: readonly RuntimeProgram[]
   /** Where an upgrade finds what runs after it. */
@@ -101,6 +104,7 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
     life,
     log,
     records: deps.records,
+    notices: deps.notices,
     services: () => supervisor.snapshot(),
     nextTryAt,
     programs: () => runtime.programs(),
@@ -123,8 +127,11 @@ export async function startHost(plan: HostPlan, deps: HostDeps): Promise<Host> {
     await aborted(signal, Promise.all(specs.map(({ name }) => supervisor.reaches(name, 'ready'))))
     verified = await aborted(signal, verifyServer(plan, deps.server))
     const { owner, serverVersion } = verified
-    if (serverVersion !== deps.server.version)
-      log.warn(`openwork-server is ${serverVersion}, this openwork is made for ${deps.server.version}`)
+    if (serverVersion !== deps.server.version) {
+      const notice = `openwork-server is ${serverVersion}, this openwork is made for ${deps.server.version}`
+      log.warn(notice)
+      deps.notices.add(notice)
+    }
     log.redactor.add(owner.token)
     log.debug('everything is ready', { tookMs: Date.now() - startedAtMs })
     life.becomes('ready')
@@ -243,7 +250,11 @@ const hostInfo = (
   workspace: plan.workspace,
   serves: plan.serves,
   control: { baseUrl: control.baseUrl, token: control.token.reveal() },
-  openwork: { baseUrl: plan.server.baseUrl, connectUrl: plan.server.connectUrl },
+  openwork: {
+    baseUrl: plan.server.baseUrl,
+    connectUrl: plan.server.connectUrl,
+    alternatives: plan.server.alternatives,
+  },
   opencode: {
     baseUrl: plan.opencode.baseUrl,
     username: plan.opencode.username.reveal(),

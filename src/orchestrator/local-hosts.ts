@@ -17,6 +17,8 @@ export type LocalHost = {
   baseUrl: string
   /** For others. */
   connectUrl: string
+  /** Other guesses at `connectUrl`. */
+  alternatives?: readonly string[]
   /** The tokens kept for its workspace; not those of a host that was started with tokens of its own. */
   credentials: Credentials | undefined
   /** Of a host without a terminal: JSON records, rotated. */

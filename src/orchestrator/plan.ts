@@ -10,6 +10,7 @@ import type { ServiceSpec } from '../supervisor/service.ts'
 import type { ConnectAddress } from './connect-address.ts'
 import type { Credentials } from './credentials.ts'
 import { type DataLayout, serverSettingsFile } from './data-dir.ts'
+import { followUp } from './follow-up.ts'
 import type { OpencodeState } from './opencode-state.ts'
 import type { StartOptions } from './options.ts'
 
@@ -50,6 +51,8 @@ export type HostPlan = {
     baseUrl: string
     /** For pairing. */
     connectUrl: string
+    /** Other guesses at it. */
+    alternatives: readonly string[]
     bindHost: string
     port: number
     token: Secret
@@ -59,6 +62,8 @@ export type HostPlan = {
     approvalMode: StartOptions['server']['approval']['mode']
     readOnly: boolean
   }
+  /** Opens it in opencode's own interface. */
+  attachCommand: string
   specs: readonly ServiceSpec[]
 }
 
@@ -75,6 +80,7 @@ export function planHost(options: StartOptions, facts: HostFacts): HostPlan {
   const server = {
     baseUrl: httpOrigin(loopbackOf(bindHost), facts.ports.server),
     connectUrl: httpOrigin(connectHost, facts.ports.server),
+    alternatives: facts.connect.alternatives.map(host => httpOrigin(host, facts.ports.server)),
     bindHost,
     port: facts.ports.server,
     ...facts.credentials,
@@ -88,6 +94,7 @@ export function planHost(options: StartOptions, facts: HostFacts): HostPlan {
     serves: options.serves,
     opencode,
     server,
+    attachCommand: followUp('attach', { ...options, home: facts.home }),
     specs: [serverSpec(options, facts, { bindHost, connectHost, opencode }), opencodeSpec(options, facts, opencode)],
   }
 }

@@ -9,6 +9,7 @@ import { ControlServer } from './control-server.ts'
 import { aborted, type Detachment, type Host, startHost } from './host.ts'
 import type { ListedWorkspaces } from './listed-workspaces.ts'
 import { LogRing } from './live/log-ring.ts'
+import { Notices } from './notices.ts'
 import type { StartOptions } from './options.ts'
 import { type HostPlan, planHost, secretsOf } from './plan.ts'
 import { isFree, requirePort } from './ports.ts'
@@ -47,12 +48,13 @@ const TIDY_MS = 1_000
 export async function start(options: StartOptions, deps: StartDeps): Promise<Started> {
   const records = new LogRing()
   deps.log.tap((record, text) => records.add(record, text))
-  const preparing = prepare(options, deps)
+  const notices = new Notices()
+  const preparing = notices.during(deps.log, () => prepare(options, deps))
   const prepared = await aborted(deps.signal, preparing).catch(async error => {
     await Promise.race([preparing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })])
     throw error
   })
-  const host = await startPlanned(options, prepared, { ...deps, records })
+  const host = await startPlanned(options, prepared, { ...deps, records, notices })
   const { opencode, server, facts, target } = prepared
   return { host, opencode, server, target, credentialsFile: facts.layout.credentials }
 }
@@ -78,7 +80,7 @@ const programsOf = ({ opencode, server }: Pick<Prepared, 'opencode' | 'server'>)
 async function startPlanned(
   options: StartOptions,
   { facts, ports: first, opencode, server }: Prepared,
-  deps: StartDeps & { records: LogRing },
+  deps: StartDeps & { records: LogRing; notices: Notices },
 ): Promise<Host> {
   let ports = first
   for (let attempt = 1; ; attempt++) {
@@ -110,7 +112,7 @@ async function startPlanned(
       await record.close()
       if (attempt === PORT_ATTEMPTS || !(await lostItsPort(error, plan, options))) throw error
       deps.log.warn('another program took a port in the meantime, trying others', { ...ports })
-      ports = await choosePorts(options, deps.log)
+      ports = await deps.notices.during(deps.log, () => choosePorts(options, deps.log))
     }
   }
 }

@@ -1,3 +1,5 @@
+import { shellWord } from '../shared/shell-word.ts'
+
 export const PACKAGE = 'openwork-orchestrator'
 
 /** Package managers that install programs for a user. */
@@ -26,5 +28,4 @@ export function installCommand(
 }
 
 /** As one would type it. */
-export const shown = (command: readonly string[]): string =>
-  command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
+export const shown = (command: readonly string[]): string => command.map(shellWord).join(' ')

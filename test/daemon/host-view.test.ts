@@ -23,7 +23,7 @@ test('a daemon is seen as a host with many workspaces, and ends when it is asked
     isDetached: false,
     approvals: [],
     reloads: [],
-    connection: { attachCommand: 'openwork attach daemon' },
+    connection: { attachCommand: expect.stringMatching(/^openwork attach daemon --data-dir /) },
     workspaces: [{ id: workspace.id, name: 'project', path: workspace.path, isActive: true, state: 'none' }],
   })
   expect(snapshot.services.map(({ name, state }) => [name, state])).toEqual([

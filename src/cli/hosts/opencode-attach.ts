@@ -8,6 +8,7 @@ import { agentEnvironment } from '../../services/child-environment.ts'
 import { OPENCODE } from '../../services/opencode.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { REDACTED } from '../../shared/redact.ts'
+import { shellWord } from '../../shared/shell-word.ts'
 import { folderMeant, nearestServing, realPathOf } from '../folder-word.ts'
 import type { Context } from '../kit/context.ts'
 
@@ -67,9 +68,6 @@ async function opencodeOf({ control }: LocalHost): Promise<string> {
 /** As somebody could type it, without its credentials. */
 export const printedCommand = ({ argv }: AttachPlan): string =>
   [`OPENCODE_SERVER_USERNAME=${REDACTED}`, `OPENCODE_SERVER_PASSWORD=${REDACTED}`, ...argv.map(shellWord)].join(' ')
-
-const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /**
  * Runs it in this terminal. Resolves to its exit code, by convention 128 plus its number after a signal.

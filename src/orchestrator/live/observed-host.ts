@@ -14,6 +14,8 @@ export type ObservedHost = {
   plan: HostPlan
   startedAtMs: number
   logFile: string | undefined
+  /** What was warned of while it started. */
+  notices: { readonly texts: readonly string[] }
   life: HostLife
   log: Log
   /** Its last log lines. */

@@ -21,7 +21,7 @@ export type Seen = {
 
 /** The host as it is now. Holds no secret. */
 export function snapshotOf(host: ObservedHost, seen: Seen): HostSnapshot {
-  const { plan, life, startedAtMs, logFile } = host
+  const { plan, life, startedAtMs, logFile, notices } = host
   const { server, opencode } = plan
   const services = host.services()
   const reloads = reloadsOf(host)
@@ -39,8 +39,9 @@ export function snapshotOf(host: ObservedHost, seen: Seen): HostSnapshot {
       baseUrl: server.baseUrl,
       connectUrl: server.connectUrl,
       isRemote: server.isRemote,
+      alternatives: [...server.alternatives],
       opencodeUrl: opencode.baseUrl,
-      attachCommand: `openwork attach ${plan.serves === 'listed' ? 'daemon' : wordOf(plan.runId)}`,
+      attachCommand: plan.attachCommand,
     },
     approvalMode: server.approvalMode,
     readOnly: server.readOnly,
@@ -50,13 +51,8 @@ export function snapshotOf(host: ObservedHost, seen: Seen): HostSnapshot {
     reloads,
     router: null,
     ...(logFile !== undefined && { logFile }),
+    notices: [...notices.texts],
   }
-}
-
-/** A run id of our own by its beginning, as people type it; one of the user's as a shell takes it. */
-const wordOf = (runId: string): string => {
-  if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(runId)) return runId.slice(0, 8)
-  return /^[\w.-]+$/.test(runId) ? runId : `'${runId.replaceAll("'", "'\\''")}'`
 }
 
 function ownService({ life, startedAtMs }: ObservedHost, { usage }: Seen): HostService {

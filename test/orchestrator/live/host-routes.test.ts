@@ -53,7 +53,8 @@ test('shows a host that starts, what a restart does to it, and its end', async (
         { name: 'opencode', state: 'ready', restarts: 0 },
         { name: 'openwork-server', state: 'ready' },
       ],
-      connection: { attachCommand: 'openwork attach run' },
+      connection: { attachCommand: 'openwork attach run', alternatives: [] },
+      notices: ['port 8787 is in use'],
       workspaces: [{ name: 'project', path: '/project', isActive: true }],
     },
   })
