@@ -170,13 +170,15 @@ test('opencode and the cache', () => {
 })
 
 test('engines of containers, the terminal and tools', () => {
-  expect(judgeBackend('Docker', undefined, undefined).status).toBe('info')
+  expect(judgeBackend(undefined, undefined).status).toBe('info')
   const answer = { ok: true, text: '28.0 [name=rootless]', timedOut: false }
-  expect(judgeBackend('Docker', 'Docker 28', answer).seen).toBe('Docker 28, its engine answers, rootless')
-  expect(judgeBackend('Podman', 'podman 5', { ...answer, text: '5 rootless=false' }).seen).toEndWith('answers')
-  expect(judgeBackend('Docker', 'Docker 28', { ok: false, text: '', timedOut: true }).details).toEqual([
-    'no answer within 3 s',
-  ])
+  expect(judgeBackend('Docker 28', answer).seen).toBe('Docker 28, its engine answers, rootless')
+  expect(judgeBackend('podman 5', { ...answer, text: '5 rootless=false' }).seen).toEndWith('answers')
+  expect(judgeBackend('Docker 28', { ok: false, text: '', timedOut: true }).details).toEqual(['no answer within 3 s'])
+  expect(judgeBackend('Docker 28', { ok: false, text: '', timedOut: false })).toMatchObject({
+    status: 'info',
+    means: expect.stringContaining('nothing depends on it'),
+  })
   const terminal = { stdin: true, stdout: true, columns: 100, rows: 30, color: true }
   expect(judgeTerminal({ TERM: 'xterm', LANG: 'C.UTF-8' }, terminal).status).toBe('ok')
   expect(judgeTerminal({ TERM: 'xterm', LANG: 'C.UTF-8' }, { ...terminal, columns: 60 }).status).toBe('info')

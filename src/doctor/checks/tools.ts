@@ -40,17 +40,16 @@ export const backends: readonly Check[] = BACKENDS.map(({ id, title, client, eng
     const [found, answer] = await Promise.all(
       [client, engine].map(argv => askProgram(argv as [string, ...string[]], { env, limitMs: ENGINE_MS, signal })),
     )
-    return judgeBackend(title, found?.text, answer)
+    return judgeBackend(found?.text, answer)
   },
 }))
 
 export function judgeBackend(
-  title: string,
   version: string | undefined,
   answer: { ok: boolean; text: string; timedOut: boolean } | undefined,
 ): Finding {
   if (version === undefined || answer === undefined)
-    return { status: 'info', seen: 'not installed; only hosts in containers need one' }
+    return { status: 'info', seen: 'not installed; nothing in this version needs it' }
   const [line = ''] = version.split('\n')
   if (answer.ok)
     return {
@@ -62,8 +61,7 @@ export function judgeBackend(
     status: 'info',
     seen: `${line}; its engine does not answer`,
     details: why ? [why] : [],
-    means: 'Hosts in containers cannot be started.',
-    todo: `Start ${title}, and see that this user may use it.`,
+    means: 'This version starts nothing in containers: nothing depends on it yet.',
   }
 }
 
