@@ -31,6 +31,18 @@ export function howToRun(
   return tui ? 'dashboard' : 'here'
 }
 
+/** What stands in the way of a dashboard that was asked for, as it was given; undefined where nothing does. */
+export function inTheWayOfTui(
+  { background, detach, tui, check, checkEvents, logFormat }: Asked,
+  { json }: Pick<Context, 'json'>,
+): string | undefined {
+  if (!tui || background) return undefined
+  if (detach) return '--detach'
+  if (json) return '--json'
+  if (check || checkEvents) return check ? '--check' : '--check-events'
+  return logFormat === 'json' ? '--log-format json' : undefined
+}
+
 /** In this order: to look at stdin opens it. */
 export const hasTerminal = ({ stdin, stdout }: Pick<Context, 'stdin' | 'stdout'>): boolean =>
   stdout.isTTY === true && stdin.isTTY === true

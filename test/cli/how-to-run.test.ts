@@ -1,6 +1,12 @@
 import { expect, test } from 'bun:test'
 import { PassThrough } from 'node:stream'
-import { howToRun } from '../../src/cli/how-to-run.ts'
+import { howToRun, inTheWayOfTui } from '../../src/cli/how-to-run.ts'
+
+const NOTHING_ASKED = { background: false, detach: false, tui: undefined, check: false, checkEvents: false } as const
+
+/** What else was asked for that a dashboard does not go with. */
+const inTheWay = ({ json = false, ...values }: Given) =>
+  inTheWayOfTui({ ...NOTHING_ASKED, logFormat: 'pretty', tui: true, ...values }, { json })
 
 type Given = Partial<Parameters<typeof howToRun>[1]> & {
   json?: boolean
@@ -10,10 +16,9 @@ type Given = Partial<Parameters<typeof howToRun>[1]> & {
 }
 
 function how({ json = false, env = {}, isTerminal = true, command = 'start', ...values }: Given) {
-  const asked = { background: false, detach: false, tui: undefined, check: false, checkEvents: false } as const
   const stream = () => Object.assign(new PassThrough(), { isTTY: isTerminal })
   const context = { json, env, stdin: stream(), stdout: stream() }
-  return howToRun(command, { ...asked, logFormat: 'pretty', ...values }, context)
+  return howToRun(command, { ...NOTHING_ASKED, logFormat: 'pretty', ...values }, context)
 }
 
 test('a person at a terminal gets the dashboard of `start`; everybody else gets logs, as does whoever asks for them', () => {
@@ -39,6 +44,19 @@ test('--tui shows it where it can be shown at all, and is refused where there is
   expect(() => how({ tui: true, isTerminal: false })).toThrow(
     expect.objectContaining({ code: 'terminal_required', exitCode: 2 }),
   )
+})
+
+test('what --tui does not go with is named', () => {
+  const given: [Given, string | undefined][] = [
+    [{}, undefined],
+    [{ detach: true }, '--detach'],
+    [{ json: true }, '--json'],
+    [{ checkEvents: true }, '--check-events'],
+    [{ logFormat: 'json' }, '--log-format json'],
+    [{ detach: true, tui: false }, undefined],
+    [{ json: true, background: true }, undefined],
+  ]
+  for (const [asked, expected] of given) expect([asked, inTheWay(asked)]).toEqual([asked, expected])
 })
 
 test('--detach works anywhere, and the host in the background detaches no further one', () => {

@@ -2,7 +2,7 @@ import { OpenworkError } from '../../shared/errors.ts'
 import { attachToDaemon } from '../attach/attach.ts'
 import { findServedByDaemon } from '../attach/served-by-daemon.ts'
 import { parseStartOptions, type StartValues } from '../flags/start-options.ts'
-import { howToRun } from '../how-to-run.ts'
+import { howToRun, inTheWayOfTui } from '../how-to-run.ts'
 import type { Context } from '../kit/context.ts'
 import { ownRunId } from '../own-run-id.ts'
 import { confirmFolder } from '../prompts/confirm-folder.ts'
@@ -14,6 +14,8 @@ import { confirmFolder } from '../prompts/confirm-folder.ts'
 export async function runHost(command: 'start' | 'serve', values: StartValues, context: Context): Promise<number> {
   const options = parseStartOptions({ ...values, runId: ownRunId(values.runId, context) }, context)
   const how = howToRun(command, values, context)
+  const inTheWay = context.source('tui') === 'flag' ? inTheWayOfTui(values, context) : undefined
+  if (inTheWay !== undefined) context.output.note(`--tui changes nothing: with ${inTheWay} there is no dashboard`)
   const served = await findServedByDaemon({ ...options, attach: values.attach }, context)
   if (served) {
     if (!values.check && !values.checkEvents)
