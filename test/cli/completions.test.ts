@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { program } from '../../src/cli/commands/index.ts'
 import { complete, type FindWords } from '../../src/cli/completions/complete.ts'
-import { type Shell, scriptOf } from '../../src/cli/completions/scripts.ts'
+import { findWordsOf } from '../../src/cli/completions/find-words.ts'
+import { installationOf, SHELLS, type Shell, scriptOf } from '../../src/cli/completions/scripts.ts'
+import { withHelp } from '../../src/cli/kit/help-command.ts'
 
 const noWords: FindWords = async key => ({ candidates: [{ word: `a-${key}`, summary: '' }] })
 
@@ -42,6 +44,31 @@ test('the three words that bash makes of --flag=value are one', async () => {
   expect((await at(['start', '--approval', '='], 'au')).candidates).toHaveLength(1)
 })
 
+test('settings are offered their values, and help nothing that is hidden', async () => {
+  const place = { env: { OPENWORK_CONFIG: 'off' }, cwd: '/', home: '/' }
+  const real = async (...words: string[]): Promise<string[]> => {
+    const whole = withHelp(program)
+    const { candidates, shell } = await complete(whole, { words, current: '' }, findWordsOf(whole, place))
+    return [...candidates.map(({ word }) => word), ...(shell ? [`:${shell}`] : [])]
+  }
+  expect(await real('config', 'set', 'approval')).toEqual(['manual', 'auto'])
+  expect(await real('config', 'set', '--command', 'start', 'read-only')).toEqual(['true', 'false'])
+  expect(await real('config', 'set', 'workspace')).toEqual([':files'])
+  expect(await real('config', 'set', 'nonsense')).toEqual([])
+  for (const words of [['config', 'set', '--command'], ['help']]) {
+    const commands = await real(...words)
+    expect(commands).toContain('start')
+    expect(commands).not.toContain('complete')
+  }
+})
+
+test('every script says on top how to load it', () => {
+  for (const shell of SHELLS) {
+    const top = scriptOf(shell).split('\n').slice(0, 4)
+    expect(top).toContain(`#   ${installationOf(shell)}`)
+  }
+})
+
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'openwork-completions-'))
@@ -54,9 +81,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The lines a shell prints that has the script loaded and completes each of these lines; `--` stands between them. */
-async function shell(name: Shell, argv: string[]): Promise<string[][]> {
+async function shell(name: Shell, argv: string[], program: string = name): Promise<string[][]> {
   writeFileSync(join(folder, `script.${name}`), scriptOf(name))
-  const run = Bun.spawn([name, ...argv], {
+  const run = Bun.spawn([program, ...argv], {
     cwd: folder,
     env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}`, HOME: folder, TERM: 'dumb' },
     stdout: 'pipe',
@@ -110,3 +137,18 @@ test.skipIf(!Bun.which('zsh'))('zsh completes', async () => {
     ['files'],
   ])
 })
+
+test.skipIf(!Bun.which('pwsh'))(
+  `PowerShell completes${Bun.which('pwsh') ? '' : ': no pwsh here to try it with'}`,
+  async () => {
+    const lines = ['openwork stat', 'openwork daemon sta', 'openwork start --workspace with']
+    const ask = lines.map(
+      line =>
+        `(TabExpansion2 -inputScript '${line}' -cursorColumn ${line.length}).CompletionMatches.CompletionText; '----'`,
+    )
+    const script = `Get-Content -Raw script.powershell | Invoke-Expression; ${ask.join('; ')}`
+    const found = await shell('powershell', ['-NoProfile', '-NonInteractive', '-Command', script], 'pwsh')
+    expect(found.slice(0, 2)).toEqual([['status'], ['start', 'status']])
+    expect(found[2]?.[0]).toContain('with space')
+  },
+)

@@ -1,4 +1,4 @@
-import { type Command, globalFlagsOf, loadCommand, type Program } from '../kit/define.ts'
+import { type Command, globalFlagsFor, loadCommand, type Program } from '../kit/define.ts'
 import type { Flag, Flags } from '../kit/flags.ts'
 import { CommandTree } from '../kit/locate.ts'
 import { FlagTable, isDashed, kebab } from '../kit/table.ts'
@@ -11,8 +11,11 @@ export type Completion = {
   readonly shell?: 'files' | 'folders'
 }
 
-/** What may stand for an argument or for the value of a flag that names something: only known when it is asked. */
-export type FindWords = (key: string, command: Command) => Promise<Completion | undefined>
+/**
+ * What may stand for an argument or for the value of a flag that names something: only known when it is asked. `before` are
+ * the arguments in front of it.
+ */
+export type FindWords = (key: string, command: Command, before: readonly string[]) => Promise<Completion | undefined>
 
 const NOTHING: Completion = { candidates: [] }
 
@@ -27,7 +30,7 @@ export async function complete(
   const { path, entry, next, rest, unknownFlag } = await tree.locate(words)
   if (unknownFlag !== undefined) return NOTHING
   const command = entry && (await loadCommand(entry))
-  const flags: Flags = { ...command?.flags, ...globalFlagsOf(program) }
+  const flags: Flags = { ...command?.flags, ...globalFlagsFor(program, command ?? {}) }
   const table = new FlagTable(flags)
   const flagsEnded = words.includes('--')
 
@@ -65,10 +68,14 @@ async function valuesOf(
   command: Command,
   findWords: FindWords,
 ): Promise<Completion> {
-  if (flag.choices) return { candidates: flag.choices.map(word => ({ word, summary: '' })) }
-  if (flag.takes === 'nothing') return { candidates: ['true', 'false'].map(word => ({ word, summary: '' })) }
-  if (flag.valueName === 'path') return { candidates: [], shell: 'files' }
-  return (await findWords(key, command)) ?? NOTHING
+  return ownWords(flag) ?? (await findWords(key, command, [])) ?? NOTHING
+}
+
+/** The values of a flag that tells them itself. */
+export function ownWords({ choices, takes, valueName }: Flag): Completion | undefined {
+  if (choices) return { candidates: choices.map(word => ({ word, summary: '' })) }
+  if (takes === 'nothing') return { candidates: ['true', 'false'].map(word => ({ word, summary: '' })) }
+  return valueName === 'path' ? { candidates: [], shell: 'files' } : undefined
 }
 
 const flagCandidates = (flags: Flags): Candidate[] =>
@@ -96,13 +103,14 @@ async function argumentWords(
   table: FlagTable,
   findWords: FindWords,
 ): Promise<Completion> {
-  let given = 0
+  const before: string[] = []
   for (let index = 0; index < rest.length; index++) {
     const match = isDashed(rest[index] ?? '') ? table.match(rest[index] ?? '') : undefined
     if (match && table.takesNext(match, rest[index + 1])) index += 1
-    else if (!match && rest[index] !== '--') given += 1
+    else if (!match && rest[index] !== '--') before.push(rest[index] ?? '')
   }
   const args = Object.entries(command.args)
-  const [key] = args[given] ?? args.findLast(([, { variadic }], index) => variadic && index <= given) ?? []
-  return key === undefined ? NOTHING : ((await findWords(key, command)) ?? NOTHING)
+  const [key] =
+    args[before.length] ?? args.findLast(([, { variadic }], index) => variadic && index <= before.length) ?? []
+  return key === undefined ? NOTHING : ((await findWords(key, command, before)) ?? NOTHING)
 }

@@ -3,7 +3,7 @@ import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import type { Context } from '../kit/context.ts'
 import type { Program } from '../kit/define.ts'
 import { readFlags } from '../kit/values.ts'
-import type { Candidate, FindWords } from './complete.ts'
+import { type Candidate, type FindWords, ownWords } from './complete.ts'
 
 type Place = Pick<Context, 'env' | 'cwd' | 'home'>
 
@@ -15,7 +15,7 @@ const SERVICES: readonly Candidate[] = [
 /** Where words of arguments and flags come from: files of this machine, its hosts, the daemon's list, our own tables. */
 export const findWordsOf =
   (program: Program, place: Place): FindWords =>
-  async (key, { path }) => {
+  async (key, { path }, before) => {
     if (path.startsWith('files ') && key !== 'localFolder' && key !== 'file') return undefined // they are of the host
     switch (key) {
       case 'file':
@@ -37,13 +37,18 @@ export const findWordsOf =
         const names = new Set((await loadAll(program)).flatMap(({ flags }) => settableNames(flags)))
         return { candidates: [...names].map(word => ({ word, summary: '' })) }
       }
+      case 'value': {
+        const { flagsCalled, loadAll } = await import('../config/check-settings.ts')
+        const [flag] = flagsCalled(await loadAll(program), before[0] ?? '')
+        return flag && !flag.perCall ? ownWords(flag) : undefined
+      }
       case 'command':
-        return { candidates: program.commands.map(({ path, summary }) => ({ word: path, summary })) }
+        return { candidates: visible(program).map(({ path, summary }) => ({ word: path, summary })) }
       case 'shell':
         return { candidates: ['bash', 'zsh', 'fish', 'powershell'].map(word => ({ word, summary: '' })) }
       case 'topic': {
         const { topics } = await import('../help/topics.ts')
-        const names = new Set(program.commands.map(({ path }) => path.split(' ')[0] ?? ''))
+        const names = new Set(visible(program).map(({ path }) => path.split(' ')[0] ?? ''))
         return {
           candidates: [
             ...topics.map(({ name, summary }) => ({ word: name, summary })),
@@ -54,6 +59,8 @@ export const findWordsOf =
     }
     return undefined
   }
+
+const visible = ({ commands }: Program) => commands.filter(({ hidden }) => !hidden)
 
 const dataDirOf = (place: Place): string =>
   readFlags({ dataDir: dataDirFlag }, new Map(), place).get('dataDir')?.value as string

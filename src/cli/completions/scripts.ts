@@ -3,19 +3,26 @@ export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const
 
 export type Shell = (typeof SHELLS)[number]
 
-export const scriptOf = (shell: Shell): string => SCRIPTS[shell]
+export const scriptOf = (shell: Shell): string =>
+  SCRIPTS[shell].replace(
+    LOADING,
+    () => `To load them in every shell that begins from now on:\n#   ${installationOf(shell)}`,
+  )
 
 export const installationOf = (shell: Shell): string => INSTALLATIONS[shell]
 
+/** Stands in a script where it says how it is loaded. */
+const LOADING = '<loading>'
+
 const INSTALLATIONS: Readonly<Record<Shell, string>> = {
-  bash: "echo 'source <(openwork completions bash)' >> ~/.bashrc",
-  zsh: "echo 'source <(openwork completions zsh)' >> ~/.zshrc   # below compinit",
-  fish: 'openwork completions fish > ~/.config/fish/completions/openwork.fish',
+  bash: `echo 'eval "$(openwork completions bash)"' >> ~/.bashrc`, // bash 3.2 can source no <( )
+  zsh: `echo 'eval "$(openwork completions zsh)"' >> ~/.zshrc   # below compinit`,
+  fish: 'mkdir -p ~/.config/fish/completions && openwork completions fish > ~/.config/fish/completions/openwork.fish',
   powershell: "Add-Content $PROFILE 'openwork completions powershell | Out-String | Invoke-Expression'",
 }
 
 const SCRIPTS: Readonly<Record<Shell, string>> = {
-  bash: String.raw`# Completions of openwork for bash, 3.2 and later.
+  bash: String.raw`# Completions of openwork for bash, 3.2 and later. ${LOADING}
 _openwork() {
   local line current="${'$'}{COMP_WORDS[COMP_CWORD]}" program="${'$'}{COMP_WORDS[0]}"
   local typed="$current"
@@ -36,7 +43,7 @@ _openwork() {
 complete -F _openwork openwork
 `,
   zsh: String.raw`#compdef openwork
-# Completions of openwork for zsh.
+# Completions of openwork for zsh. ${LOADING}
 _openwork() {
   local line
   local -a described
@@ -52,7 +59,7 @@ _openwork() {
 }
 if [[ $funcstack[1] == _openwork ]]; then _openwork "$@"; else compdef _openwork openwork; fi
 `,
-  fish: String.raw`# Completions of openwork for fish.
+  fish: String.raw`# Completions of openwork for fish. ${LOADING}
 function __openwork_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
@@ -71,7 +78,7 @@ function __openwork_complete
 end
 complete -c openwork -f -a '(__openwork_complete)'
 `,
-  powershell: `# Completions of openwork for PowerShell.
+  powershell: `# Completions of openwork for PowerShell. ${LOADING}
 Register-ArgumentCompleter -Native -CommandName openwork -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.ToString() })
