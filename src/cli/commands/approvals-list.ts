@@ -14,6 +14,7 @@ export const approvalsList = defineCommand({
     'Prints the answer of the server, JSON. With --watch it goes on: a line for each change that waits or is added, and ' +
     'for each that is allowed, denied, timed out or withdrawn. With --json these lines are JSON too: ' +
     '{"event": "snapshot"|"added"|"resolved", "data": …}.',
+  jsonText: 'Print JSON on stdout: one document; with --watch one on each line',
   examples: [
     { command: 'openwork approvals list', does: 'what waits on the host of this machine' },
     { command: 'openwork approvals list --watch', does: 'and what comes' },

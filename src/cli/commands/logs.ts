@@ -15,6 +15,7 @@ export const logs = defineCommand({
   description:
     'A host with a dashboard, one in the background and the daemon write their log to files, which are kept for a while after ' +
     'they have ended. Of one that shows its log itself, as `serve` does, the last 5000 lines are shown while it runs.',
+  jsonText: 'Print the log records as they are kept, each a JSON document on a line of its own; notes go to stderr',
   examples: [
     { command: 'openwork logs -f', does: 'see what goes on, until Ctrl-C or until the host ends' },
     {

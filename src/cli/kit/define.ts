@@ -46,6 +46,8 @@ type About = Headline & {
   readonly examples?: readonly Example[]
   /** The user's settings that cannot be used are told of and left out, instead of ending it: it is there to mend them. */
   readonly toleratesSettings?: true
+  /** What `--json` does here, for help, where that is not one document. */
+  readonly jsonText?: string
 }
 
 type CommandDefinition<F extends Flags, A extends Arguments> = About & {
@@ -121,6 +123,12 @@ export const globalFlagsOf = (program: Pick<Program, 'globalFlags'>): Flags => (
   ...program.globalFlags,
   ...STANDARD_FLAGS,
 })
+
+/** As help has them for one command. */
+export function globalFlagsFor(program: Pick<Program, 'globalFlags'>, { jsonText }: Pick<Command, 'jsonText'>): Flags {
+  const flags = globalFlagsOf(program)
+  return jsonText === undefined ? flags : { ...flags, json: { ...STANDARD_FLAGS.json, summary: jsonText } }
+}
 
 export const loadCommand = async (entry: CommandEntry): Promise<Command> =>
   'load' in entry ? await entry.load() : entry

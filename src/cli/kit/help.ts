@@ -1,5 +1,13 @@
 import pc from 'picocolors'
-import { type Command, type CommandEntry, type Example, globalFlagsOf, loadCommand, type Program } from './define.ts'
+import {
+  type Command,
+  type CommandEntry,
+  type Example,
+  globalFlagsFor,
+  globalFlagsOf,
+  loadCommand,
+  type Program,
+} from './define.ts'
 import type { Flag, Flags } from './flags.ts'
 import type { Io } from './io.ts'
 import { type Row, renderRows, textColumn, wrap } from './layout.ts'
@@ -28,7 +36,7 @@ export async function renderHelp(program: Program, path: readonly string[], look
     const command = await loadCommand(entry)
     addCommand(page, program.name, called, command)
     page.table('Commands', below.map(commandRow))
-    page.table('Global flags', flagRows(globalFlagsOf(program)))
+    page.table('Global flags', flagRows(globalFlagsFor(program, command)))
     page.examples(command.examples ?? [])
     return page.toString()
   }

@@ -31,6 +31,7 @@ function renderCommand(program: Program, command: Command, seen: Map<Flags, stri
     seen.set(command.flags, called)
     for (const [group, flags] of groupsOf(command.flags)) blocks.push(`**${group}**`, flagTable(flags))
   }
+  if (command.jsonText !== undefined) blocks.push(`\`--json\`: ${command.jsonText}.`)
   const examples = command.examples ?? []
   if (examples.length > 0) blocks.push(fence(examples.flatMap(example => [`# ${example.does}`, example.command])))
   return blocks.join('\n\n')

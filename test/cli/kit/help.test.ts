@@ -1,4 +1,7 @@
 import { expect, test } from 'bun:test'
+import { defineCommand } from '../../../src/cli/kit/define.ts'
+import { renderHelp } from '../../../src/cli/kit/help.ts'
+import { renderReference } from '../../../src/cli/kit/reference.ts'
 import { run, type Terminal } from './harness.ts'
 
 const help = async (argv: string[], terminal: Terminal = {}, env: Record<string, string> = {}) => {
@@ -99,4 +102,21 @@ test('the version is bare text, and with --json a document', async () => {
   expect(await help(['start', '-v'])).toBe('1.2.3\n')
   expect(JSON.parse(await help(['-v', '--json']))).toEqual({ version: '1.2.3' })
   expect(JSON.parse(await help(['help', '--json'])).help).toContain('Commands')
+})
+
+test('a command that prints no single document with --json says what it prints', async () => {
+  const stream = defineCommand({
+    path: 'stream',
+    summary: 'Lines',
+    jsonText: 'Print records',
+    flags: {},
+    async run() {},
+  })
+  const plain = defineCommand({ path: 'plain', summary: 'Text', flags: {}, async run() {} })
+  const program = { name: 'tool', version: '1', summary: 'A tool', commands: [stream, plain], defaultCommand: 'plain' }
+  const look = { width: 100, color: false }
+
+  expect(await renderHelp(program, ['stream'], look)).toMatch(/--json +Print records/)
+  expect(await renderHelp(program, ['plain'], look)).toMatch(/--json +Print one JSON document/)
+  expect(await renderReference(program)).toContain('`--json`: Print records.')
 })
