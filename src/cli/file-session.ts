@@ -3,6 +3,7 @@ import { OpenworkError } from '../shared/errors.ts'
 import type { Context } from './kit/context.ts'
 import { list, text } from './kit/flags.ts'
 import { clientFlags, connect } from './server-connection.ts'
+import { tellOfWaiting } from './waiting-for-approval.ts'
 
 /** A change may wait for its approval, and a batch of megabytes for a slow line. */
 const TIMEOUT_MS = 120_000
@@ -27,16 +28,19 @@ async function reply() {
 }
 
 /**
- * One request of a `files` command. The server's answer is the result, JSON in both modes; resolves to the exit code: 1
+ * One request of a `files` command; a change may have to wait for its approval. The server's answer is the result, JSON in both modes; resolves to the exit code: 1
  * when an item of it failed. Throws as `connect` and `OpenworkClient`.
  */
 export async function askFiles(
   values: Connection,
   context: Context,
   ask: { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: unknown },
+  { isChange = false } = {},
 ): Promise<number> {
   const { url, token } = await connect(values, context, { as: 'client' })
-  const answer = await askServer({ baseUrl: url, token, timeoutMs: TIMEOUT_MS }, ask, reply)
+  const server = { baseUrl: url, token }
+  const answered = askServer({ ...server, timeoutMs: TIMEOUT_MS }, ask, reply)
+  const answer = await (isChange ? tellOfWaiting(answered, server, context) : answered)
   context.output.result(answer, () => JSON.stringify(answer, null, 2))
   return answer.items?.some(item => item.ok === false) ? 1 : 0
 }

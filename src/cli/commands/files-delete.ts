@@ -17,6 +17,6 @@ export const filesDelete = defineCommand({
   async run({ session, targets, recursive, ...values }, context) {
     const { path, rest } = sessionOf(values, [session, ...targets])
     const operations = severalPaths(values, rest).map(target => ({ type: 'delete', path: target, recursive }))
-    return askFiles(values, context, { method: 'POST', path: `${path}/ops`, body: { operations } })
+    return askFiles(values, context, { method: 'POST', path: `${path}/ops`, body: { operations } }, { isChange: true })
   },
 })

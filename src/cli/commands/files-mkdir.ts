@@ -12,6 +12,6 @@ export const filesMkdir = defineCommand({
   async run({ session, folders, ...values }, context) {
     const { path, rest } = sessionOf(values, [session, ...folders])
     const operations = severalPaths(values, rest).map(folder => ({ type: 'mkdir', path: folder }))
-    return askFiles(values, context, { method: 'POST', path: `${path}/ops`, body: { operations } })
+    return askFiles(values, context, { method: 'POST', path: `${path}/ops`, body: { operations } }, { isChange: true })
   },
 })

@@ -24,6 +24,11 @@ export const filesRename = defineCommand({
     if (operation.from === undefined || operation.to === undefined)
       throw new OpenworkError('missing_argument', 'A rename needs the old path and the new one')
     if (words.length > 0) throw new OpenworkError('unexpected_argument', `"${words[0]}" is one path too many`)
-    return askFiles(values, context, { method: 'POST', path: `${path}/ops`, body: { operations: [operation] } })
+    return askFiles(
+      values,
+      context,
+      { method: 'POST', path: `${path}/ops`, body: { operations: [operation] } },
+      { isChange: true },
+    )
   },
 })

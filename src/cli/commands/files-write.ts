@@ -35,7 +35,12 @@ export const filesWrite = defineCommand({
       ...(createOnly && { createOnly }),
       ...(force && { force }),
     }
-    return askFiles(values, context, { method: 'POST', path: `${path}/write-batch`, body: { writes: [write] } })
+    return askFiles(
+      values,
+      context,
+      { method: 'POST', path: `${path}/write-batch`, body: { writes: [write] } },
+      { isChange: true },
+    )
   },
 })
 

@@ -3,11 +3,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileSessionReply, operationsReply, readBatchReply, writeBatchReply } from '../../../src/api/files.ts'
 import { CLIENT_TOKEN, startServer } from '../../server/start-server.ts'
-import { runCommand } from './run-command.ts'
+import { hostEnv, runCommand, startCommand } from './run-command.ts'
 
 /** `openwork files …` against a server of its own; the result is the one document on stdout. */
-async function filesClient() {
-  const server = await startServer({ flags: ['--approval', 'auto'] })
+async function filesClient(approval: 'auto' | 'manual' = 'auto') {
+  const server = await startServer({ flags: ['--approval', approval, '--approval-timeout', '120000'] })
   const env = {
     OPENWORK_SERVER_URL: server.url,
     OPENWORK_TOKEN: CLIENT_TOKEN,
@@ -20,7 +20,8 @@ async function filesClient() {
   }
   const { document } = await json('session', '--json')
   const { session } = fileSessionReply.parse(document)
-  return { server, run, json, session, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  const start = (...args: string[]) => startCommand(['files', ...args], env, server.folder)
+  return { server, run, start, json, session, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
 test('a session is opened for the active workspace or the one named, renewed and closed', async () => {
@@ -75,6 +76,20 @@ test('files are written, read, moved, listed and deleted, with the server’s an
   const events = await json('events', session.id, '--since', '0')
   const types = (events.document as { items: { type: string }[] }).items.map(({ type }) => type)
   for (const type of ['write', 'mkdir', 'rename', 'delete']) expect(types).toContain(type)
+})
+
+test('a change that waits for its approval says so', async () => {
+  await using files = await filesClient('manual')
+  const writing = files.start('write', files.session.id, 'a.md', '--content', 'hi')
+  for (const endsAt = Date.now() + 30_000; !writing.stderr().includes('\n'); await Bun.sleep(20))
+    if (Date.now() > endsAt) throw new Error('nothing was told')
+  expect(writing.stderr()).toMatch(
+    /^Waiting for the host to allow this, until [-\d: ]+ at most \(there: openwork approvals list\)…\n$/,
+  )
+  const approve = (...args: string[]) => runCommand(['approvals', ...args], hostEnv(files.server))
+  const { items } = JSON.parse((await approve('list', '--json')).stdout)
+  expect((await approve('reply', items[0].id, '--allow')).code).toBe(0)
+  expect((await writing.ended).code).toBe(0)
 })
 
 test('an item that fails makes the command fail, its answer shown', async () => {

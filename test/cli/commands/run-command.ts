@@ -9,7 +9,7 @@ export type Ran = { code: number; stdout: string; stderr: string }
 export const runCommand = (argv: readonly string[], env: Record<string, string>, cwd = '/'): Promise<Ran> =>
   startCommand(argv, env, cwd).ended
 
-/** The same for a command that goes on: `stdout` is what it has printed so far; `breakPipe` takes its reader away. */
+/** The same for a command that goes on: `stdout` and `stderr` are what it has printed so far; `breakPipe` takes its reader away. */
 export function startCommand(argv: readonly string[], env: Record<string, string>, cwd = '/') {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const [printed, told] = [collect(stdout), collect(stderr)]
@@ -18,7 +18,12 @@ export function startCommand(argv: readonly string[], env: Record<string, string
     stdout.on('error', () => {}) // as bin does
     stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
   }
-  return { stdout: printed, breakPipe, ended: code.then((code): Ran => ({ code, stdout: printed(), stderr: told() })) }
+  return {
+    stdout: printed,
+    stderr: told,
+    breakPipe,
+    ended: code.then((code): Ran => ({ code, stdout: printed(), stderr: told() })),
+  }
 }
 
 /** What a command needs to act as the host of a server. */
