@@ -1,6 +1,6 @@
 import type { KeyBinding } from './keys.ts'
 import { LOG_KEYS, type LogAction } from './logs/logs-keys.ts'
-import { VIEWS, type View } from './state.ts'
+import { type State, VIEWS, type View } from './state.ts'
 
 export type Action =
   | { type: 'show'; view: View }
@@ -51,6 +51,9 @@ export const GLOBAL_KEYS: readonly KeyBinding<Action>[] = [
   { keys: ['^Z'], help: 'Suspend the dashboard; `fg` brings it back', action: { type: 'suspend' } },
 ]
 
+/** Where a host has ended by itself, and has been read about. */
+const LEAVE: KeyBinding<Action> = { keys: ['Enter'], help: 'Leave', action: { type: 'quit' } }
+
 const MOVES: readonly KeyBinding<Action>[] = [
   { keys: ['↑', 'k'], help: 'One up', action: { type: 'move', by: -1 } },
   { keys: ['↓', 'j'], help: 'One down', action: { type: 'move', by: 1 } },
@@ -80,11 +83,31 @@ export const KEYS_OF_VIEW: Record<View, readonly KeyBinding<Action>[]> = {
   help: MOVES,
 }
 
+/** What is done by the host, or is of use only while there is one. */
+const OF_A_LIVING_HOST: ReadonlySet<Action['type']> = new Set([
+  'detach',
+  'stop-host',
+  'copy-attach',
+  'toggle-bell',
+  'restart',
+  'reload',
+  'pair',
+  'secrets',
+  'answer',
+])
+
 /** What keys a view has, its own first, without those that it gives another meaning. */
-export function keysIn(view: View, role: 'owner' | 'guest'): KeyBinding<Action>[] {
-  const own = KEYS_OF_VIEW[view]
+export function keysIn(
+  view: View,
+  { role, failure }: Pick<State, 'role'> & Partial<Pick<State, 'failure'>>,
+): KeyBinding<Action>[] {
+  const isOver = failure !== undefined
+  const isOfUse = ({ action }: KeyBinding<Action>): boolean =>
+    !(isOver && OF_A_LIVING_HOST.has(action.type)) && !(role === 'guest' && action.type === 'detach')
+  const own = KEYS_OF_VIEW[view].filter(isOfUse)
   const taken = new Set(own.flatMap(({ keys }) => keys))
-  const others = GLOBAL_KEYS.filter(({ action }) => role === 'owner' || action.type !== 'detach')
+  const others = [...GLOBAL_KEYS, ...(isOver ? [LEAVE] : [])]
+    .filter(isOfUse)
     .map(binding => ({ ...binding, keys: binding.keys.filter(key => !taken.has(key)) }))
     .filter(({ keys }) => keys.length > 0)
   return [...own, ...others]

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs'
 import { render } from 'ink'
 import { performRequest } from './effects.ts'
 import { Lines } from './lines.tsx'
+import { released } from './release.ts'
 import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
 import { Screen, type SuspendTerminal } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
@@ -22,7 +23,8 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
   function perform(effect: Effect): void {
     switch (effect.type) {
       case 'leave':
-        ended.resolve({ how: effect.how })
+        if (effect.how === 'detached') detach()
+        else ended.resolve(endOf(effect))
         return
       case 'bell':
         stdout.write('\x07')
@@ -36,6 +38,14 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
           ended.reject,
         )
     }
+  }
+
+  function detach(): void {
+    store.send({ type: 'said', text: 'Detaching…', tone: 'plain' })
+    released(options).then(failure => {
+      if (failure === undefined) ended.resolve({ how: 'detached' })
+      else store.send({ type: 'said', text: failure, tone: 'bad' })
+    }, ended.reject)
   }
 
   const unwatch = watchSurroundings(options, {
@@ -58,10 +68,7 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
   gone.catch(ended.reject)
   let unlisten: (() => void) | undefined
   try {
-    unlisten = source.listen(event => {
-      if (event.type !== 'ended') store.send(event)
-      else ended.resolve({ how: 'ended', ...(event.failure === undefined ? {} : { failure: event.failure }) })
-    })
+    unlisten = source.listen(store.send)
     return await ended.promise
   } finally {
     unlisten?.()
@@ -74,6 +81,11 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     await gone.catch(() => {}) // that is what `ended` was rejected with
     unwatch()
   }
+}
+
+function endOf(effect: Effect & { type: 'leave' }): DashboardEnd {
+  if (effect.how !== 'ended') return { how: effect.how }
+  return { how: 'ended', ...(effect.failure !== undefined && { failure: effect.failure }) }
 }
 
 type Surroundings = { abort(): void; resize(): void; resume(): void }

@@ -20,6 +20,7 @@ export type Effect =
   | { type: 'bell' }
   | { type: 'suspend' }
   | { type: 'leave'; how: 'left' | 'detached' }
+  | { type: 'leave'; how: 'ended'; failure: string | undefined }
 
 /** What lies over the view and has the keys. */
 export type Modal =
@@ -42,6 +43,8 @@ export type State = {
   view: View
   /** Undefined until the host was heard of. */
   snapshot: HostSnapshot | undefined
+  /** Why the host has ended by itself: what was known of it last is shown until that has been read. */
+  failure: string | undefined
   connection: { state: 'connecting' | 'connected' } | { state: 'lost'; reason: string; sinceMs: number }
   logs: LogsModel
   /** Selected by what it is, not by its place: lists move under it. */
@@ -65,6 +68,7 @@ export const initialState = (role: State['role'], size: Size, nowMs: number): St
   size,
   view: 'overview',
   snapshot: undefined,
+  failure: undefined,
   connection: { state: 'connecting' },
   logs: newLogs(),
   selected: { overview: undefined, approval: undefined, session: undefined },
@@ -113,12 +117,12 @@ export const workAt = (snapshot: HostSnapshot | undefined) =>
   (snapshot?.sessions ?? []).filter(({ state }) => state !== 'idle')
 
 /** The lines between header and footer. */
-export const bodyRows = (state: Pick<State, 'size' | 'connection'>): number =>
+export const bodyRows = (state: Pick<State, 'size' | 'connection' | 'failure'>): number =>
   Math.max(1, state.size.rows - headerRows(state) - 1)
 
-/** Title, tabs, and a banner while the connection is lost; a rule where there is room for it. */
-export const headerRows = ({ size, connection }: Pick<State, 'size' | 'connection'>): number =>
-  2 + (connection.state === 'lost' ? 1 : 0) + (hasRule(size) ? 1 : 0)
+/** Title, tabs, and a banner while the connection is lost or the host is gone; a rule where there is room for it. */
+export const headerRows = ({ size, connection, failure }: Pick<State, 'size' | 'connection' | 'failure'>): number =>
+  2 + (connection.state === 'lost' || failure !== undefined ? 1 : 0) + (hasRule(size) ? 1 : 0)
 
 export const hasRule = ({ rows }: Size): boolean => rows >= 16
 

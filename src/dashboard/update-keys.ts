@@ -13,7 +13,7 @@ export function onKey(state: State, press: KeyPress): Outcome {
   if (state.modal) return onModalKey(state, press)
   if (press.name !== '^C' && press.name !== '^Z' && isTypingInLogs(state))
     return toLogs(state, { type: 'typed', press })
-  const binding = findAction(keysIn(state.view, state.role), press)
+  const binding = findAction(keysIn(state.view, state), press)
   return binding ? perform(state, binding.action) : stay(state)
 }
 
@@ -100,6 +100,8 @@ function toLogs(state: State, event: LogsEvent): Outcome {
 
 /** The owner takes the host down with it, and is asked when that ends work. A guest just leaves. */
 function quit(state: State): Outcome {
+  const { failure } = state
+  if (failure !== undefined) return act(state, { type: 'leave', how: 'ended', failure })
   const effect: Effect = { type: 'leave', how: 'left' }
   const work = workAt(state.snapshot)
   if (state.role === 'guest' || work.length === 0) return act(state, effect)

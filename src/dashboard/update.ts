@@ -26,7 +26,7 @@ function step(state: State, event: DashboardEvent): Outcome {
     case 'connection':
       return stay(onConnection(state, event))
     case 'ended':
-      return stay(state) // the screen is left: see run-screen.tsx
+      return onEnded(state, event.failure)
     case 'key':
       return onKey(state, event.press)
     case 'pasted':
@@ -80,6 +80,35 @@ function approvalSelected({ selected, nowMs }: State, { approvals }: HostSnapsho
     ...(approvals.length > 0 && { answersFromMs: nowMs + SETTLE_MS }),
   }
 }
+
+/** A host that ended by itself is left to be read about. */
+function onEnded(state: State, failure: string | undefined): Outcome {
+  if (failure === undefined || !state.snapshot) return act(state, { type: 'leave', how: 'ended', failure })
+  return stay({
+    ...state,
+    failure,
+    snapshot: ended(state.snapshot),
+    connection: { state: 'connected' }, // not lost: nobody tries any more
+    modal: undefined,
+    toast: undefined,
+    secrets: { state: 'hidden' },
+    answering: new Set(),
+  })
+}
+
+/** Nothing of it runs any more; what gave up is what it ended of. */
+const ended = (snapshot: HostSnapshot): HostSnapshot => ({
+  ...snapshot,
+  health: 'failed',
+  services: snapshot.services.map(service => ({
+    ...service,
+    state: service.state === 'gave-up' ? 'gave-up' : 'exited',
+    pid: undefined,
+    usage: undefined,
+  })),
+  approvals: [],
+  reloads: [],
+})
 
 function onConnection(state: State, event: DashboardEvent & { type: 'connection' }): State {
   if (event.state === 'connected') return { ...state, connection: { state: 'connected' } }

@@ -104,6 +104,8 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     await dashboard.emit({ type: 'connection', state: 'lost', reason: 'nobody answers' })
     await terminal.shows('Connection lost')
     await dashboard.emit({ type: 'connection', state: 'connected' }, { type: 'ended', failure: 'opencode gave up' })
+    await terminal.shows('THE HOST HAS ENDED')
+    terminal.keys('l', 'q')
     expect(await dashboard.ended()).toEqual({ how: 'ended', failure: 'opencode gave up' })
   })
 

@@ -33,7 +33,7 @@ const shown = (more: Parameters<typeof snapshot>[1] = {}): DashboardEvent => ({
 describe('keys', () => {
   test('no key means two things in a view', () => {
     for (const view of VIEWS) {
-      const keys = keysIn(view, 'owner').flatMap(({ keys }) => keys)
+      const keys = keysIn(view, { role: 'owner' }).flatMap(({ keys }) => keys)
       expect(keys.toSorted()).toEqual([...new Set(keys)].toSorted())
     }
   })
@@ -53,7 +53,7 @@ describe('keys', () => {
   test('the help tells every key that does something', () => {
     const help = helpLines({ role: 'owner' }).map(plainText).join('\n')
     for (const view of VIEWS.filter(each => each !== 'help'))
-      for (const { help: text, keys } of [...KEYS_OF_VIEW[view], ...keysIn('router', 'owner')]) {
+      for (const { help: text, keys } of [...KEYS_OF_VIEW[view], ...keysIn('router', { role: 'owner' })]) {
         expect(help).toContain(text)
         expect(help).toContain(keys.join(' ').slice(0, 11))
       }
@@ -96,6 +96,39 @@ describe('leaving', () => {
     expect(after([shown(), 'X'], 'guest').effects).toEqual([])
     expect(after([shown(), 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: false }])
     expect(after([busy, 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: true }])
+  })
+})
+
+describe('a host that has ended by itself', () => {
+  const gone = shown({
+    sessions: [session('a', NOW, { state: 'busy' })],
+    services: snapshot(NOW).services.map(each =>
+      each.name === 'opencode'
+        ? { ...each, state: 'gave-up' as const, pid: undefined, reason: 'killed by SIGKILL' }
+        : each,
+    ),
+  })
+  const ended: DashboardEvent = { type: 'ended', failure: 'opencode gave up: killed by SIGKILL' }
+
+  test.each(['owner', 'guest'] as const)('is shown to its %s until that has been read', role => {
+    const { state, effects } = after([gone, 'R', 's', ended], role)
+    expect(effects).toEqual([{ type: 'credentials' }])
+    expect(state.modal).toBeUndefined()
+    expect(state.snapshot?.services.map(each => [each.state, each.pid])).toEqual([
+      ['exited', undefined],
+      ['gave-up', undefined],
+      ['exited', undefined],
+    ])
+    for (const leave of ['q', 'Enter', '^C'])
+      expect(after([gone, ended, 'l', leave], role).effects).toEqual([{ ...ended, type: 'leave', how: 'ended' }])
+    for (const ofNoUse of ['d', 'X', 'R', 'r', 'p', 's', 'c'])
+      expect(after([gone, '↓', ended, ofNoUse, 'y'], role)).toMatchObject({ effects: [], state: { modal: undefined } })
+    expect(after([gone, ended, 'l', '/', 'q', 'Enter'], role)).toMatchObject({ effects: [], state: { view: 'logs' } })
+  })
+
+  test('is left at once when that was asked for, or nothing is there to be shown', () => {
+    expect(after([gone, { type: 'ended' }]).effects).toEqual([{ type: 'leave', how: 'ended', failure: undefined }])
+    expect(after([ended]).effects).toEqual([{ ...ended, type: 'leave', how: 'ended' }])
   })
 })
 

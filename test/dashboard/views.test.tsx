@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { renderToString } from 'ink'
 import type { HostSnapshot } from '../../src/api/host.ts'
+import { GLOBAL_KEYS, KEYS_OF_VIEW } from '../../src/dashboard/actions.ts'
 import type { DashboardEvent } from '../../src/dashboard/events.ts'
 import { ColorContext } from '../../src/dashboard/lines.tsx'
 import { Frame } from '../../src/dashboard/screen.tsx'
@@ -85,6 +86,7 @@ describe('every view', () => {
     [],
     ['↓', '↓', '↓', '↓'],
     [lost],
+    [{ type: 'ended', failure: 'opencode gave up: 日本語 \x1b[2J'.repeat(30) }],
     ['q'],
     ['p', { type: 'paired', pairing: { url: PAIRING_URL, code: 'X', expiresAt: NOW + 9_000 } }],
   ] as const
@@ -130,6 +132,39 @@ describe('the overview', () => {
     const usual = screen(USUAL, {})
     for (const text of ['openwork-orchestrator', '4711', '4096', '3m 20s', '3.2%', '204 MB'])
       expect(usual).toContain(text)
+  })
+
+  test('tells of the selected service what the table has no room for', () => {
+    const usual = screen(USUAL, {}, ['↓'])
+    expect(usual).toMatch(/SELECTED {2}opencode\n {2}Version +1\.18\.33, bundled, 0 restarts/)
+    expect(usual).toMatch(/CPU +3\.2% +▁▂▄▁ +Memory +204 MB +▇▇██ +2 processes/)
+    expect(screen({ columns: 200, rows: 60 }, {})).not.toContain('SELECTED')
+    const [first] = services
+    const failing = { ...first, name: 'opencode', state: 'backing-off' as const, pid: undefined, restarts: 3 }
+    const reason = `config.json is no JSON: ${'unexpected token '.repeat(6)}at the end`
+    const down = screen(USUAL, { services: [{ ...failing, exit: { code: 7, signal: null }, reason }] })
+    expect(down).toContain('3 restarts, last run: exit code 7')
+    expect(down).toMatch(/Reason +config\.json[^\n]*\n +(unexpected|token)[^\n]* at the end\n/)
+    const smallest = screen(SMALL, {})
+    expect(smallest).toContain('0.19.0, bundled')
+    expect(smallest).toContain('http://192.168.1.20:8787')
+  })
+
+  test('tells what was warned of, other addresses, and the end of a long path', () => {
+    const notice = 'Port 8787 is taken, so another one was chosen. '.repeat(2).trim()
+    const { connection } = snapshot(NOW)
+    const drawn = screen(
+      { columns: 80, rows: 30 },
+      {
+        notices: [notice],
+        connection: { ...connection, alternatives: ['http://10.0.0.7:8787', 'http://172.17.0.1:8787'] },
+        logFile: `/home/ada/${'deep/'.repeat(20)}logs/r-20261123-42.log`,
+      },
+    )
+    expect(drawn.replace(/\s+/g, ' ')).toContain(`▲ ${notice}`)
+    expect(drawn).toMatch(/or +http:\/\/10\.0\.0\.7:8787 {2}http:\/\/172\.17\.0\.1:8787/)
+    expect(drawn).toMatch(/Log file +…\S+\/logs\/r-20261123-42\.log/)
+    expect(drawn).toMatch(/Run +r-20261123-42/)
   })
 
   test('tells every state by a word, why a service gave up, and when it is tried again', () => {
@@ -185,6 +220,8 @@ test('approvals tell who wants what, where, since when and until when', () => {
     'denied by itself in 0:55',
   ])
     expect(drawn).toContain(text)
+  const nameless = approval('a', NOW, { actor: { type: 'remote', scope: 'collaborator' } })
+  expect(screen(USUAL, { approvals: [nameless] }, ['a'])).toContain('Asked by  collaborator, 5s ago')
   expect(screen(SMALL, { approvals: [approval('a', NOW)] }, ['a'])).toContain('Write notes/todo.md')
   expect(screen(USUAL, { approvals: [approval('a', NOW)] })).toContain('Approvals (1)')
   expect(screen(USUAL, { approvals: null }, ['a'])).toContain('does not tell')
@@ -208,4 +245,11 @@ test('pairing shows the link whole, and its QR code where that fits', () => {
   expect(drawn).toContain('█▀')
   expect(screen(SMALL, {}, ['p', paired]).replaceAll('\n', '').replace(/ +/g, '')).toContain(PAIRING_URL)
   expect(screen(USUAL, {}, ['p', paired, 'Esc', paired])).not.toContain(PAIRING_URL)
+})
+
+test('the help shows all keys of each action, uncut', () => {
+  const drawn = screen({ columns: 80, rows: 90 }, {}, ['?'])
+  for (const { keys, help } of [...GLOBAL_KEYS, ...Object.values(KEYS_OF_VIEW)].flat())
+    if (!keys.includes('h'))
+      expect(drawn).toMatch(new RegExp(`${RegExp.escape(keys.join(' '))} +${RegExp.escape(help)}`))
 })

@@ -52,7 +52,8 @@ class Listening {
   readonly #signal: AbortSignal
   /** Of the newest log entry: each is told once, over all connections. */
   #lastSeq = 0
-  #health: HostSnapshot['health'] | undefined
+  /** What was told last of the host. */
+  #latest: HostSnapshot | undefined
 
   constructor(client: () => HostClient, told: Told, signal: AbortSignal) {
     this.#client = client
@@ -66,7 +67,7 @@ class Listening {
       if (this.#signal.aborted) return
       const found = await look()
       if (found && 'end' in found) {
-        const { failure } = found.end
+        const failure = found.end.failure ?? (this.#latest && lossOf(this.#latest))
         return this.#told({ type: 'ended', ...(failure !== undefined && { failure }) })
       }
       if (wasConnected) retryMs = FIRST_RETRY_MS
@@ -83,7 +84,7 @@ class Listening {
         if (!wasConnected) this.#told({ type: 'connection', state: 'connected' })
         wasConnected = true
         if (event.event === 'snapshot') {
-          this.#health = event.data.health
+          this.#latest = event.data
           this.#told({ type: 'snapshot', snapshot: event.data })
         } else {
           const entries = event.data.entries.filter(({ seq }) => seq > this.#lastSeq)
@@ -100,6 +101,13 @@ class Listening {
   }
 
   #isEnding(): boolean {
-    return this.#health === 'stopping' || this.#health === 'failed'
+    return this.#latest?.health === 'stopping' || this.#latest?.health === 'failed'
   }
+}
+
+/** Why a host that went in good order has ended all the same, by what it told last. */
+function lossOf({ health, services }: HostSnapshot): string | undefined {
+  if (health !== 'failed') return undefined
+  const lost = services.find(({ state }) => state === 'gave-up')
+  return lost ? `${lost.name} gave up: ${lost.reason ?? 'it ended'}` : 'it has lost a service that it cannot do without'
 }

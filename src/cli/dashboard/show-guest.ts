@@ -14,7 +14,7 @@ const ASK_LIMIT_MS = 10_000
  * The dashboard of a host that is somebody else's: it goes on when this is left. Resolves when it is, or when the host has
  * stopped.
  *
- * @throws OpenworkError host_connection_lost when it was killed
+ * @throws OpenworkError host_connection_lost when it was killed, or has ended of a service that gave up
  */
 export async function showGuest(
   host: LocalHost,

@@ -3,7 +3,7 @@ import type { DashboardEnd } from '../../dashboard/run-dashboard.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { messageOf } from '../../shared/errors.ts'
-import { detachedText } from '../background/detached-text.ts'
+import { summarizeDetached, tellNotices } from '../background/detached-summary.ts'
 import { refuseUnusable } from '../background/refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from '../background/spawn-host.ts'
 import { cleared, interruptedStart, takeDown } from '../background/take-down.ts'
@@ -30,12 +30,12 @@ export async function startWithDashboard(
   options: StartOptions,
   context: Context,
 ): Promise<number> {
-  refuseUnusable(options, context)
+  refuseUnusable(options)
   const interruptions = takeInterruptions()
   try {
     using host = await spawnHost(values, options, context)
     const around = { values, options, interruptions, context }
-    const client = await firstAnswer(host, around)
+    const client = clientOf(await firstAnswer(host, around), context)
     try {
       return await afterwards(host, await shown(host, client, around), around)
     } catch (error) {
@@ -50,12 +50,12 @@ export async function startWithDashboard(
 type Surroundings = { values: StartValues; options: StartOptions; interruptions: Interruptions; context: Context }
 
 /** The host answers; or it is down again, when this throws. */
-async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<HostClient> {
+async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<LocalHost> {
   const { options, interruptions, context } = around
   const { signal } = interruptions
   using watch = watchStart(host.logFile, 'Starting the host', context)
   try {
-    return clientOf(await untilAnswering(host, { watch, options, signal }), context)
+    return await untilAnswering(host, { watch, options, signal })
   } catch (error) {
     const end = host.end() ?? (await takeDown(host, interruptions, text => watch.endWith(text)))
     throw signal.aborted ? interruptedStart(interruptions, end, error) : error
@@ -69,7 +69,9 @@ async function shown(host: SpawnedHost, client: HostClient, around: Surroundings
   const look = lookOf(values, context)
   const source = hostSource(client, () => whereabouts(host, context))
   try {
-    return await showDashboard(source, { role: 'owner', ...look, interruptions }, context)
+    // Where it is asked may have changed since it was asked first.
+    const release = async (): Promise<void> => (await currentClient(host, context)).release()
+    return await showDashboard(source, { role: 'owner', release, ...look, interruptions }, context)
   } catch (error) {
     if (signal.aborted) return { how: 'aborted' }
     const why = values.verbose && error instanceof Error ? error.stack : messageOf(error)
@@ -80,7 +82,10 @@ async function shown(host: SpawnedHost, client: HostClient, around: Surroundings
 
 async function whereabouts(host: SpawnedHost, context: Context): Promise<Whereabouts | undefined> {
   const end = host.end()
-  if (end) return { end: { failure: endFailure(host, end)?.message } }
+  if (end) {
+    await cleared(host, end) // at once: the dashboard may be read for a while yet
+    return { end: { failure: endFailure(host, end)?.message } }
+  }
   const found = await findSpawned(host)
   return found && { client: clientOf(found, context) }
 }
@@ -89,7 +94,7 @@ const clientOf = (host: LocalHost, context: Context): HostClient => connectToHos
 
 /** What becomes of the host, and of us, once it is shown no more. */
 async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surroundings): Promise<number> {
-  const { options, interruptions, context } = around
+  const { interruptions, context } = around
   const end = host.end()
   if (end) {
     await cleared(host, end)
@@ -98,14 +103,16 @@ async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surr
     context.output.note('The host has stopped')
     return 0
   }
-  if (how === 'detached') return await release(await firstAnswer(host, around), options.dataDir, context)
+  if (how === 'detached') return await release(await firstAnswer(host, around), around)
   await takeDown(host, interruptions, text => context.output.note(text))
   return 0
 }
 
-async function release(client: HostClient, dataDir: string, { output }: Context): Promise<number> {
-  const snapshot = await client.snapshot()
+async function release(host: LocalHost, { options: { dataDir }, context }: Surroundings): Promise<number> {
+  const client = clientOf(host, context)
+  const { snapshot, text } = await summarizeDetached(host, client, { dataDir, context })
   await client.release()
-  output.result({ ok: true, runId: snapshot.runId, pid: snapshot.pid }, () => detachedText(snapshot, dataDir))
+  tellNotices(snapshot, context)
+  context.output.result({ ok: true, runId: snapshot.runId, pid: snapshot.pid }, text)
   return 0
 }

@@ -24,12 +24,12 @@ export function footerLine(state: State): Line {
 }
 
 /** `pinned`: how to leave, and where to find the rest, are there however many keys a view has. */
-function hintsOf({ modal, view, role }: State): { hints: Line[]; pinned: Line[] } {
+function hintsOf({ modal, view, role, failure }: State): { hints: Line[]; pinned: Line[] } {
   if (modal?.type === 'confirm') return { hints: [hint('y', 'yes'), hint('n', 'no')], pinned: [] }
   if (modal?.type === 'pairing') return { hints: [hint('c', 'copy link'), hint('Esc', 'close')], pinned: [] }
   const hints: Line[] = []
   const pinned: Line[] = []
-  for (const { keys, label, action } of keysIn(view, role)) {
+  for (const { keys, label, action } of keysIn(view, { role, failure })) {
     if (!label || !keys[0]) continue
     const isPinned =
       action.type === 'quit' || action.type === 'detach' || (action.type === 'show' && action.view === 'help')

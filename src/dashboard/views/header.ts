@@ -32,11 +32,11 @@ export function headerLines(state: State): Line[] {
   ]
 }
 
-function titleLine({ snapshot, size, nowMs, rings, role }: State): Line {
+function titleLine({ snapshot, size, nowMs, rings, role, failure }: State): Line {
   if (!snapshot) return [span('openwork', { bold: true }), span('  ◐ Connecting…', { color: 'yellow' })]
   const health = HEALTH[snapshot.health]
   const right = [span(health.text, health.style)]
-  const uptime = span(`  up ${duration(nowMs - snapshot.startedAt)}`, { dim: true })
+  const uptime = span(failure === undefined ? `  up ${duration(nowMs - snapshot.startedAt)}` : '', { dim: true })
   const name = snapshot.serves === 'listed' ? 'daemon' : harmless(basename(snapshot.workspace) || snapshot.workspace)
   const left = [span('openwork', { bold: true }), span(` ${name}`)]
   const notes = [
@@ -84,9 +84,10 @@ function badge({ snapshot }: State, view: View): string {
   return amount ? ` (${amount})` : ''
 }
 
-function bannerLines({ connection, nowMs, size }: State): Line[] {
+function bannerLines({ connection, failure, nowMs, size }: State): Line[] {
+  const banner = (text: string): Line[] => [[span(text.padEnd(size.columns), { inverse: true, color: 'red' })]]
+  if (failure !== undefined) return banner(` The host has ended, q leaves: ${harmless(failure)}`)
   if (connection.state !== 'lost') return []
   const since = duration(nowMs - connection.sinceMs)
-  const text = ` Connection lost for ${since}, trying again: ${harmless(connection.reason)}`
-  return [[span(text.padEnd(size.columns), { inverse: true, color: 'red' })]]
+  return banner(` Connection lost for ${since}, trying again: ${harmless(connection.reason)}`)
 }

@@ -6,7 +6,7 @@ import { TITLES } from './header.ts'
 
 /** All keys, out of the table that they are dispatched by. */
 export function helpLines({ role }: Pick<State, 'role'>): Line[] {
-  const global = keysIn('router', role).filter(binding => GLOBAL_KEYS.some(({ help }) => help === binding.help))
+  const global = keysIn('router', { role }).filter(binding => GLOBAL_KEYS.some(({ help }) => help === binding.help))
   return [
     ...section('Everywhere', global),
     ...VIEWS.flatMap(view => {

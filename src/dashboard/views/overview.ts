@@ -1,6 +1,7 @@
 import { overviewItems, placeOf, type State } from '../state.ts'
 import { type Line, span } from '../text.ts'
 import { connectionLines } from './connection.ts'
+import { endLines } from './end.ts'
 import { reloadLines } from './reloads.ts'
 import { serviceRows } from './services.ts'
 import { windowOf } from './table.ts'
@@ -17,7 +18,7 @@ export function overviewView(state: State, rows: number): Line[] {
   const selected = items[placeOf(items, ({ key }) => key === state.selected.overview)]
   const services = serviceRows(snapshot.services, state, selected?.key)
   const workspaces = snapshot.serves === 'listed' ? workspaceRows(snapshot.workspaces, state, selected?.key) : undefined
-  const connection = connectionLines(state)
+  const connection = state.failure === undefined ? connectionLines(state) : endLines(state, state.failure)
   const reloads = reloadLines(snapshot, size.columns)
 
   const isInWorkspaces = selected?.type === 'workspace'

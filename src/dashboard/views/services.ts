@@ -87,10 +87,12 @@ function last(values: readonly number[] | undefined, show: (value: number) => st
 const history = (values: readonly number[] | undefined, full: number): string =>
   sparkline(values ?? [], HISTORY, Math.max(full, ...(values ?? [])))
 
+type Shown = Pick<State, 'nowMs' | 'size' | 'snapshot'>
+
 /** The services, each with its reason below where it has one, and the place of the selected one. */
 export function serviceRows(
   services: readonly HostService[],
-  state: Pick<State, 'nowMs' | 'size'>,
+  state: Shown,
   selectedKey: string | undefined,
 ): { heading: Line; lines: Line[]; place: number } {
   const isSelected = ({ name }: HostService) => `service ${name}` === selectedKey
@@ -110,14 +112,16 @@ export function serviceRows(
   return { heading, lines: all, place }
 }
 
-function reasonLines(service: HostService, { nowMs, size }: Pick<State, 'nowMs' | 'size'>): Line[] {
+function reasonLines(service: HostService, { nowMs, size, snapshot }: Shown): Line[] {
   const { nextTryAt, exit, state } = service
+  // A host ends with what it cannot do without.
+  const canRestart = snapshot?.health !== 'failed' && snapshot?.health !== 'stopping'
   const isDown = state === 'backing-off' || state === 'gave-up' || state === 'exited'
   const parts = [
     ...(service.reason ? [harmless(service.reason)] : []),
     ...(isDown && !service.reason && exit ? [exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`] : []),
     ...(state === 'backing-off' && nextTryAt !== undefined ? [`next try in ${countdown(nextTryAt - nowMs)}`] : []),
-    ...(state === 'gave-up' ? ['R restarts it'] : []),
+    ...(state === 'gave-up' && canRestart ? ['R restarts it'] : []),
   ]
   if (parts.length === 0) return []
   return [[span(cut(`    └ ${parts.join(' · ')}`, size.columns), { color: state === 'gave-up' ? 'red' : 'yellow' })]]

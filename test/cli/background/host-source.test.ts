@@ -98,6 +98,17 @@ test('it is tried while nothing is known of the host, and the end is told with w
   expect(told.map(briefly)).toEqual(['lost', { type: 'ended', failure: 'it was killed' }])
 })
 
+test('of a host that ended of a service that gave up it is told as well, though it went in good order', async () => {
+  const service = { name: 'opencode', state: 'gave-up', reason: 'exit code 7', restarts: 5 } as const
+  const last = { ...snapshot('failed'), services: [service] }
+  await using host = serveStreams([{ event: 'snapshot', data: last }], [])
+  const source = hostSource(host.client, async () => ({ end: { failure: undefined } }))
+
+  const told = await toldUntil(source, ({ type }) => type === 'ended')
+
+  expect(told.at(-1)).toEqual({ type: 'ended', failure: 'opencode gave up: exit code 7' })
+})
+
 test('of a host that stops it is said that it does', async () => {
   await using host = serveStreams([{ event: 'snapshot', data: snapshot('stopping') }], [])
   const source = hostSource(host.client, async () => undefined)
