@@ -108,7 +108,8 @@ describe('a host that has ended by itself', () => {
         : each,
     ),
   })
-  const ended: DashboardEvent = { type: 'ended', failure: 'opencode gave up: killed by SIGKILL' }
+  const failure = 'opencode gave up: killed by SIGKILL'
+  const ended: DashboardEvent = { type: 'ended', failure }
 
   test.each(['owner', 'guest'] as const)('is shown to its %s until that has been read', role => {
     const { state, effects } = after([gone, 'R', 's', ended], role)
@@ -120,7 +121,7 @@ describe('a host that has ended by itself', () => {
       ['exited', undefined],
     ])
     for (const leave of ['q', 'Enter', '^C'])
-      expect(after([gone, ended, 'l', leave], role).effects).toEqual([{ ...ended, type: 'leave', how: 'ended' }])
+      expect(after([gone, ended, 'l', leave], role).effects).toEqual([{ type: 'leave', how: 'ended', failure }])
     for (const ofNoUse of ['d', 'X', 'R', 'r', 'p', 's', 'c'])
       expect(after([gone, '↓', ended, ofNoUse, 'y'], role)).toMatchObject({ effects: [], state: { modal: undefined } })
     expect(after([gone, ended, 'l', '/', 'q', 'Enter'], role)).toMatchObject({ effects: [], state: { view: 'logs' } })
@@ -128,7 +129,7 @@ describe('a host that has ended by itself', () => {
 
   test('is left at once when that was asked for, or nothing is there to be shown', () => {
     expect(after([gone, { type: 'ended' }]).effects).toEqual([{ type: 'leave', how: 'ended', failure: undefined }])
-    expect(after([ended]).effects).toEqual([{ ...ended, type: 'leave', how: 'ended' }])
+    expect(after([ended]).effects).toEqual([{ type: 'leave', how: 'ended', failure }])
   })
 })
 
