@@ -90,6 +90,9 @@ test('a host in the background is listed, followed, restarted, addressed, attach
     new RegExp(`^${openwork.connectUrl}/#pair=\\S+\n$`),
   )
 
+  expect(await answerOf(world, 'credentials')).toMatchObject({ runId, opencodePassword: opencode.password })
+  expect((await world.run(['credentials'])).stdout).toContain(`opencode password  ${opencode.password}\n`)
+
   const command = `attach ${opencode.baseUrl} --dir ${world.workspace} --continue`
   const printed = await world.run(['attach', '--print', '--', '--continue'])
   expect(printed.stdout).toEndWith(`attaching-opencode ${command}\n`)

@@ -1,12 +1,20 @@
 import type { HostService, HostSnapshot } from '../../api/host.ts'
 import { daemonLayout, dataLayout } from '../../orchestrator/data-dir.ts'
+import { followUp } from '../../orchestrator/follow-up.ts'
+
+type Around = {
+  dataDir: string
+  home: string
+  /** `opencode attach` as it would be typed, without its credentials. */
+  attach: string
+}
 
 /** What a person is told of a host that goes on in the background: where everything is, and how it is seen and ended. */
-export function detachedText(snapshot: HostSnapshot, dataDir: string): string {
+export function detachedText(snapshot: HostSnapshot, { dataDir, home, attach }: Around): string {
   const { runId, pid, workspace, serves, services, connection, logFile } = snapshot
   const layout = serves === 'listed' ? daemonLayout(dataDir) : dataLayout(dataDir, workspace)
-  const { baseUrl, connectUrl, opencodeUrl } = connection
-  const id = shortRunId(runId)
+  const { baseUrl, connectUrl, alternatives = [], opencodeUrl, attachCommand } = connection
+  const command = (words: string): string => followUp(words, { runId, serves, dataDir, home })
   return [
     '',
     'openwork is running in the background',
@@ -19,22 +27,34 @@ export function detachedText(snapshot: HostSnapshot, dataDir: string): string {
       .toSorted(byName)
       .map(service => row(service.name, serviceText(service))),
     row('OpenWork', baseUrl),
-    row('  connect', `${connectUrl}  (pair a client: openwork pair)`),
-    row('opencode', `${opencodeUrl}  (openwork attach ${id})`),
+    row('  connect', connectUrl),
+    ...alternatives.map(url => row('  or', url)),
+    row('opencode', opencodeUrl),
     ...(logFile === undefined ? [] : [row('Log', logFile)]),
     '',
-    'Secrets are not shown here: the tokens and the opencode password are withheld,',
-    '`--json` prints them. The client and host token are also kept, readable by you',
-    `only, in ${layout.credentials}`,
+    row('Client token', WITHHELD),
+    row('Owner token', snapshot.health === 'starting' ? 'made when the host is ready' : WITHHELD),
+    row('Host token', WITHHELD),
+    row('opencode auth', WITHHELD),
     '',
-    row('See it', `openwork ps; openwork logs -f ${id}; openwork dashboard ${id}`),
-    row('Stop it', `openwork stop ${id}`),
+    'Secrets are not shown here: `start --detach --json` prints them, and at any time',
+    `  ${command('credentials')}`,
+    'The client and host token are also kept, readable by you only, in',
+    `  ${layout.credentials}`,
+    '',
+    "For opencode's own screen, with the secrets that `openwork attach` fills in:",
+    `  ${attach}`,
+    '',
+    row('Pair a device', command('url --pair --qr')),
+    row('Work in it', attachCommand),
+    row('See it', command('dashboard')),
+    row('', command('logs -f')),
+    row('Stop it', command('stop')),
     '',
   ].join('\n')
 }
 
-/** Enough to name it with. */
-const shortRunId = (runId: string): string => (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(runId) ? runId.slice(0, 8) : runId)
+const WITHHELD = 'set, withheld'
 
 /** The host itself has a line already. */
 const isChild = ({ name, pid }: HostService): boolean => name !== 'openwork-orchestrator' && pid !== undefined

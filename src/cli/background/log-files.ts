@@ -1,8 +1,8 @@
-import { lstatSync, readdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { logsFolder, runsFolder } from '../../orchestrator/data-dir.ts'
-import { systemCode } from '../../shared/errors.ts'
 import { listRuns, runIdInUse } from '../../supervisor/run-record.ts'
+import { listLogs } from '../log-files/list-logs.ts'
 
 /** Of hosts that have ended so many logs are kept. */
 const KEPT = 10
@@ -14,44 +14,15 @@ const logFileOf = (dataDir: string, runId: string): string => join(logsFolder(da
 const logName = (runId: string): string =>
   `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : new Bun.CryptoHasher('sha256').update(runId).digest('hex')}.log`
 
-/** The last written first. */
-function listLogFiles(folder: string): { path: string; writtenAtMs: number }[] {
-  return namesIn(folder)
-    .filter(name => name.endsWith('.log'))
-    .flatMap(name => {
-      const path = join(folder, name)
-      const found = lstatSync(path, { throwIfNoEntry: false })
-      return found?.isFile() ? [{ path, writtenAtMs: found.mtimeMs }] : []
-    })
-    .sort((a, b) => b.writtenAtMs - a.writtenAtMs)
-}
-
 /**
  * Where a host that is to start logs. Removes the logs of hosts that ended long ago, with their older parts.
  * @throws OpenworkError run_id_in_use; what the file system says as it is
  */
 export async function placeForLog(dataDir: string, runId: string): Promise<string> {
-  const folder = logsFolder(dataDir)
   const runs = (await listRuns(runsFolder(dataDir))).filter(({ alive }) => alive)
   if (runs.some(run => run.runId === runId)) throw runIdInUse(runId) // it writes that file
   const living = new Set(runs.map(run => logFileOf(dataDir, run.runId)))
-  const ended = listLogFiles(folder).filter(({ path }) => !living.has(path))
-  const names = namesIn(folder)
-  for (const { path } of ended.slice(KEPT)) {
-    const parts = names.map(name => join(folder, name)).filter(part => isPartOf(part, path))
-    for (const part of parts) rmSync(part, { force: true })
-  }
+  const ended = (await listLogs(logsFolder(dataDir))).filter(({ path }) => !living.has(path))
+  for (const { parts } of ended.slice(KEPT)) for (const part of parts) rmSync(part, { force: true })
   return logFileOf(dataDir, runId)
-}
-
-const isPartOf = (part: string, path: string): boolean =>
-  part === path || (part.startsWith(`${path}.`) && /^\d+$/.test(part.slice(path.length + 1)))
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
 }

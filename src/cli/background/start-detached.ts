@@ -1,6 +1,6 @@
-import type { HostSnapshot } from '../../api/host.ts'
 import type { HostClient } from '../../api/host-client.ts'
 import { aborted } from '../../orchestrator/host.ts'
+import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { StartValues } from '../flags/start-options.ts'
@@ -8,7 +8,7 @@ import { openHostLog } from '../host-log.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
-import { detachedText } from './detached-text.ts'
+import { type DetachedSummary, summarizeDetached, tellNotices } from './detached-summary.ts'
 import { refuseUnusable } from './refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from './spawn-host.ts'
 import { interruptedStart, takeDown } from './take-down.ts'
@@ -24,7 +24,7 @@ const ASK_LIMIT_MS = 10_000
  * @throws OpenworkError what the host ended with, host_start_failed, check_failed, interrupted
  */
 export async function startDetached(values: StartValues, options: StartOptions, context: Context): Promise<number> {
-  refuseUnusable(options, context)
+  refuseUnusable(options)
   const interruptions = takeInterruptions()
   try {
     using host = await spawnHost(values, options, context)
@@ -45,16 +45,18 @@ async function untilDetached(host: SpawnedHost, values: StartValues, around: Sur
   using watch = watchStart(host.logFile, 'Starting the host', context)
   try {
     const document = await untilReady(host, { watch, options, signal })
-    const client = await clientOf(host, context)
+    const found = await findReady(host)
+    const client = connectToHost(found, context, ASK_LIMIT_MS)
     watch.say('checking it')
     const checks =
       values.check || values.checkEvents
         ? await aborted(signal, client.check({ events: values.checkEvents }))
         : undefined
-    const snapshot = await aborted(signal, client.snapshot())
+    const { dataDir } = options
+    const summary = await aborted(signal, summarizeDetached(found, client, { dataDir, context }))
     // The last step: until then it ends with us.
     await aborted(signal, client.release())
-    return { document, snapshot, checks }
+    return { document, summary, checks }
   } catch (error) {
     const end = host.end() ?? (await takeDown(host, interruptions, text => watch.endWith(text)))
     if (signal.aborted) throw interruptedStart(interruptions, end, error)
@@ -67,30 +69,32 @@ async function untilDetached(host: SpawnedHost, values: StartValues, around: Sur
 type Detached = {
   /** As `--json` prints it. */
   document: Record<string, unknown>
-  snapshot: HostSnapshot
+  summary: DetachedSummary
   checks: Awaited<ReturnType<HostClient['check']>> | undefined
 }
 
-async function clientOf(host: SpawnedHost, context: Context): Promise<HostClient> {
+async function findReady(host: SpawnedHost): Promise<LocalHost> {
   const found = await findSpawned(host)
-  if (found) return connectToHost(found, context, ASK_LIMIT_MS)
+  if (found) return found
   throw new OpenworkError('server_unreachable', `The host, process ${host.pid}, is gone`)
 }
 
 /** JSON mode: the document. JSON logs: nothing but records may stand on stdout. Otherwise text. */
 function announce(
-  { document, snapshot, checks }: Detached,
+  { document, summary: { snapshot, text }, checks }: Detached,
   options: StartOptions,
   { context, interruptions }: Omit<Surroundings, 'options'>,
 ): void {
-  const { pid, logFile, runId, connection } = snapshot
+  const { pid, logFile, runId, connection, notices } = snapshot
   if (options.logFormat === 'json' && !context.json) {
     const { log } = openHostLog(options, context, interruptions)
+    for (const notice of notices ?? []) log.warn(notice)
     log.info('host ready, in the background', { runId, pid, logFile, connectUrl: connection.connectUrl })
     return
   }
   const passed = checks ? [`${checks.length} checks passed`] : []
-  context.output.result({ ...document, detached: true, pid, logFile, ...(checks && { checks }) }, () =>
-    [...passed, detachedText(snapshot, options.dataDir)].join('\n'),
+  tellNotices(snapshot, context)
+  context.output.result({ ...document, detached: true, pid, logFile, notices, ...(checks && { checks }) }, () =>
+    [...passed, text].join('\n'),
   )
 }

@@ -41,7 +41,7 @@ export const attach = defineCommand({
     if (!print && !hasTerminal(context))
       throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
     const client = connectToHost(host, context, ASK_LIMIT_MS)
-    const plan = await planAttach(host, client, { word, args }, context)
+    const plan = await planAttach(host, await client.snapshot(), { word, args }, context)
     if (print) {
       const env = { OPENCODE_SERVER_USERNAME: REDACTED, OPENCODE_SERVER_PASSWORD: REDACTED }
       output.result({ argv: plan.argv, env, cwd: plan.cwd }, () => printedCommand(plan))

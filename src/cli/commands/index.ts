@@ -56,6 +56,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./attach.ts')).attach,
   },
   {
+    path: 'credentials',
+    summary: 'The tokens and the opencode password of a host that runs; shows secrets',
+    load: async () => (await import('./credentials.ts')).credentials,
+  },
+  {
     path: 'url',
     summary: 'Where clients connect to a host',
     load: async () => (await import('./url.ts')).url,

@@ -32,7 +32,7 @@ export const url = defineCommand({
   async run({ host: word, qr, pair, dataDir }, context) {
     const { output } = context
     const host = await chooseHostMeant(word, dataDir, context)
-    const { baseUrl, connectUrl } = host
+    const { baseUrl, connectUrl, alternatives = [] } = host
     const pairing = pair ? await connectToHost(host, context, ASK_LIMIT_MS).openPairing() : undefined
     const shown = pairing?.url ?? connectUrl
     if (qr && !context.json) {
@@ -40,6 +40,7 @@ export const url = defineCommand({
       output.note(renderUnicodeCompact(shown))
     }
     if (pairing && !context.json) output.note(`Works once, until ${clockTime(pairing.expiresAt)}`)
-    output.result({ url: shown, baseUrl, connectUrl, ...(pairing && { pairing }) }, shown)
+    if (alternatives.length > 0 && !context.json) output.note(`Where nothing answers there: ${alternatives.join(', ')}`)
+    output.result({ url: shown, baseUrl, connectUrl, alternatives, ...(pairing && { pairing }) }, shown)
   },
 })

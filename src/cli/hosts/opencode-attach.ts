@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { HostClient } from '../../api/host-client.ts'
+import type { HostSnapshot } from '../../api/host.ts'
 import { askServer } from '../../api/request.ts'
 import { runtimeVersions } from '../../api/runtime.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
@@ -23,15 +23,15 @@ export type AttachPlan = {
  * `opencode attach` as it is run for a host, with the opencode that the host runs. Without `--dir` among `args`, in its
  * folder; of a daemon, the one that `word` or else the current folder is in, or the active one.
  *
- * @throws OpenworkError opencode_not_found, and as `HostClient`
+ * @throws OpenworkError opencode_not_found, server_unreachable
  */
 export async function planAttach(
   host: LocalHost,
-  client: HostClient,
+  { connection, workspaces }: Pick<HostSnapshot, 'connection' | 'workspaces'>,
   { word, args }: { word: string | undefined; args: readonly string[] },
   context: Pick<Context, 'cwd' | 'home'>,
 ): Promise<AttachPlan> {
-  const [program, { connection, workspaces }] = await Promise.all([opencodeOf(host), client.snapshot()])
+  const program = await opencodeOf(host)
   const local = workspaces.filter(({ isRemote }) => !isRemote)
   const dir = host.serves === 'one' ? host.workspace : await folderOf(local, word, context)
   const named = args.some(arg => arg === '--dir' || arg.startsWith('--dir=')) || dir === undefined
