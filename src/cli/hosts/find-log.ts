@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { dirname } from 'node:path'
 import { daemonFiles } from '../../daemon/daemon-files.ts'
 import { logsFolder } from '../../orchestrator/data-dir.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
-import { OpenworkError, unlessSystemError } from '../../shared/errors.ts'
+import { OpenworkError } from '../../shared/errors.ts'
 import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { type KeptLog, listLogs } from '../log-files/list-logs.ts'
 import { chooseHostMeant } from './choose-host.ts'
 
 /** In a file, or, of a host that shows its log itself, in its memory. A `host` runs. */
@@ -39,28 +38,16 @@ export async function findLog(word: string | undefined, dataDir: string, context
   }
 }
 
-export type KeptLog = { runId: string; path: string; writtenAtMs: number }
-
 /** The logs in a data dir, of hosts that run and of those that have ended, the last written first. */
-export async function listLogs(dataDir: string): Promise<KeptLog[]> {
-  const folder = logsFolder(dataDir)
-  const names = (await readdir(folder).catch(unlessSystemError)) ?? []
+export async function logsOf(dataDir: string): Promise<KeptLog[]> {
   const daemonLog = daemonFiles(dataDir).log
-  const paths = [
-    ...names.filter(name => name.endsWith('.log')).map(name => join(folder, name)),
-    ...(existsSync(daemonLog) ? [daemonLog] : []),
-  ]
-  const logs = await Promise.all(
-    paths.map(async path => {
-      const found = await stat(path).catch(unlessSystemError)
-      return found ? [{ runId: basename(path, '.log'), path, writtenAtMs: found.mtimeMs }] : []
-    }),
-  )
-  return logs.flat().sort((a, b) => b.writtenAtMs - a.writtenAtMs)
+  const [logs, besides] = await Promise.all([listLogs(logsFolder(dataDir)), listLogs(dirname(daemonLog))])
+  const all = [...logs, ...besides.filter(({ path }) => path === daemonLog)]
+  return all.sort((a, b) => b.writtenAtMs - a.writtenAtMs)
 }
 
 async function findEndedLog(word: string | undefined, dataDir: string): Promise<KeptLog | undefined> {
-  const logs = await listLogs(dataDir)
+  const logs = await logsOf(dataDir)
   if (word === undefined) return logs[0]
   const exact = logs.find(({ runId }) => runId === word)
   const [begun, ...others] = logs.filter(({ runId }) => runId.startsWith(word) && runId !== DAEMON)

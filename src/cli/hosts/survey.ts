@@ -1,7 +1,9 @@
 import type { HostSnapshot } from '../../api/host.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Context } from '../kit/context.ts'
-import { type KeptLog, listLogs } from './find-log.ts'
+import type { KeptLog } from '../log-files/list-logs.ts'
+import { type Beginning, readBeginning } from '../log-files/read-beginning.ts'
+import { logsOf } from './find-log.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, listHostRuns } from './host-runs.ts'
 
@@ -44,8 +46,9 @@ export async function surveyHosts(
   const hosts = await Promise.all(runs.map(run => surveyRun(run, context)))
   if (!withEnded) return hosts
   const known = new Set(hosts.flatMap(({ runId, logFile }) => [runId, logFile]))
-  const logs = (await listLogs(dataDir)).filter(({ runId, path }) => !known.has(runId) && !known.has(path))
-  return [...logs.reverse().map(log => endedHost(log)), ...hosts]
+  const logs = (await logsOf(dataDir)).filter(({ runId, path }) => !known.has(runId) && !known.has(path))
+  const ended = await Promise.all(logs.reverse().map(async log => endedHost(log, await readBeginning(log.parts))))
+  return [...ended, ...hosts]
 }
 
 async function surveyRun(run: HostRun, context: Pick<Context, 'redactor'>): Promise<SurveyedHost> {
@@ -91,16 +94,16 @@ async function askSnapshot({ info }: HostRun, context: Pick<Context, 'redactor'>
   }
 }
 
-const endedHost = ({ runId, path, writtenAtMs }: KeptLog): SurveyedHost => ({
+const endedHost = ({ runId, path, writtenAtMs }: KeptLog, { workspace, startedAt }: Beginning): SurveyedHost => ({
   runId,
   kind: runId === 'daemon' ? 'daemon' : 'host',
   state: 'ended',
-  workspace: null,
+  workspace,
   pid: null,
   baseUrl: null,
   connectUrl: null,
   version: null,
-  startedAt: null,
+  startedAt,
   endedAt: writtenAtMs,
   isDetached: false,
   notReady: [],

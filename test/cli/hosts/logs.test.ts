@@ -135,3 +135,27 @@ test('a host is followed across a rotation until it ends, and left as soon as no
   expect([code, stderr]).toEqual([0, 'The host has ended\n'])
   expect(textsOf(stdout.trimEnd())).toEqual(['one', 'two', 'three', 'four'].map(text => `[opencode] ${text}`))
 })
+
+test('of a host that has ended ps tells what its log begins with, also where that has been rotated', async () => {
+  using at = newDataDir()
+  const starting = (atMs: number, workspace: string): string =>
+    `${JSON.stringify({
+      timeUnixNano: `${atMs}000000`,
+      severityText: 'INFO',
+      body: 'starting',
+      attributes: { 'service.component': 'openwork-orchestrator', version: '1', workspace },
+      resource: { 'service.name': 'openwork-orchestrator' },
+    })}\n`
+  const path = at.logOf('3f2a9c1e-old')
+  writeFileSync(`${path}.2`, starting(1_000, '/home/me/project'))
+  writeFileSync(`${path}.1`, starting(2_000, '/not/the/first'))
+  writeFileSync(path, 'no record\n')
+  writeFileSync(at.logOf('empty'), '')
+
+  const { stdout } = await runCommand(['ps', '--all', '--json'], at.env)
+  const { hosts } = JSON.parse(stdout) as { hosts: { runId: string }[] }
+  expect(hosts.sort((a, b) => a.runId.localeCompare(b.runId))).toMatchObject([
+    { runId: '3f2a9c1e-old', state: 'ended', workspace: '/home/me/project', startedAt: 1_000, logFile: path },
+    { runId: 'empty', state: 'ended', workspace: null, startedAt: null },
+  ])
+})
