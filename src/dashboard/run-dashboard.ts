@@ -8,6 +8,10 @@ export type DashboardOptions = {
    * `guest`: the host goes on when this is left.
    */
   role: 'owner' | 'guest'
+  /**
+   * Has the host go on without the owner, who leaves only then. An `OpenworkError` of it is shown, and nothing has changed.
+   */
+  release?: () => Promise<void>
   /** In place of `NO_COLOR` and the like, which the caller has read. */
   color: boolean
   /** For screen readers and terminals that cannot position: lines, one after the other. */

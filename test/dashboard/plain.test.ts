@@ -2,11 +2,16 @@ import { expect, test } from 'bun:test'
 import { PassThrough } from 'node:stream'
 import type { DashboardOptions } from '../../src/dashboard/run-dashboard.ts'
 import { runDashboard } from '../../src/dashboard/run-dashboard.ts'
+import { OpenworkError } from '../../src/shared/errors.ts'
 import { ScriptedSource } from '../fixtures/dashboard/scripted-source.ts'
 import { approval, PAIRING_URL, SECRETS, session, snapshot } from '../fixtures/dashboard/snapshot.ts'
 
 /** Plain mode over streams: what is said until a text comes, and what is typed. */
-function openPlain(role: DashboardOptions['role'], more: Parameters<typeof snapshot>[1] = {}) {
+function openPlain(
+  role: DashboardOptions['role'],
+  more: Parameters<typeof snapshot>[1] = {},
+  release?: DashboardOptions['release'],
+) {
   const now = Date.now()
   const source = new ScriptedSource(snapshot(now, more))
   const stdin = new PassThrough()
@@ -21,6 +26,7 @@ function openPlain(role: DashboardOptions['role'], more: Parameters<typeof snaps
   const end = runDashboard({
     source,
     role,
+    ...(release && { release }),
     color: true,
     isPlain: true,
     stdin,
@@ -109,4 +115,16 @@ test('plain mode asks before it ends work, and leaves when it is told to', async
   const aborted = openPlain('guest')
   aborted.abort()
   expect(await aborted.end).toEqual({ how: 'aborted' })
+})
+
+test('who detaches stays until the host goes on without them', async () => {
+  let asked = 0
+  const plain = openPlain('owner', {}, async () => {
+    if (++asked === 1) throw new OpenworkError('server_unreachable', 'The host does not answer')
+  })
+  await plain.says('opencode: ready, pid 4711')
+  await plain.types('detach', 'Not detached: The host does not answer')
+  await plain.types('detach', '')
+  expect(await plain.end).toEqual({ how: 'detached' })
+  expect(asked).toBe(2)
 })

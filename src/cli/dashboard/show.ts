@@ -4,7 +4,7 @@ import type { Context } from '../kit/context.ts'
 import type { Interruptions } from '../signals.ts'
 import { watchTerminal } from './watch-terminal.ts'
 
-export type Shown = Pick<DashboardOptions, 'role' | 'color' | 'isPlain'> & { interruptions: Interruptions }
+export type Shown = Pick<DashboardOptions, 'role' | 'release' | 'color' | 'isPlain'> & { interruptions: Interruptions }
 
 /** The dashboard of a host in this terminal. Throws whatever is wrong with the terminal, or with the dashboard. */
 export async function showDashboard(

@@ -2,7 +2,7 @@ import type { HostClient } from '../../api/host-client.ts'
 import type { DashboardEnd } from '../../dashboard/run-dashboard.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf, OpenworkError } from '../../shared/errors.ts'
 import { summarizeDetached, tellNotices } from '../background/detached-summary.ts'
 import { refuseUnusable } from '../background/refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from '../background/spawn-host.ts'
@@ -70,7 +70,7 @@ async function shown(host: SpawnedHost, client: HostClient, around: Surroundings
   const source = hostSource(client, () => whereabouts(host, context))
   try {
     // Where it is asked may have changed since it was asked first.
-    const release = async (): Promise<void> => (await currentClient(host, context)).release()
+    const release = async (): Promise<void> => clientOf(await foundHost(host), context).release()
     return await showDashboard(source, { role: 'owner', release, ...look, interruptions }, context)
   } catch (error) {
     if (signal.aborted) return { how: 'aborted' }
@@ -103,16 +103,33 @@ async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surr
     context.output.note('The host has stopped')
     return 0
   }
-  if (how === 'detached') return await release(await firstAnswer(host, around), around)
+  if (how === 'detached') {
+    await tellDetached(host, around)
+    return 0
+  }
   await takeDown(host, interruptions, text => context.output.note(text))
   return 0
 }
 
-async function release(host: LocalHost, { options: { dataDir }, context }: Surroundings): Promise<number> {
-  const client = clientOf(host, context)
-  const { snapshot, text } = await summarizeDetached(host, client, { dataDir, context })
-  await client.release()
-  tellNotices(snapshot, context)
-  context.output.result({ ok: true, runId: snapshot.runId, pid: snapshot.pid }, text)
-  return 0
+/** It goes on already: whatever is wrong with it now is for those who come next. */
+async function tellDetached(host: SpawnedHost, { options: { dataDir }, context }: Surroundings): Promise<void> {
+  const { runId, pid, logFile } = host
+  let shown = (): string =>
+    `openwork goes on in the background: process ${pid}, its log is ${logFile}. See \`openwork ps\`.`
+  try {
+    const found = await foundHost(host)
+    const { snapshot, text } = await summarizeDetached(found, clientOf(found, context), { dataDir, context })
+    tellNotices(snapshot, context)
+    shown = () => text
+  } catch (error) {
+    if (!(error instanceof OpenworkError)) throw error
+  }
+  context.output.result({ ok: true, runId, pid }, shown)
+}
+
+/** @throws OpenworkError server_unreachable */
+async function foundHost(host: SpawnedHost): Promise<LocalHost> {
+  const found = await findSpawned(host)
+  if (found) return found
+  throw new OpenworkError('server_unreachable', `The host, process ${host.pid}, is gone`)
 }

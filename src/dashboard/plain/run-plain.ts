@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { HostSnapshot } from '../../api/host.ts'
 import { performRequest, type Request } from '../effects.ts'
 import type { DashboardEvent } from '../events.ts'
+import { released } from '../release.ts'
 import type { DashboardEnd, DashboardOptions } from '../run-dashboard.ts'
 import type { SourceEvent } from '../source.ts'
 import { workAt } from '../state.ts'
@@ -121,12 +122,18 @@ class Plain {
         return this.ask({ type: 'pairing' })
       case 'detach':
         if (role === 'guest') return this.say('The host goes on anyway: type "quit".')
-        return this.ended.resolve({ how: 'detached' })
+        return this.detach()
       case 'stop':
         return role === 'owner' ? this.quit(isConfirmed) : this.ask({ type: 'stop', force: isConfirmed })
       case 'quit':
         return this.quit(isConfirmed || role === 'guest')
     }
+  }
+
+  private async detach(): Promise<void> {
+    const failure = await released(this.options)
+    if (failure === undefined) this.ended.resolve({ how: 'detached' })
+    else this.say(harmless(failure))
   }
 
   private quit(isConfirmed: boolean): void {
