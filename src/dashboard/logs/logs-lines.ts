@@ -1,4 +1,4 @@
-import { type Color, cells, cut, cutStart, fill, type Line, type Span, span } from '../text.ts'
+import { type Color, cells, cut, cutStart, fill, type Line, type Span, span, widthOf } from '../text.ts'
 import { isNote, type LogLine, shortService } from './log-line.ts'
 import { type LogsModel, matchPlace } from './logs-model.ts'
 import { type Prefix, prefixOf, startsOf, textWidth, type VisibleRow, visibleRows } from './place.ts'
@@ -17,17 +17,30 @@ function headOf(model: LogsModel): Line {
     const room = model.size.columns - cells(name) - cells(note) - 1
     return [span(name, { bold: true }), span(`${cutStart(input.text, room)}▏`), span(note, { dim: true })]
   }
-  const parts: Line[] = [
-    [span('service '), span(filter.service ? shortService(filter.service) : 'all', { bold: true })],
-    [span('level '), span(filter.level ? `${filter.level}+` : 'all', { bold: true })],
-    [span('follow '), span(model.isFollowing ? 'on' : 'off', { bold: true })],
-    [span('wrap '), span(model.isWrapped ? 'on' : 'off', { bold: true })],
-    ...(search ? [[span(`/${search.query} `), span(found(model), { bold: true })]] : []),
-    ...(model.onlyMatching ? [[span('matching only')]] : []),
-    ...(model.marks.size ? [[span(`${model.marks.size} marked`)]] : []),
-    [span(countOf(model), { dim: true })],
-  ]
-  return parts.flatMap((part, index) => (index === 0 ? part : [span('  '), ...part]))
+  return fitted(
+    [
+      [filter.service ? 2 : 6, [span('service '), strong(filter.service ? shortService(filter.service) : 'all')]],
+      [filter.level ? 2 : 6, [span('level '), strong(filter.level ? `${filter.level}+` : 'all')]],
+      [5, [span('follow '), strong(model.isFollowing ? 'on' : 'off')]],
+      [7, [span('wrap '), strong(model.isWrapped ? 'on' : 'off')]],
+      ...(search ? [[1, [span(`/${cut(search.query, 24)} `), strong(found(model))]] as const] : []),
+      ...(model.onlyMatching ? [[4, [span('matching only')]] as const] : []),
+      ...(model.marks.size ? [[3, [span(`${model.marks.size} marked`)]] as const] : []),
+      [0, [span(countOf(model), { dim: true })]],
+    ],
+    model.size.columns,
+  )
+}
+
+const strong = (text: string): Span => span(text, { bold: true })
+
+/** The parts that fit beside each other. Of those that do not, the highest number goes first, and the last one of these. */
+function fitted(parts: readonly (readonly [drop: number, part: Line])[], columns: number): Line {
+  const line = parts.flatMap(([, part], index) => (index === 0 ? part : [span('  '), ...part]))
+  if (parts.length === 1 || widthOf(line) <= columns) return line
+  const highest = Math.max(...parts.map(([drop]) => drop))
+  const last = parts.findLastIndex(([drop]) => drop === highest)
+  return fitted(parts.toSpliced(last, 1), columns)
 }
 
 function found(model: LogsModel): string {

@@ -47,7 +47,12 @@ test('the newest line is at the bottom, and as much of the head is shown as ther
   for (const [rows, columns] of SIZES) {
     const lines = Bun.stripANSI(rendered(filled(rows, columns), true)).split('\n')
     expect(lines.at(-1)).toContain(' 299 日本')
-    expect(lines[0]).toStartWith('service all  level all  follow on')
+    expect(lines[0]).toContain('follow on')
+    expect(lines[0]).toContain('300 lines')
   }
-  expect(rendered(filled(24, 80), false)).toContain('300 lines')
+  expect(filled(24, 80).head).toBe('service all  level all  follow on  wrap off  300 lines')
+  const searched = filled(24, 80).do('search').type('日本', 'Enter').do('previous-match', 'only-matching', 'mark')
+  expect(searched.head).toBe('service all  follow off  /日本 300/300  matching only  1 marked  300 lines')
+  const narrow = filled(10, 40).do('service', 'level', 'level').do('search').type('1', 'Enter').do('only-matching')
+  expect(narrow.head).toBe('service opencode  /1 9/9  9 of 300 lines')
 })
