@@ -43,7 +43,7 @@ export const GLOBAL_KEYS: readonly KeyBinding<Action>[] = [
   {
     keys: ['q'],
     label: 'quit',
-    help: 'Quit; a host that was started here is stopped, another one goes on',
+    help: 'Quit; stops a host that was started here, and no other',
     action: { type: 'quit' },
   },
   { keys: ['^C'], help: 'As q; pressed again where q asks: yes', action: { type: 'interrupt' } },

@@ -37,6 +37,10 @@ export function bytes(value: number): string {
 /** Of one core. */
 export const percent = (value: number): string => (value < 9.95 ? `${value.toFixed(1)}%` : `${Math.round(value)}%`)
 
+/** How a process ended. */
+export const exitText = ({ code, signal }: { code: number | null; signal: string | null }): string =>
+  signal ? `killed by ${signal}` : `exit code ${code}`
+
 /** `1 session`, `2 sessions`. */
 export const count = (amount: number, one: string, many = `${one}s`): string => `${amount} ${amount === 1 ? one : many}`
 

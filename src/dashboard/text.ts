@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { widthSafe } from './width-safe.ts'
 
 /** Text for a terminal as data: what it looks like is decided here, how wide it is and what is cut off below. */
 export type Color = 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan' | 'gray'
@@ -28,19 +29,19 @@ const isAscii = (text: string): boolean => !/[^\x20-\x7e]/.test(text)
 
 /**
  * Text of others (titles, paths, log lines) without what a terminal would obey: escape sequences, control characters,
- * and the marks that turn the direction of writing around. Emoji that are glued together come apart, as terminals do not
- * agree on how wide they are then.
+ * and the marks that turn the direction of writing around.
  */
-export function harmless(text: string): string {
+export function obeyedByNone(text: string): string {
   return isAscii(text)
     ? text
     : text
         .replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|[ -/]*[0-~])/g, '')
         .replace(/[\t\n\r\u2028\u2029]/g, ' ')
         .replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '')
-        .replaceAll('\ufe0f', '')
-        .replace(/(?<=\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}]?)\u200d(?=\p{Extended_Pictographic})/gu, '')
 }
+
+/** The same, for a place on the screen: it also takes no other room than `cells` tells. */
+export const harmless = (text: string): string => (isAscii(text) ? text : widthSafe(obeyedByNone(text)))
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** What a reader takes for one character each. */
@@ -64,6 +65,27 @@ function fitting(text: string, width: number): { text: string; width: number } {
 export function cut(text: string, width: number): string {
   if (width <= 0) return ''
   return cells(text) <= width ? text : `${fitting(text, width - 1).text}…`
+}
+
+/** A text over as many rows of `width` cells as it takes, broken between words where they fit. */
+export function wrapped(text: string, width: number): string[] {
+  const rows: string[] = []
+  let row = ''
+  for (const word of text.split(' ')) {
+    const longer = row ? `${row} ${word}` : word
+    if (cells(longer) <= width) {
+      row = longer
+      continue
+    }
+    if (row) rows.push(row)
+    row = word
+    while (cells(row) > width) {
+      const { text: piece } = fitting(row, Math.max(2, width)) // the widest character takes two
+      rows.push(piece)
+      row = row.slice(piece.length)
+    }
+  }
+  return [...rows, row]
 }
 
 /** The end of a text rather than its start: of a path, it tells more. */

@@ -60,12 +60,18 @@ function openPlain(
 }
 
 test('plain mode tells what changes in lines, and takes commands', async () => {
-  const plain = openPlain('owner')
+  const plain = openPlain('owner', { notices: ['Port 8787 is taken'] })
   const { source, now } = plain
   await plain.says('opencode: ready, pid 4711')
   await plain.types('frobnicate', '"frobnicate" is not a command')
   await plain.types('help', 'allow <number>: allow a request')
-  await plain.types('status', 'Connect: http://192.168.1.20:8787')
+  await plain.types('status', 'Notice: ')
+  for (const each of [
+    /opencode: ready, pid 4711, port 4096, up 3m 2\ds, 0 restarts, CPU 3\.2%, memory 204 MB, version 1\.18\.33, bundled/,
+    /opencode: http:\/\/127\.0\.0\.1:4096/,
+    /Notice: Port 8787 is taken/,
+  ])
+    expect(plain.said()).toMatch(each)
   source.emit({ type: 'snapshot', snapshot: snapshot(now, { approvals: [approval('r1', now), approval('r2', now)] }) })
   await plain.says('Approval 2: Write notes/todo.md, asked by phone of Ada')
   await plain.types('deny 1', 'Denied')

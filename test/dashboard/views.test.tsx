@@ -136,9 +136,9 @@ describe('the overview', () => {
 
   test('tells of the selected service what the table has no room for', () => {
     const usual = screen(USUAL, {}, ['↓'])
-    expect(usual).toMatch(/SELECTED {2}opencode\n {2}Version +1\.18\.33, bundled, 0 restarts/)
+    expect(usual).toMatch(/▸ opencode[\s\S]* Selected +1\.18\.33, bundled, 0 restarts\n/)
     expect(usual).toMatch(/CPU +3\.2% +▁▂▄▁ +Memory +204 MB +▇▇██ +2 processes/)
-    expect(screen({ columns: 200, rows: 60 }, {})).not.toContain('SELECTED')
+    expect(screen({ columns: 200, rows: 60 }, {})).not.toContain('Selected')
     const [first] = services
     const failing = { ...first, name: 'opencode', state: 'backing-off' as const, pid: undefined, restarts: 3 }
     const reason = `config.json is no JSON: ${'unexpected token '.repeat(6)}at the end`

@@ -51,7 +51,7 @@ export function approvalsView(state: State, rows: number): Line[] {
 
 function detailLines(request: ApprovalRequest, { snapshot, nowMs, size, answersFromMs }: State): Line[] {
   const workspace = snapshot?.workspaces.find(({ id }) => id === request.workspaceId)
-  const scope = request.actor.scope ? ` (${request.actor.scope})` : ''
+  const scope = request.actor.clientId && request.actor.scope ? ` (${request.actor.scope})` : ''
   const deadline = countdown(request.expiresAt - nowMs)
   return [
     field('What', [span(harmless(request.summary), { bold: true })]),

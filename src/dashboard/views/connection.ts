@@ -1,18 +1,20 @@
 import type { HostCredentials } from '../../api/host.ts'
 import type { State } from '../state.ts'
-import { harmless, type Line, span } from '../text.ts'
-import { field } from './table.ts'
+import { cutStart, harmless, type Line, span } from '../text.ts'
+import { FIELD_INDENT, field, longField } from './table.ts'
 
 const DOTS = '••••••••'
 
 /** How to reach the host; secrets as dots until they were asked for. */
-export function connectionLines({ snapshot, secrets, nowMs }: State): Line[] {
+export function connectionLines({ snapshot, secrets, nowMs, size }: State): Line[] {
   if (!snapshot) return []
-  const { connection, approvalMode, logFile } = snapshot
+  const { connection, approvalMode, logFile, runId } = snapshot
+  const alternatives = connection.alternatives ?? []
   const reach = connection.isRemote ? 'reachable from other machines' : 'this machine only'
   return [
     [span('  CONNECT', { dim: true })],
     field('OpenWork', [span(harmless(connection.connectUrl), { bold: true }), span(`  ${reach}`, { dim: true })]),
+    ...(alternatives.length ? longField('or', harmless(alternatives.join('  ')), size.columns) : []),
     field('Attach', harmless(connection.attachCommand)),
     field('opencode', harmless(connection.opencodeUrl)),
     field('Approvals', approvalMode === 'auto' ? 'automatic: every change is allowed' : 'by hand'),
@@ -27,7 +29,8 @@ export function connectionLines({ snapshot, secrets, nowMs }: State): Line[] {
             span(secrets.state === 'fetching' ? 'asking…' : 's shows them', { dim: true }),
           ]),
         ]),
-    ...(logFile ? [field('Log file', harmless(logFile))] : []),
+    ...(logFile ? [field('Log file', cutStart(harmless(logFile), size.columns - FIELD_INDENT))] : []),
+    field('Run', harmless(runId)),
   ]
 }
 

@@ -1,6 +1,5 @@
-import { rowStarts } from '../logs/rows.ts'
 import type { State } from '../state.ts'
-import { cut, harmless, type Line, span } from '../text.ts'
+import { cut, harmless, type Line, span, wrapped } from '../text.ts'
 
 const LAST_LINES = 6
 const INDENT = '    '
@@ -20,9 +19,4 @@ export function endLines({ snapshot, logs, size }: State, failure: string): Line
       : []),
     ...last.map(({ text }): Line => [span(cut(INDENT + text, size.columns))]),
   ]
-}
-
-function wrapped(text: string, width: number): string[] {
-  const starts = rowStarts(text, width)
-  return starts.map((start, row) => text.slice(start, starts[row + 1]))
 }

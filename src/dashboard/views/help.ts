@@ -1,7 +1,7 @@
 import { GLOBAL_KEYS, KEYS_OF_VIEW, keysIn } from '../actions.ts'
 import type { KeyBinding } from '../keys.ts'
 import { type State, VIEWS } from '../state.ts'
-import { fill, type Line, span } from '../text.ts'
+import { cells, fill, type Line, span } from '../text.ts'
 import { TITLES } from './header.ts'
 
 /** All keys, out of the table that they are dispatched by. */
@@ -20,8 +20,13 @@ function section(title: string, bindings: readonly KeyBinding<unknown>[]): Line[
   return [[span(title, { bold: true })], ...bindings.map(({ keys, help }) => helpLine(keys, help)), []]
 }
 
+/** Of the keys, as wide as the longest. */
+const KEYS_WIDTH = Math.max(
+  ...[GLOBAL_KEYS, ...Object.values(KEYS_OF_VIEW)].flat().map(({ keys }) => cells(keys.join(' '))),
+)
+
 const helpLine = (keys: readonly string[], help: string): Line => [
-  span(`  ${fill(keys.join(' '), 12)} `, { color: 'cyan' }),
+  span(`  ${fill(keys.join(' '), KEYS_WIDTH)}  `, { color: 'cyan' }),
   span(help),
 ]
 

@@ -1,5 +1,5 @@
 import type { HostService } from '../../api/host.ts'
-import { bytes, countdown, duration, percent, sparkline } from '../format.ts'
+import { bytes, countdown, duration, exitText, percent, sparkline } from '../format.ts'
 import type { State } from '../state.ts'
 import { cells, cut, harmless, type Line, type Style, span } from '../text.ts'
 import { type Column, table } from './table.ts'
@@ -72,19 +72,19 @@ function columnsAt(nowMs: number, nameWidth: number): Column<HostService>[] {
       width: HISTORY,
       side: 'right',
       drop: 10,
-      text: ({ usage }) => history(usage?.memoryBytes, Math.max(0, ...(usage?.memoryBytes ?? []))),
+      text: ({ usage }) => history(usage?.memoryBytes, 0),
       style: () => ({ color: 'cyan' }),
     },
   ]
 }
 
-function last(values: readonly number[] | undefined, show: (value: number) => string): string {
+export function last(values: readonly number[] | undefined, show: (value: number) => string): string {
   const value = values?.at(-1)
   return value === undefined ? '-' : show(value)
 }
 
 /** Against 100 % of a core, or what was used most: a low load is then seen to be low. */
-const history = (values: readonly number[] | undefined, full: number): string =>
+export const history = (values: readonly number[] | undefined, full: number): string =>
   sparkline(values ?? [], HISTORY, Math.max(full, ...(values ?? [])))
 
 type Shown = Pick<State, 'nowMs' | 'size' | 'snapshot'>
@@ -94,12 +94,12 @@ export function serviceRows(
   services: readonly HostService[],
   state: Shown,
   selectedKey: string | undefined,
-): { heading: Line; lines: Line[]; place: number } {
+): { heading: Line; lines: Line[]; place: number; dropped: ReadonlySet<string> } {
   const isSelected = ({ name }: HostService) => `service ${name}` === selectedKey
   const longest = Math.max(...services.map(({ name }) => cells(name)))
   // In a narrow window a name gives way to the columns that matter.
   const nameWidth = Math.max(12, Math.min(longest, 24, Math.floor(0.4 * state.size.columns)))
-  const { heading, lines } = table(services, columnsAt(state.nowMs, nameWidth), {
+  const { heading, lines, dropped } = table(services, columnsAt(state.nowMs, nameWidth), {
     width: state.size.columns,
     selected: isSelected,
   })
@@ -109,7 +109,7 @@ export function serviceRows(
     if (isSelected(service)) place = all.length
     all.push(lines[index] ?? [], ...reasonLines(service, state))
   }
-  return { heading, lines: all, place }
+  return { heading, lines: all, place, dropped }
 }
 
 function reasonLines(service: HostService, { nowMs, size, snapshot }: Shown): Line[] {
@@ -119,7 +119,7 @@ function reasonLines(service: HostService, { nowMs, size, snapshot }: Shown): Li
   const isDown = state === 'backing-off' || state === 'gave-up' || state === 'exited'
   const parts = [
     ...(service.reason ? [harmless(service.reason)] : []),
-    ...(isDown && !service.reason && exit ? [exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`] : []),
+    ...(isDown && !service.reason && exit ? [exitText(exit)] : []),
     ...(state === 'backing-off' && nextTryAt !== undefined ? [`next try in ${countdown(nextTryAt - nowMs)}`] : []),
     ...(state === 'gave-up' && canRestart ? ['R restarts it'] : []),
   ]

@@ -1,4 +1,4 @@
-import { cells, fill, type Line, type Span, type Style, span } from '../text.ts'
+import { cells, fill, type Line, type Span, type Style, span, wrapped } from '../text.ts'
 
 export type Column<Row> = {
   title: string
@@ -32,12 +32,15 @@ function fitColumns<Row>(columns: readonly Column<Row>[], width: number): { colu
   }))
 }
 
-/** A heading and a line for each row; the selected one is marked, also where there is no colour. */
+/**
+ * A heading and a line for each row; the selected one is marked, also where there is no colour. `dropped`: the titles of
+ * the columns that there is no room for.
+ */
 export function table<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   options: { width: number; selected: (row: Row) => boolean },
-): { heading: Line; lines: Line[] } {
+): { heading: Line; lines: Line[]; dropped: ReadonlySet<string> } {
   const fitted = fitColumns(columns, options.width)
   const heading: Line = [
     span(' '.repeat(MARK)),
@@ -54,7 +57,9 @@ export function table<Row>(
     ])
     return [span(isSelected ? '▸ ' : '  ', { color: 'cyan', bold: true }), ...spans]
   })
-  return { heading, lines }
+  const dropped = new Set(columns.map(({ title }) => title))
+  for (const { column } of fitted) dropped.delete(column.title)
+  return { heading, lines, dropped }
 }
 
 /** `rows` of the lines, so that the one at `place` is among them; the edges tell how many are beyond. */
@@ -71,8 +76,15 @@ export function windowOf(lines: readonly Line[], place: number, rows: number): L
 
 const more = (amount: number, arrow: string): Line => [span(`  ${arrow} ${amount} more`, { dim: true })]
 
+/** Cells before a value. */
+export const FIELD_INDENT = 12
+
 /** `name    value`, for panels. */
-export const field = (name: string, value: Line | string, width = 10): Line => [
+export const field = (name: string, value: Line | string, width = FIELD_INDENT - 2): Line => [
   span(`  ${name}${' '.repeat(Math.max(1, width - cells(name)))}`, { dim: true }),
   ...(typeof value === 'string' ? [span(value)] : value),
 ]
+
+/** A field whose value goes on below itself. */
+export const longField = (name: string, value: string, columns: number, style: Style = {}): Line[] =>
+  wrapped(value, columns - FIELD_INDENT).map((row, index) => field(index ? '' : name, [span(row, style)]))
