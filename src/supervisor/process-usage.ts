@@ -26,17 +26,19 @@ export const processUsage = async (pid: number): Promise<ProcessUsage | undefine
 
 /**
  * The same for several, by one look at all processes. One that another of them has started does not count for that one.
- * Those that are not there are left out, and all where the system does not tell.
+ * Those that are not there are left out, and all where the system does not tell. For `starter`, who starts one after the
+ * other of those that are measured, the time of processes which have ended does not count either: what one of them took in
+ * its life would be the starter's, at once, with its end.
  */
-export async function processUsages(pids: readonly number[]): Promise<Map<number, ProcessUsage>> {
-  const trees = await treesOf(pids)
+export async function processUsages(pids: readonly number[], starter?: number): Promise<Map<number, ProcessUsage>> {
+  const trees = await treesOf(pids, starter)
   return new Map([...trees].map(([pid, tree]) => [pid, sumOf(tree)]))
 }
 
-async function treesOf(pids: readonly number[]): Promise<Map<number, Measured[]>> {
+async function treesOf(pids: readonly number[], starter: number | undefined): Promise<Map<number, Measured[]>> {
   switch (process.platform) {
     case 'linux':
-      return await linuxTrees(pids)
+      return await linuxTrees(pids, starter)
     case 'win32':
       return new Map()
     default:
@@ -110,8 +112,9 @@ function processTable(): Promise<string> {
 }
 
 /** Memory is read for those of the trees alone: the proportional one (`smaps_rollup`) would cost milliseconds for each. */
-async function linuxTrees(pids: readonly number[]): Promise<Map<number, Measured[]>> {
-  const rows = (await Promise.all(linuxPids().map(linuxRow))).filter(row => row !== undefined)
+async function linuxTrees(pids: readonly number[], starter: number | undefined): Promise<Map<number, Measured[]>> {
+  const looked = await Promise.all(linuxPids().map(pid => linuxRow(pid, { countsEnded: pid !== starter })))
+  const rows = looked.filter(row => row !== undefined)
   const trees = await Promise.all(
     [...treesIn(rows, pids)].map(
       async ([pid, tree]): Promise<[number, Measured[]]> => [
@@ -126,14 +129,14 @@ async function linuxTrees(pids: readonly number[]): Promise<Map<number, Measured
 type LinuxRow = Omit<ProcessRow, 'memoryBytes'>
 
 /** Undefined when it is gone, a zombie, or hidden from us (hidepid). */
-async function linuxRow(pid: number): Promise<LinuxRow | undefined> {
+async function linuxRow(pid: number, { countsEnded }: { countsEnded: boolean }): Promise<LinuxRow | undefined> {
   const stat = await textOf(`/proc/${pid}/stat`)
   // The name is in parentheses and may hold spaces and parentheses itself: count from the last one (proc(5)).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state, parent, group] = fields
   if (!parent || !group || state === 'Z' || state === 'X') return undefined
   // utime, stime, and the same of children that ended and were waited for.
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  const ticks = fields.slice(11, countsEnded ? 15 : 13).reduce((sum, field) => sum + Number(field), 0)
   return { pid, parent: Number(parent), group: Number(group), cpuMs: (ticks * 1_000) / TICKS_PER_S }
 }
 

@@ -61,6 +61,18 @@ test.skipIf(process.platform === 'win32')(
   },
 )
 
+test.skipIf(process.platform !== 'linux')(
+  'what has ended counts for whoever started it, unless he starts what is measured by itself',
+  async () => {
+    const busy = 'while (process.cpuUsage().user < 150_000);'
+    await using starter = await running(`Bun.spawnSync([process.execPath, '-e', ${JSON.stringify(busy)}])`)
+
+    const all = (await usage(starter.pid)).cpuMs
+    const own = (await processUsages([starter.pid], starter.pid)).get(starter.pid)?.cpuMs ?? Number.NaN
+    expect(all - own).toBeGreaterThanOrEqual(100)
+  },
+)
+
 test('a process that has ended has none', async () => {
   const child = Bun.spawn([process.execPath, '--version'], { stdout: 'ignore' })
   await child.exited

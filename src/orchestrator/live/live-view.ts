@@ -214,7 +214,8 @@ export class LiveView {
   async #sample(): Promise<void> {
     const services = this.#host.services().flatMap(({ name, pid }): [string, number][] => (pid ? [[name, pid]] : []))
     const all: [string, number][] = [[ORCHESTRATOR, process.pid], ...services]
-    const usages = await processUsages(all.map(([, pid]) => pid))
+    const pids = all.map(([, pid]) => pid)
+    const usages = await processUsages(pids, process.pid)
     const atMs = performance.now()
     for (const [name, pid] of all) {
       const usage = usages.get(pid)
