@@ -147,11 +147,16 @@ export type HostSnapshot = z.infer<typeof hostSnapshot>
 
 /**
  * `GET /host/events?logs=<n>`: `snapshot` comes first and after every change, a few times per second at most; `log`
- * begins with the last n entries that are kept. `dropped` lines came faster than this client reads, and are gone.
+ * begins with the last n entries that are kept, and marks with `backlogEnd`, once, that these were all that were there when
+ * the request came. `dropped` lines came faster than this client reads, and are gone.
  */
 export const hostEvents = {
   snapshot: hostSnapshot,
-  log: z.object({ entries: z.array(hostLogEntry), dropped: z.number() }),
+  log: z.object({
+    entries: z.array(hostLogEntry),
+    dropped: z.number(),
+    backlogEnd: z.literal(true).optional(),
+  }),
 } as const
 export type HostEvent = {
   [Kind in keyof typeof hostEvents]: { event: Kind; data: z.infer<(typeof hostEvents)[Kind]> }

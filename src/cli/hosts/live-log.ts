@@ -7,8 +7,6 @@ import { lastOf } from '../log-files/rotated-log.ts'
 
 /** More than a host keeps. */
 const ALL_KEPT = 5_000
-/** What is kept comes at once. */
-const SILENCE_MS = 500
 
 /**
  * The wanted lines of those that a running host keeps in memory, oldest first, many at a time: for one that writes no file.
@@ -21,48 +19,25 @@ export async function* readLiveLog(
   { wants, tail }: LogQuery,
   { signal, follow }: { signal: AbortSignal; follow: boolean },
 ): AsyncGenerator<LogLine[]> {
-  const kept = await keptEntries(client, signal)
-  const lines = kept.map(toLine).filter(wants)
-  yield tail === undefined ? lines : lastOf(tail, lines)
-  if (!follow) return
-  const lastSeq = kept.at(-1)?.seq ?? 0
-  for await (const entries of newEntries(client, lastSeq, signal)) yield entries.map(toLine).filter(wants)
-}
-
-/** Those until now. */
-async function keptEntries(client: HostClient, signal: AbortSignal): Promise<HostLogEntry[]> {
-  const askedAtMs = Date.now()
-  const done = new AbortController()
-  const silence = setTimeout(() => done.abort(), SILENCE_MS)
-  const kept: HostLogEntry[] = []
-  try {
-    for await (const { event, data } of client.events({
-      logs: ALL_KEPT,
-      signal: AbortSignal.any([signal, done.signal]),
-    })) {
-      if (event !== 'log') continue
-      const before = data.entries.filter(({ atMs }) => atMs <= askedAtMs)
-      kept.push(...before)
-      if (before.length < data.entries.length) break
-      silence.refresh()
-    }
-    return kept
-  } finally {
-    clearTimeout(silence)
-    done.abort()
-  }
-}
-
-async function* newEntries(client: HostClient, lastSeq: number, signal: AbortSignal): AsyncGenerator<HostLogEntry[]> {
-  let isConnected = false
+  let kept: LogLine[] | undefined = []
   try {
     for await (const { event, data } of client.events({ logs: ALL_KEPT, signal })) {
-      isConnected = true
-      if (event === 'log') yield data.entries.filter(({ seq }) => seq > lastSeq)
+      if (event !== 'log') continue
+      const lines = data.entries.map(toLine).filter(wants)
+      if (!kept) {
+        yield lines
+        continue
+      }
+      kept.push(...lines)
+      if (!data.backlogEnd) continue
+      yield tail === undefined ? kept : lastOf(tail, kept)
+      kept = undefined
+      if (!follow) return
     }
   } catch (error) {
-    // It ended in the middle of it.
-    if (!(isConnected && error instanceof OpenworkError && error.code === 'server_unreachable')) throw error
+    // It ended while it was followed.
+    if (!kept && error instanceof OpenworkError && error.code === 'server_unreachable') return
+    throw error
   }
 }
 

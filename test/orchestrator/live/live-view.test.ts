@@ -49,6 +49,7 @@ test('nobody is asked anything but while somebody looks', async () => {
   view.close()
   const late = view.events({ logs: 0, signal: new AbortController().signal })
   expect((await late.next()).value).toMatchObject({ event: 'snapshot', data: { health: 'stopping' } })
+  expect((await late.next()).value).toEqual({ event: 'log', data: { entries: [], dropped: 0, backlogEnd: true } })
   expect((await late.next()).done).toBe(true)
   expect(services.open.size).toBe(0)
   await services.stop()
