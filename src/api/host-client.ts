@@ -12,8 +12,11 @@ export type HostClient = {
    * @throws OpenworkError server_unreachable, unauthorized
    */
   events(options: { logs: number; signal: AbortSignal }): AsyncIterable<HostEvent>
-  /** Resolves when the new run is ready. Throws `service_not_found`, and what `Supervisor.restart` throws. */
-  restart(service: string): Promise<HostService>
+  /**
+   * Resolves when the new run is ready. Throws `service_not_found`; `workspace_busy`, with what is at work, unless forced;
+   * and what `Supervisor.restart` throws.
+   */
+  restart(service: string, request: { force: boolean }): Promise<HostService>
   /** Throws `approval_not_found` when it was answered or has expired meanwhile. */
   replyApproval(id: string, reply: z.infer<typeof approvalReply>['reply']): Promise<void>
   reload(request: { directory?: string | undefined; force: boolean }): Promise<ReloadReport>
@@ -56,9 +59,9 @@ export function hostClient({ baseUrl, token, timeoutMs = CALL_MS }: HostClientOp
       const [{ receiveEvents }, { hostEvents }] = await Promise.all([import('./event-source.ts'), schemas()])
       yield* receiveEvents({ baseUrl, token, timeoutMs }, `/host/events?logs=${logs}`, hostEvents, signal)
     },
-    restart: async service => {
+    restart: async (service, body) => {
       const path = `/host/services/${encodeURIComponent(service)}/restart`
-      return (await ask(post(path), async () => (await schemas()).serviceRestarted, WORK_MS)).service
+      return (await ask(post(path, body), async () => (await schemas()).serviceRestarted, WORK_MS)).service
     },
     replyApproval: async (id, reply) => {
       const replied = async () => (await import('./approvals.ts')).receivedApprovalReplied

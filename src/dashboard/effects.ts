@@ -28,7 +28,7 @@ export async function performRequest(request: Request, world: World): Promise<Da
 async function done(request: Request, { source, env, cwd, write }: World): Promise<DashboardEvent[]> {
   switch (request.type) {
     case 'restart':
-      await source.restartService(request.service)
+      await source.restartService(request.service, { force: request.force })
       return [said(`${request.service} was restarted`, 'good')]
     case 'reload':
       return [said(await source.reload({ directory: request.directory, force: request.force }), 'good')]

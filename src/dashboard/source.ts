@@ -17,7 +17,8 @@ export type SourceEvent =
 export type DashboardSource = {
   /** Told of everything from now on, the present state first. Returns how to stop that. */
   listen(listener: (event: SourceEvent) => void): () => void
-  restartService(name: string): Promise<void>
+  /** Throws `workspace_busy` unless forced. */
+  restartService(name: string, request: { force: boolean }): Promise<void>
   /** Resolves to what was done, for people. Throws `workspace_busy` unless forced. */
   reload(request: { directory?: string | undefined; force: boolean }): Promise<string>
   replyApproval(id: string, reply: 'allow' | 'deny'): Promise<void>

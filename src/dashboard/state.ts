@@ -8,7 +8,7 @@ export type Size = { rows: number; columns: number }
 
 /** Something to do that the dashboard itself cannot; what it leads to comes back as an event. */
 export type Effect =
-  | { type: 'restart'; service: string }
+  | { type: 'restart'; service: string; force: boolean }
   | { type: 'reload'; directory: string; force: boolean }
   | { type: 'reply'; id: string; reply: 'allow' | 'deny' }
   | { type: 'credentials' }

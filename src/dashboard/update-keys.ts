@@ -147,6 +147,7 @@ function restart(state: State): Outcome {
   return confirm(state, `Restart ${name}?`, ['Who uses it at the moment is interrupted.'], {
     type: 'restart',
     service: name,
+    force: false,
   })
 }
 

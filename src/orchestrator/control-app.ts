@@ -42,9 +42,14 @@ export type Reloads = {
   reload(directory: string, request: { force: boolean }): Promise<ReloadReport>
   /** Those that opencode has instances for, as far as is known. Throws as `OpenworkClient` does. */
   directories(): Promise<string[]>
-  /** Everything at work in them. Throws as `OpencodeClient` does. */
-  work(): Promise<EngineWork>
+  /**
+   * Everything at work in them, that included which opencode has been given and does not show yet. New requests of
+   * openwork-server's clients wait until the answer is disposed of. Throws as `OpencodeClient` does.
+   */
+  heldWork(): Promise<HeldWork>
 }
+
+export type HeldWork = AsyncDisposable & { work: EngineWork }
 
 export type ControlApp = {
   handle: ReturnType<typeof httpApp>

@@ -3,11 +3,13 @@ import { opencodeClient } from '../api/opencode-client.ts'
 import { openFileWatches } from '../hot-reload/file-watches.ts'
 import { HotReloads } from '../hot-reload/hot-reloads.ts'
 import { reloadEngine } from '../hot-reload/opencode-reload-engine.ts'
+import type { ReloadEngine } from '../hot-reload/reload-engine.ts'
+import { ReloadHold } from '../hot-reload/reload-hold.ts'
 import { OPENCODE } from '../services/opencode.ts'
 import type { Log } from '../shared/log.ts'
 import { reveal } from '../shared/secret.ts'
 import type { SupervisorEvent } from '../supervisor/service.ts'
-import type { Reloads } from './control-app.ts'
+import type { HeldWork, Reloads } from './control-app.ts'
 import type { Host } from './host.ts'
 import type { HotReloadOptions } from './options.ts'
 import { requestHolds } from './request-holds.ts'
@@ -70,7 +72,7 @@ export function openHotReload(host: Host, input: HotReloadInput): HotReload {
     statuses: () => reloads.statuses(),
     reload: (directory, request) => reloads.reload(directory, request),
     directories: async () => [...((await others?.()) ?? followed)],
-    work: allWork,
+    heldWork: () => heldWork({ ...engine, allWork }),
   }
   host.offerReloads(offered)
   return {
@@ -89,6 +91,14 @@ export function openHotReload(host: Host, input: HotReloadInput): HotReload {
       watches.close()
     },
   }
+}
+
+async function heldWork(engine: ReloadEngine): Promise<HeldWork> {
+  await using holds = new AsyncDisposableStack()
+  const hold = holds.use(new ReloadHold(engine))
+  const work = await hold.workOf(undefined, () => engine.allWork(), { always: false })
+  const held = holds.move()
+  return { work, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
 /** Says which config files opencode reads: those of the user, or in dev mode of the data dir. */

@@ -35,7 +35,7 @@ test('a daemon is seen as a host with many workspaces, and ends when it is asked
   for (const value of [clientToken, hostToken, opencodePassword, control.token])
     expect(JSON.stringify(snapshot)).not.toContain(value)
 
-  const { pid } = await host.restart('opencode')
+  const { pid } = await host.restart('opencode', { force: false })
   expect(pid).not.toBe(snapshot.services.at(-1)?.pid)
   await host.release()
   expect(await info()).toMatchObject({ isDetached: true, control })

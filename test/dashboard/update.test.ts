@@ -206,7 +206,7 @@ describe('approvals', () => {
 describe('services and workspaces', () => {
   test('the selected service is restarted when that is confirmed; the host itself is not', () => {
     expect(after([shown(), '↓', 'R']).effects).toEqual([])
-    expect(after([shown(), '↓', 'R', 'y']).effects).toEqual([{ type: 'restart', service: 'opencode' }])
+    expect(after([shown(), '↓', 'R', 'y']).effects).toEqual([{ type: 'restart', service: 'opencode', force: false }])
     expect(after([shown(), 'R', 'y']).effects).toEqual([])
   })
 
@@ -237,7 +237,7 @@ describe('services and workspaces', () => {
     const { services } = snapshot(NOW)
     const { state, effects } = after([shown(), '↓', shown({ services: services.toReversed() }), 'R', 'y'])
     expect(state.selected.overview).toBe('service opencode')
-    expect(effects).toEqual([{ type: 'restart', service: 'opencode' }])
+    expect(effects).toEqual([{ type: 'restart', service: 'opencode', force: false }])
   })
 })
 

@@ -2,9 +2,10 @@ import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { chooseHostMeant } from '../hosts/choose-host.ts'
+import type { Ended } from '../hosts/ending-work.ts'
 import { noHost } from '../hosts/find-host.ts'
 import { findRun, type HostRun, listHostRuns, runText, severalRuns } from '../hosts/host-runs.ts'
-import { awaitStop, beginStop, type Ended, type StopWay } from '../hosts/stop-run.ts'
+import { awaitStop, beginStop, type StopWay } from '../hosts/stop-run.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { bool } from '../kit/flags.ts'
@@ -13,8 +14,10 @@ export const stop = defineCommand({
   path: 'stop',
   summary: 'Stop a host, or clear away what a killed one left',
   description:
-    'In a terminal it asks before it ends work of a session. A host that does not answer is told by a signal, and a dead ' +
-    'one is cleared away with everything that it left running. It resolves when nothing of the host is left.',
+    'In a terminal it asks before it ends work of a session. Without one, as in a script and with --json, nobody can be ' +
+    'asked: the host is stopped, and what was at work is told of as ended. A host that does not answer is told by a ' +
+    'signal, and a dead one is cleared away with everything that it left running. It returns when nothing of the host is ' +
+    'left.',
   examples: [
     { command: 'openwork stop', does: 'the only host that runs, or the one of this folder' },
     { command: 'openwork stop 3f2a9c1e', does: 'the one that `openwork ps` calls so' },
@@ -34,7 +37,11 @@ export const stop = defineCommand({
       short: 'a',
       summary: 'Every host of the data dir, the daemon and dead ones too',
     }),
-    force: bool({ perCall: true, default: false, summary: 'Do not ask, whatever is at work' }),
+    force: bool({
+      perCall: true,
+      default: false,
+      summary: 'Stop it in a terminal too without asking, whatever is at work',
+    }),
     dataDir: dataDirFlag,
   },
   async run({ hosts, all, force, dataDir }, context) {

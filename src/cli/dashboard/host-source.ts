@@ -35,8 +35,8 @@ export function hostSource(first: HostClient, look: () => Promise<Whereabouts | 
       void new Listening(() => client, told, controller.signal).untilEnd(lookAgain)
       return () => controller.abort()
     },
-    restartService: async name => {
-      await client.restart(name)
+    restartService: async (name, request) => {
+      await client.restart(name, request)
     },
     reload: async request => reloadText(await client.reload(request)).split('\n')[0] ?? '',
     replyApproval: (id, reply) => client.replyApproval(id, reply),

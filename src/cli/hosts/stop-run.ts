@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EngineWork } from '../../api/hot-reload.ts'
-import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { isSameProcess } from '../../supervisor/process-identity.ts'
 import { reapRun } from '../../supervisor/reap.ts'
-import { detailsOf } from '../answered-failure.ts'
 import type { Context } from '../kit/context.ts'
 import { askConfirm, canAsk } from '../prompts/prompts.ts'
 import { clearLeftDaemon } from './clear-daemon.ts'
+import { type Ended, endedOf, wouldEnd } from './ending-work.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, runText } from './host-runs.ts'
 
@@ -22,9 +20,6 @@ const LOOK_EVERY_MS = 50
 
 /** `cleared`: it was dead before. `signalled`: it did not answer. */
 export type StopWay = 'asked' | 'signalled' | 'cleared'
-
-/** What was at work and ends with it, or why that is not known. */
-export type Ended = { work: EngineWork } | { unknown: string }
 
 /**
  * Has a host begin to stop: over its control API, which tells what is at work, or by a signal where it does not answer. In
@@ -63,25 +58,18 @@ async function askToStop(
   } catch (error) {
     if (!(error instanceof OpenworkError && error.code === 'workspace_busy')) throw error
     const ended = await endedOf(error)
-    if (!force && canAsk(context) && !(await isWanted(run, ended, context))) throw declined(run, ended, error)
+    if (!force && canAsk(context)) {
+      const what = await wouldEnd(ended, client)
+      const isWanted = await askConfirm(`${runText(run)}: ${what}. Stop it?`, context, { enter: false })
+      if (!isWanted) throw declined(run, what, error)
+    }
     await client.stop({ force: true })
     return ended
   }
 }
 
-async function endedOf(error: OpenworkError): Promise<Ended> {
-  const { busyDetails } = await import('../../api/hot-reload.ts')
-  const { data } = busyDetails.safeParse(detailsOf(error))
-  return data ?? { unknown: 'opencode does not say what is at work' } // one that hangs, say
-}
-
-const wouldEnd = (ended: Ended): string => ('work' in ended ? `${renderWork(ended.work)} would end` : ended.unknown)
-
-const isWanted = (run: HostRun, ended: Ended, context: Context): Promise<boolean> =>
-  askConfirm(`${runText(run)}: ${wouldEnd(ended)}. Stop it?`, context, { enter: false })
-
-const declined = (run: HostRun, ended: Ended, cause: Error): OpenworkError =>
-  new OpenworkError('workspace_busy', `${runText(run)} was not stopped: ${wouldEnd(ended)}`, {
+const declined = (run: HostRun, what: string, cause: Error): OpenworkError =>
+  new OpenworkError('workspace_busy', `${runText(run)} was not stopped: ${what}`, {
     hint: 'Stop it all the same with --force.',
     cause,
   })

@@ -11,6 +11,7 @@ import {
   hostStopping,
   hostStopRequest,
   serviceRestarted,
+  serviceRestartRequest,
 } from '../../api/host.ts'
 import { eventRoutesOf, ok, routesOf } from '../../http/route.ts'
 import type { FailureCode } from '../../shared/errors.ts'
@@ -70,13 +71,24 @@ const pairing = route({
 const restart = route({
   method: 'POST',
   path: '/host/services/:name/restart',
-  summary: 'End a service and start it again, whatever runs in it',
+  summary: 'End a service and start it again; without `force` only when no work would end with it',
   access: 'bearer',
+  body: serviceRestartRequest,
+  bodyOptional: true,
   reply: ok(serviceRestarted),
-  fails: ['service_not_found', 'not_available', 'service_gave_up', 'service_exited', 'service_stopped'],
-  handle: async ({ params: { name }, keepOpen }, { host, view }) => {
+  fails: [
+    'invalid_json',
+    'invalid_payload',
+    'service_not_found',
+    'not_available',
+    'workspace_busy',
+    'service_gave_up',
+    'service_exited',
+    'service_stopped',
+  ],
+  handle: async ({ params: { name }, body, keepOpen }, { host, view }) => {
     keepOpen()
-    await restartService(host, name)
+    await restartService(host, name, body)
     const service = view.service(name)
     if (service) return { ok: true as const, service }
     throw new OpenworkError('service_not_found', `This host has no service "${name}"`)

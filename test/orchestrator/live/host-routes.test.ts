@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { HostEvent, HostSnapshot } from '../../../src/api/host.ts'
 import { hostClient } from '../../../src/api/host-client.ts'
+import type { EngineWork } from '../../../src/api/hot-reload.ts'
 import { NO_WORK } from '../../../src/hot-reload/engine-work.ts'
 import type { Reloads } from '../../../src/orchestrator/control-app.ts'
 import { OpenworkError } from '../../../src/shared/errors.ts'
@@ -16,6 +17,27 @@ const answering = async (name: string) => {
 }
 
 const LIMIT_MS = 20_000
+
+/** What is at work as `ask` says; whether new requests are held up, each time that changes. */
+function heldReloads(ask: () => Promise<EngineWork>): { reloads: Reloads; held: boolean[] } {
+  const held: boolean[] = []
+  const reloads: Reloads = {
+    statuses: () => [],
+    reload: () => Promise.reject(new Error('nobody asks for it')),
+    directories: async () => [],
+    async heldWork() {
+      const work = await ask()
+      held.push(true)
+      return {
+        work,
+        async [Symbol.asyncDispose]() {
+          held.push(false)
+        },
+      }
+    },
+  }
+  return { reloads, held }
+}
 
 /** The first that is meant, with all that came before. */
 async function until(events: AsyncIterator<HostEvent>, isMeant: (event: HostEvent) => boolean): Promise<HostEvent[]> {
@@ -36,7 +58,9 @@ const snapshotWith =
 const stateIn = ({ services }: HostSnapshot, wanted: string) => services.find(({ name }) => name === wanted)
 
 test('shows a host that starts, what a restart does to it, and its end', async () => {
-  await using it = await hostControl([await answering('opencode'), await answering('openwork-server')])
+  const { reloads } = heldReloads(async () => NO_WORK)
+  const services = [await answering('opencode'), await answering('openwork-server')]
+  await using it = await hostControl(services, { reloads: () => reloads })
   const signal = AbortSignal.timeout(LIMIT_MS)
   const events = it.client.events({ logs: 0, signal })[Symbol.asyncIterator]()
 
@@ -65,7 +89,7 @@ test('shows a host that starts, what a restart does to it, and its end', async (
   )
 
   const before = stateIn(await it.client.snapshot(), 'openwork-server')
-  const restarted = await it.client.restart('openwork-server')
+  const restarted = await it.client.restart('openwork-server', { force: false })
   expect(restarted).toMatchObject({ state: 'ready', restarts: 1 })
   expect(restarted.pid).not.toBe(before?.pid)
   await until(
@@ -144,13 +168,13 @@ test('nothing that is shown is a secret, and what is one is told on request', as
 
 test('refuses what it cannot restart, check or reach, and says why', async () => {
   await using it = await hostControl([await answering('opencode')])
-  const unknown = await failureOf(it.client.restart('opencod'))
+  const unknown = await failureOf(it.client.restart('opencod', { force: false }))
   expect([unknown.code, unknown.message]).toEqual([
     'service_not_found',
     'This host has no service "opencod". It has opencode.',
   ])
   expect(unknown.details).toMatchObject({ details: { services: ['opencode'] } })
-  expect((await failureOf(it.client.restart('openwork-orchestrator'))).code).toBe('not_available')
+  expect((await failureOf(it.client.restart('openwork-orchestrator', { force: false }))).code).toBe('not_available')
   expect((await failureOf(it.client.check({ events: false }))).code).toBe('not_available')
   expect((await failureOf(it.client.replyApproval('a/b', 'allow'))).code).toBe('server_unreachable')
   expect((await failureOf(it.client.openPairing())).code).toBe('server_unreachable')
@@ -164,21 +188,35 @@ test('is released once, however often that is asked for', async () => {
   expect((await it.client.snapshot()).isDetached).toBe(true)
 })
 
-test('does not stop while work runs, or while nobody can say so, unless that is forced', async () => {
-  let work: Reloads['work'] = async () => ({ ...NO_WORK, sessions: ['ses_1'] })
-  const reloads: Reloads = {
-    statuses: () => [],
-    reload: () => Promise.reject(new Error('nobody asks for it')),
-    directories: async () => [],
-    work: () => work(),
+test('neither stops nor restarts opencode while work runs, or while nobody can say so, unless that is forced', async () => {
+  let ask = async (): Promise<EngineWork> => ({ ...NO_WORK, sessions: ['ses_1'] })
+  const { reloads, held } = heldReloads(() => ask())
+  await using it = await hostControl([await answering('opencode'), await answering('openwork-server')], {
+    reloads: () => reloads,
+  })
+  it.life.becomes('ready')
+  const pid = () => it.host.services().find(({ name }) => name === 'opencode')?.pid
+  const first = pid()
+  const stop = () => it.client.stop({ force: false })
+  const restart = () => it.client.restart('opencode', { force: false })
+  for (const refused of [stop, restart]) {
+    const busy = await failureOf(refused())
+    expect([busy.code, busy.message]).toEqual(['workspace_busy', expect.stringContaining('1 session')])
+    expect(busy.details).toMatchObject({ details: { work: { sessions: ['ses_1'] } } })
   }
-  await using it = await hostControl([await answering('opencode')], { reloads: () => reloads })
-  const busy = await failureOf(it.client.stop({ force: false }))
-  expect([busy.code, busy.message]).toEqual(['workspace_busy', expect.stringContaining('1 session')])
-  expect(busy.details).toMatchObject({ details: { work: { sessions: ['ses_1'] } } })
-  work = () => Promise.reject(new OpenworkError('opencode_unreachable', 'opencode is slow'))
-  expect((await failureOf(it.client.stop({ force: false }))).message).toContain('opencode is slow')
-  expect(it.life.phase).toBe('starting')
+  expect(held).toEqual([true, false, true, false])
+  ask = () => Promise.reject(new OpenworkError('opencode_unreachable', 'opencode is slow'))
+  for (const refused of [stop, restart]) expect((await failureOf(refused())).message).toContain('opencode is slow')
+  await it.client.restart('openwork-server', { force: false }) // ends nobody's work
+  expect([it.life.phase, pid()]).toEqual(['ready', first])
+
+  held.length = 0
+  expect((await it.client.restart('opencode', { force: true })).pid).not.toBe(first)
+  expect(held).toEqual([])
+  ask = async () => NO_WORK
+  expect(await restart()).toMatchObject({ state: 'ready', restarts: 2 })
+  expect(held).toEqual([true, false]) // who asks meanwhile waits for the new one
+  ask = () => Promise.reject(new Error('nobody asks for it'))
   await it.client.stop({ force: true })
   await it.life.stopAsked
   expect(it.life.phase).toBe('stopping')

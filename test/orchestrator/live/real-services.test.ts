@@ -26,7 +26,7 @@ const reloadsOf = (directory: string): Reloads => ({
   statuses: () => [],
   reload: () => Promise.reject(new Error('nobody asks for it')),
   directories: async () => [directory],
-  work: () => Promise.reject(new Error('nobody asks for it')),
+  heldWork: () => Promise.reject(new Error('nobody asks for it')),
 })
 
 test('a session is busy, waits for an answer, and is idle again, as it is seen', async () => {
