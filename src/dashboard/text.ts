@@ -31,7 +31,7 @@ const isAscii = (text: string): boolean => !/[^\x20-\x7e]/.test(text)
  * Text of others (titles, paths, log lines) without what a terminal would obey: escape sequences, control characters,
  * and the marks that turn the direction of writing around.
  */
-export function obeyedByNone(text: string): string {
+export function inert(text: string): string {
   return isAscii(text)
     ? text
     : text
@@ -41,7 +41,7 @@ export function obeyedByNone(text: string): string {
 }
 
 /** The same, for a place on the screen: it also takes no other room than `cells` tells. */
-export const harmless = (text: string): string => (isAscii(text) ? text : widthSafe(obeyedByNone(text)))
+export const harmless = (text: string): string => (isAscii(text) ? text : widthSafe(inert(text)))
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** What a reader takes for one character each. */

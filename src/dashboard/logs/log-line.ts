@@ -1,5 +1,5 @@
 import { type HostLogEntry, LOG_LEVELS, type LogLevel } from '../../api/host.ts'
-import { harmless } from '../text.ts'
+import { harmless, inert } from '../text.ts'
 
 export type LogLine = {
   /** Counts up with every line of the view, whatever it is filtered by. */
@@ -8,19 +8,26 @@ export type LogLine = {
   /** Empty: no service said this, it is a note about the log itself. */
   service: string
   level: LogLevel
-  /** Harmless to a terminal. */
+  /** Harmless to a screen. */
   text: string
+  /** As it was said, for copies, where the screen shows it otherwise. */
+  original?: string
 }
 
 export const isNote = ({ service }: LogLine): boolean => service === ''
 
-export const logLine = (id: number, { atMs, service, level, text }: HostLogEntry): LogLine => ({
-  id,
-  atMs,
-  service: harmless(service) || '?',
-  level,
-  text: harmless(text),
-})
+export function logLine(id: number, { atMs, service, level, text }: HostLogEntry): LogLine {
+  const original = inert(text)
+  const shown = harmless(text)
+  return {
+    id,
+    atMs,
+    service: harmless(service) || '?',
+    level,
+    text: shown,
+    ...(shown !== original && { original }),
+  }
+}
 
 export const noteLine = (id: number, atMs: number, missing: number): LogLine => ({
   id,
@@ -31,7 +38,8 @@ export const noteLine = (id: number, atMs: number, missing: number): LogLine => 
 })
 
 /** About what it takes in memory. */
-export const bytesOf = ({ text }: LogLine): number => 128 + Buffer.byteLength(text)
+export const bytesOf = ({ text, original = '' }: LogLine): number =>
+  128 + Buffer.byteLength(text) + Buffer.byteLength(original)
 
 const RANK = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, index])) as Record<LogLevel, number>
 
@@ -54,5 +62,5 @@ export function plainLine(line: LogLine): string {
   const time = new Date(line.atMs).toISOString()
   return isNote(line)
     ? `${time} ${line.text}`
-    : `${time} [${line.service}] ${line.level.toUpperCase().padEnd(5)} ${line.text}`
+    : `${time} [${line.service}] ${line.level.toUpperCase().padEnd(5)} ${line.original ?? line.text}`
 }

@@ -1,7 +1,7 @@
 import type { ApprovalRequest } from '../../api/approvals.ts'
 import type { HostService, HostSnapshot } from '../../api/host.ts'
 import { bytes, count, countdown, duration, exitText, percent } from '../format.ts'
-import { obeyedByNone } from '../text.ts'
+import { inert } from '../text.ts'
 
 /** Gives each request that waits a number that is easy to type, and never to another one. */
 export type Numbers = { of(id: string): number; idOf(number: number): string | undefined }
@@ -39,7 +39,7 @@ export function changes(
 }
 
 function serviceText({ name, state, reason, pid }: HostService): string {
-  return `${name}: ${state}${pid === undefined ? '' : `, pid ${pid}`}${reason ? `, ${obeyedByNone(reason)}` : ''}`
+  return `${name}: ${state}${pid === undefined ? '' : `, pid ${pid}`}${reason ? `, ${inert(reason)}` : ''}`
 }
 
 export function approvalText(
@@ -48,9 +48,9 @@ export function approvalText(
   numbers: Numbers,
 ): string {
   const number = numbers.of(id)
-  const who = obeyedByNone(actor.clientId ?? actor.scope ?? actor.type)
-  const touched = paths.length ? ` Touches ${paths.map(obeyedByNone).join(', ')}.` : ''
-  return `Approval ${number}: ${obeyedByNone(summary)}, asked by ${who}.${touched} Denied by itself in ${countdown(expiresAt - nowMs)}. Type "allow ${number}" or "deny ${number}".`
+  const who = inert(actor.clientId ?? actor.scope ?? actor.type)
+  const touched = paths.length ? ` Touches ${paths.map(inert).join(', ')}.` : ''
+  return `Approval ${number}: ${inert(summary)}, asked by ${who}.${touched} Denied by itself in ${countdown(expiresAt - nowMs)}. Type "allow ${number}" or "deny ${number}".`
 }
 
 /** All that matters, for `status`. */
@@ -58,16 +58,16 @@ export function statusText(snapshot: HostSnapshot, nowMs: number): string[] {
   const { connection, services, approvals, sessions } = snapshot
   const work = (sessions ?? []).filter(({ state }) => state !== 'idle').length
   return [
-    `openwork ${snapshot.version}, run ${obeyedByNone(snapshot.runId)}, ${snapshot.health}, up ${duration(nowMs - snapshot.startedAt)}`,
-    `Workspace: ${obeyedByNone(snapshot.workspace)}`,
+    `openwork ${snapshot.version}, run ${inert(snapshot.runId)}, ${snapshot.health}, up ${duration(nowMs - snapshot.startedAt)}`,
+    `Workspace: ${inert(snapshot.workspace)}`,
     ...services.map(service => statusOf(service, nowMs)),
-    `Connect: ${obeyedByNone(connection.connectUrl)}`,
-    ...(connection.alternatives ?? []).map(url => `Or: ${obeyedByNone(url)}`),
-    `opencode: ${obeyedByNone(connection.opencodeUrl)}`,
-    `Attach: ${obeyedByNone(connection.attachCommand)}`,
+    `Connect: ${inert(connection.connectUrl)}`,
+    ...(connection.alternatives ?? []).map(url => `Or: ${inert(url)}`),
+    `opencode: ${inert(connection.opencodeUrl)}`,
+    `Attach: ${inert(connection.attachCommand)}`,
     approvals ? `${count(approvals.length, 'approval')} waiting` : 'Approvals: not known at the moment',
     sessions ? `${count(sessions.length, 'session')}, ${work} at work` : 'Sessions: not known at the moment',
-    ...(snapshot.notices ?? []).map(notice => `Notice: ${obeyedByNone(notice)}`),
+    ...(snapshot.notices ?? []).map(notice => `Notice: ${inert(notice)}`),
   ]
 }
 
@@ -84,7 +84,7 @@ function statusOf(service: HostService, nowMs: number): string {
     ...(exit ? [`last run: ${exitText(exit)}`] : []),
     ...(isLive && cpu !== undefined ? [`CPU ${percent(cpu)}`] : []),
     ...(isLive && memory !== undefined ? [`memory ${bytes(memory)}`] : []),
-    ...(version ? [`version ${obeyedByNone(version)}`] : []),
-    ...(source ? [obeyedByNone(source)] : []),
+    ...(version ? [`version ${inert(version)}`] : []),
+    ...(source ? [inert(source)] : []),
   ].join(', ')
 }

@@ -6,7 +6,7 @@ import { released } from '../release.ts'
 import type { DashboardEnd, DashboardOptions } from '../run-dashboard.ts'
 import type { SourceEvent } from '../source.ts'
 import { workAt } from '../state.ts'
-import { harmless } from '../text.ts'
+import { inert } from '../text.ts'
 import { approvalText, changes, numbers, statusText } from './changes.ts'
 import { type Command, helpText, parseCommand } from './commands.ts'
 
@@ -62,14 +62,14 @@ class Plain {
       }
       case 'log': {
         const shown = event.entries.filter(({ level }) => this.showsAllLogs || level === 'warn' || level === 'error')
-        this.say(...shown.map(({ service, level, text }) => `[${service}] ${level}: ${harmless(text)}`))
+        this.say(...shown.map(({ service, level, text }) => `[${service}] ${level}: ${inert(text)}`))
         return
       }
       case 'connection': {
         const isConnected = event.state === 'connected'
         if (isConnected === this.isConnected) return
         this.isConnected = isConnected
-        this.say(isConnected ? 'Connected again' : `Connection lost: ${harmless(event.reason ?? 'no answer')}`)
+        this.say(isConnected ? 'Connected again' : `Connection lost: ${inert(event.reason ?? 'no answer')}`)
         return
       }
       case 'ended':
@@ -100,7 +100,7 @@ class Plain {
       }
       case 'sessions': {
         const sessions = (snapshot?.sessions ?? []).map(({ title, state, directory }) =>
-          harmless(`${title || 'Without a title'}: ${state}, ${directory}`),
+          inert(`${title || 'Without a title'}: ${state}, ${directory}`),
         )
         return this.say(...(sessions.length ? sessions : ['No sessions.']))
       }
@@ -114,7 +114,7 @@ class Plain {
         return this.ask({ type: 'reply', id, reply: name })
       }
       case 'restart':
-        return this.ask({ type: 'restart', service: value })
+        return this.ask({ type: 'restart', service: value, force: isConfirmed })
       case 'reload':
         if (!snapshot) return this.say('The host has not told anything yet.')
         return this.ask({ type: 'reload', directory: snapshot.workspace, force: isConfirmed })
@@ -133,7 +133,7 @@ class Plain {
   private async detach(): Promise<void> {
     const failure = await released(this.options)
     if (failure === undefined) this.ended.resolve({ how: 'detached' })
-    else this.say(harmless(failure))
+    else this.say(inert(failure))
   }
 
   private quit(isConfirmed: boolean): void {
@@ -143,7 +143,7 @@ class Plain {
       return
     }
     this.confirming = 'quit'
-    this.say(`Work would be ended: ${work.map(({ title }) => harmless(title)).join(', ')}. Type "quit" again to stop.`)
+    this.say(`Work would be ended: ${work.map(({ title }) => inert(title)).join(', ')}. Type "quit" again to stop.`)
   }
 
   private async ask(request: Request): Promise<void> {
@@ -153,11 +153,11 @@ class Plain {
   }
 
   private tells(event: DashboardEvent): void {
-    if (event.type === 'said') this.say(harmless(event.text))
+    if (event.type === 'said') this.say(inert(event.text))
     if (event.type === 'paired' && event.pairing) this.say(`Open on the device: ${event.pairing.url}`)
     if (event.type === 'busy') {
       this.confirming = event.effect.type
-      this.say(`${harmless(event.reason)} Type "${event.effect.type}" again to do it all the same.`)
+      this.say(`${inert(event.reason)} Type "${event.effect.type}" again to do it all the same.`)
     }
   }
 }
