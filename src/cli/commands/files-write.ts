@@ -19,7 +19,7 @@ export const filesWrite = defineCommand({
     path: text({ perCall: true, summary: 'Path in the workspace' }),
     content: text({ perCall: true, allowEmpty: true, summary: 'Text to write; may be empty' }),
     contentBase64: text({ perCall: true, allowEmpty: true, valueName: 'base64', summary: 'Bytes to write' }),
-    file: pathFlag({ summary: 'File of this machine to write' }),
+    file: pathFlag({ perCall: true, summary: 'File of this machine to write' }),
     ifMatch: text({ perCall: true, valueName: 'revision', summary: 'Only if the file has this revision' }),
     createOnly: bool({ perCall: true, default: false, summary: 'Only if there is no such file' }),
     force: bool({ perCall: true, default: false, summary: 'Whatever its revision is' }),

@@ -55,7 +55,7 @@ export async function editSettings(
   { name, command, value }: { name: string; command: string | undefined; value: unknown },
 ): Promise<boolean> {
   const path = requirePath(place)
-  const file = await readSettingsFile(place)
+  const file = await readSettingsFile(place, { mayBeMissing: value !== undefined })
   if (file) await parseSettings(file) // what is broken is for the user to mend
   const before = file?.text ?? ''
   const after =

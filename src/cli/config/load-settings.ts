@@ -4,6 +4,9 @@ import { nearest } from '../kit/nearest.ts'
 import type { Settings } from '../kit/settings.ts'
 import { readSettingsFile } from './settings-file.ts'
 
+/** There is nothing that settings could say for it. */
+const isUntouched = ({ flags }: Command): boolean => Object.values(flags).every(({ perCall }) => perCall)
+
 /**
  * What the user's own settings say for a command. Where there is no such file it costs one look; and of what is in it
  * only that is judged which is for this command, so that a slip elsewhere does not hold it up.
@@ -15,6 +18,7 @@ export async function loadSettings(
   command: Command,
   io: Io,
 ): Promise<Settings | undefined> {
+  if (isUntouched(command)) return undefined
   const file = await readSettingsFile(io)
   if (!file) return undefined
   const { parseSettings, settableNames, settingsFor, unknownKey } = await import('./parse-settings.ts')

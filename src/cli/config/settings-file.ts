@@ -32,10 +32,15 @@ export function settingsPath({ env, cwd, home }: Place): string | undefined {
 }
 
 /**
- * The file of the user's settings; undefined when there is none.
+ * The file of the user's settings; undefined when there is none. One that `OPENWORK_CONFIG` names has to be there, unless it
+ * is about to be made.
+ *
  * @throws OpenworkError user_config_unusable when it cannot be read, or others can write to it
  */
-export async function readSettingsFile(io: Pick<Io, 'env' | 'cwd' | 'home'>): Promise<SettingsFile | undefined> {
+export async function readSettingsFile(
+  io: Pick<Io, 'env' | 'cwd' | 'home'>,
+  { mayBeMissing = false }: { mayBeMissing?: boolean } = {},
+): Promise<SettingsFile | undefined> {
   // Whoever has no home folder has no settings in it.
   const isNowhere = !io.env.OPENWORK_CONFIG && !io.env.XDG_CONFIG_HOME && !io.env.HOME && process.platform !== 'win32'
   const path = isNowhere ? undefined : settingsPath(io)
@@ -49,7 +54,13 @@ export async function readSettingsFile(io: Pick<Io, 'env' | 'cwd' | 'home'>): Pr
   } catch (error) {
     const code = systemCode(error)
     if (error instanceof OpenworkError || code === undefined) throw error
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      if (mayBeMissing || !io.env.OPENWORK_CONFIG?.trim()) return undefined
+      throw new OpenworkError('user_config_unusable', `OPENWORK_CONFIG names ${path}, which is not there`, {
+        hint: 'Correct it, unset it, or have `openwork config set` make that file.',
+        cause: error,
+      })
+    }
     throw unusable(path, messageOf(error), error)
   }
 }

@@ -138,7 +138,10 @@ test('a file that others can write to is not read, and neither are a pipe, a fol
   write('{}', 0o666)
   expect((await call(['run'])).code).toBe(3)
   for (const named of [home, '/dev/zero']) expect((await call(['run'], { OPENWORK_CONFIG: named })).code).toBe(3)
-  expect((await call(['run'], { OPENWORK_CONFIG: join(home, 'missing.json') })).code).toBe(0)
+  const missing = join(home, 'missing.json')
+  const refused = await call(['run'], { OPENWORK_CONFIG: missing })
+  expect(refused.code).toBe(3)
+  expect(refused.stderr).toContain(`OPENWORK_CONFIG names ${missing}, which is not there`)
 })
 
 test('the file is the one of the user, wherever they are', () => {
@@ -150,10 +153,10 @@ test('the file is the one of the user, wherever they are', () => {
   expect(settingsPath({ ...at, env: { OPENWORK_CONFIG: 'off' } })).toBeUndefined()
 })
 
-async function openwork(argv: string[], typed = '') {
+async function openwork(argv: string[], typed = '', env: Record<string, string> = { XDG_CONFIG_HOME: home }) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const stdin = Readable.from([typed])
-  const code = await runCli(program, argv, { env: { XDG_CONFIG_HOME: home }, cwd: '/', home, stdin, stdout, stderr })
+  const code = await runCli(program, argv, { env, cwd: '/', home, stdin, stdout, stderr })
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
 }
 
@@ -188,6 +191,7 @@ test('config set, get, list and unset keep what else is in the file, check what 
     [['approval', 'atuo'], 'approval: expected manual or auto, got "atuo". Did you mean auto?'],
     [['aproval', 'auto'], 'aproval is no setting. Did you mean approval?'],
     [['delete', 'true'], 'delete is no setting: it says what one call is to do'],
+    [['file', '/tmp/x'], 'file is no setting: it says what one call is to do'],
     [['approval', 'auto', '--command', 'strat'], 'No command is called strat. Did you mean start?'],
   ] as const) {
     const refused = await openwork(['config', 'set', ...argv])
@@ -198,4 +202,15 @@ test('config set, get, list and unset keep what else is in the file, check what 
   const listed = await openwork(['config', 'list', '--json'])
   expect(listed.code).toBe(2)
   expect(JSON.parse(listed.stdout).problems).toHaveLength(3)
+})
+
+test('a file that is named and not there is told of by all but what makes it', async () => {
+  const named = { OPENWORK_CONFIG: join(home, 'new', 'mine.json') }
+  expect(await openwork(['config', 'unset', 'approval'], '', named)).toMatchObject({ code: 3 })
+  expect(await openwork(['config', 'list'], '', named)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('which is not there'),
+  })
+  expect(await openwork(['config', 'set', 'approval', 'auto'], '', named)).toMatchObject({ code: 0, stderr: '' })
+  expect(await openwork(['config', 'get', 'approval'], '', named)).toMatchObject({ code: 0, stdout: 'auto\n' })
 })
