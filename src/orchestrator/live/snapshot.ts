@@ -56,7 +56,7 @@ export function snapshotOf(host: ObservedHost, seen: Seen): HostSnapshot {
 }
 
 function ownService({ life, startedAtMs }: ObservedHost, { usage }: Seen): HostService {
-  const measured = usage.of(ORCHESTRATOR)
+  const measured = usage.of(ORCHESTRATOR, process.pid)
   return {
     name: ORCHESTRATOR,
     state: life.phase === 'failed' ? 'stopping' : life.phase,
@@ -75,7 +75,7 @@ export function serviceOf(host: ObservedHost, service: ServiceSnapshot, { usage 
   const program = host.programs().find(each => each.name === name)
   const version = program?.actualVersion ?? program?.targetVersion
   const nextTry = state === 'backing-off' ? host.nextTryAt(name) : undefined
-  const measured = pid === undefined ? undefined : usage.of(name)
+  const measured = pid === undefined ? undefined : usage.of(name, pid)
   return {
     name,
     state,

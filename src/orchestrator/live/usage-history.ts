@@ -7,7 +7,7 @@ const MAX_SAMPLES = 60
 type Point = { pid: number; cpuMs: number; atMs: number }
 type Kept = { last: Point; usage: ServiceUsage }
 
-/** What the services cost, over the last two minutes of being looked at. */
+/** What the services cost, over the last two minutes of being looked at, as long as it is the same process. */
 export class UsageHistory {
   readonly #kept = new Map<string, Kept>()
 
@@ -15,14 +15,13 @@ export class UsageHistory {
   add(service: string, pid: number, { cpuMs, memoryBytes, children }: ProcessUsage, atMs: number): void {
     const kept = this.#kept.get(service)
     const last = { pid, cpuMs, atMs }
-    const usage = kept?.usage ?? { everyMs: SAMPLE_MS, cpuPercent: [], memoryBytes: [], processes: 0 }
     // Of another process, or of a time in which nobody looked, the difference says nothing.
     const isNext = kept?.last.pid === pid && atMs - kept.last.atMs < 2 * SAMPLE_MS && atMs > kept.last.atMs
     if (!isNext) {
-      const isOther = kept !== undefined && kept.last.pid !== pid
-      this.#kept.set(service, { last, usage: isOther ? usage : { ...usage, cpuPercent: [], memoryBytes: [] } })
+      this.#kept.set(service, { last, usage: { everyMs: SAMPLE_MS, cpuPercent: [], memoryBytes: [], processes: 0 } })
       return
     }
+    const { usage } = kept
     // A child that ends without having been waited for takes its time with it.
     const percent = Math.max(0, ((cpuMs - kept.last.cpuMs) / (atMs - kept.last.atMs)) * 100)
     this.#kept.set(service, {
@@ -36,9 +35,9 @@ export class UsageHistory {
     })
   }
 
-  /** Undefined until it was measured. */
-  of(service: string): ServiceUsage | undefined {
-    const usage = this.#kept.get(service)?.usage
-    return usage && usage.memoryBytes.length > 0 ? usage : undefined
+  /** Undefined until this process of it was measured. */
+  of(service: string, pid: number): ServiceUsage | undefined {
+    const kept = this.#kept.get(service)
+    return kept?.last.pid === pid && kept.usage.memoryBytes.length > 0 ? kept.usage : undefined
   }
 }

@@ -65,20 +65,22 @@ test('usage is the share of a core between two looks, and begins anew with anoth
   const look = (pid: number, cpuMs: number, atMs: number): void =>
     history.add('opencode', pid, { cpuMs, memoryBytes: 1_000 + pid, children: 2 }, atMs)
   look(1, 100, 0)
-  expect(history.of('opencode')).toBeUndefined()
+  expect(history.of('opencode', 1)).toBeUndefined()
   look(1, 600, 1_000)
   look(1, 1_100, 3_000)
-  expect(history.of('opencode')).toEqual({
+  expect(history.of('opencode', 1)).toEqual({
     everyMs: 2_000,
     cpuPercent: [50, 25],
     memoryBytes: [1_001, 1_001],
     processes: 3,
   })
+  expect(history.of('opencode', 2)).toBeUndefined()
   look(2, 10, 5_000)
+  expect([1, 2].map(pid => history.of('opencode', pid))).toEqual([undefined, undefined])
   look(2, 0, 7_000)
-  expect(history.of('opencode')).toMatchObject({ cpuPercent: [50, 25, 0], memoryBytes: [1_001, 1_001, 1_002] })
+  expect(history.of('opencode', 2)).toMatchObject({ cpuPercent: [0], memoryBytes: [1_002] })
   look(2, 50, 60_000)
-  expect(history.of('opencode')).toBeUndefined()
+  expect(history.of('opencode', 2)).toBeUndefined()
   for (let at = 0; at <= 100; at += 1) look(2, 50, 62_000 + at * 2_000)
-  expect(history.of('opencode')?.cpuPercent.length).toBe(60)
+  expect(history.of('opencode', 2)?.cpuPercent.length).toBe(60)
 })
