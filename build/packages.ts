@@ -6,6 +6,8 @@ import { hashFile } from './release/checksums.ts'
 
 const ROOT = resolve(import.meta.dir, '..')
 const META = 'openwork-orchestrator'
+/** Of people's settings, for their editors. */
+const SCHEMA = 'config.schema.json'
 
 export type PlatformPackage = Platform & {
   /** The openwork compiled for it. */
@@ -38,6 +40,7 @@ export async function assemblePackages(outdir: string, platforms: readonly Platf
   const checksums: Record<string, Checksum> = {}
   for (const platform of platforms) checksums[platformName(platform)] = await checksumOf(platform)
   await writeJson(join(meta, 'checksums.json'), checksums)
+  await copyFile(join(ROOT, 'docs', SCHEMA), join(meta, SCHEMA))
   await writeJson(join(meta, 'constants.json'), { opencodeVersion: OPENCODE_VERSION })
   return [...folders, meta]
 }

@@ -20,6 +20,8 @@ export async function settingsSchema(program: Pick<Program, 'commands' | 'name'>
   })
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
+    // A name, no place: it is wherever somebody has put it.
+    $id: `urn:${program.name}:settings`,
     title: `Settings of ${program.name}`,
     type: 'object',
     properties: {

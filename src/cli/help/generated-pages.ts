@@ -31,7 +31,7 @@ export function writeExitCodes(page: HelpPage): void {
 
 /** Variables that no flag stands for. */
 const OTHERS: readonly (readonly [string, string])[] = [
-  ['OPENWORK_CONFIG', 'Another file of your own settings; `off` for none'],
+  ['OPENWORK_CONFIG', 'Another file of your own settings, which has to be there; `off` for none'],
   ['NO_COLOR', 'No colours'],
   ['CI', 'Ask nothing, and show no dashboard'],
   ['PAGER', 'Shows help that is longer than the terminal'],

@@ -30,6 +30,10 @@ export const guides = {
       'In a terminal `openwork start` shows a dashboard; `openwork dashboard` shows that of a host that runs already. Not ' +
         'with --no-tui, --json, --check, --log-format json, CI or TERM=dumb: then there are log lines.',
     )
+    page.paragraph(
+      'For screen readers: --plain prints lines one after the other and takes typed commands; `help` lists them. To have it ' +
+        'always: `openwork config set plain true`.',
+    )
     const keyRows = (bindings: typeof GLOBAL_KEYS) =>
       bindings.map(({ keys, help }) => ({ term: keys.join(' '), text: help, facts: [] }))
     page.table('Everywhere', keyRows(GLOBAL_KEYS))
@@ -107,7 +111,7 @@ export const guides = {
     page.paragraph('A value is the one of the flag, else of its variable, else of your settings, else the default.')
     page.paragraph(
       'Your settings are in ~/.config/openwork/config.json, or in openwork/config.json below $XDG_CONFIG_HOME or, on ' +
-        'Windows, %APPDATA%. OPENWORK_CONFIG names another file, or `off` for none. `openwork config path` tells which one ' +
+        'Windows, %APPDATA%. OPENWORK_CONFIG names another file, which has to be there, or `off` for none. `openwork config path` tells which one ' +
         'it is. It is JSON with comments; a key is the name of a flag without its dashes.',
     )
     page.verbatim('Example', [
@@ -123,7 +127,7 @@ export const guides = {
       { command: 'openwork config set approval auto', does: 'set one' },
       { command: 'openwork config list', does: 'see all, where they come from, and what is wrong with them' },
       { command: 'openwork config unset approval', does: 'take it out' },
-      { command: 'openwork config schema > openwork.schema.json', does: 'for an editor' },
+      { command: 'openwork config schema --help', does: 'have an editor check the file' },
     ])
     page.paragraph(
       'Every flag can be set but those that say what one call is to do, such as --force. Relative paths begin at the folder ' +

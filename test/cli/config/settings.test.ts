@@ -204,6 +204,16 @@ test('config set, get, list and unset keep what else is in the file, check what 
   expect(JSON.parse(listed.stdout).problems).toHaveLength(3)
 })
 
+test('the schema has a name, and knows all that can be set and nothing else', async () => {
+  const { stdout } = await openwork(['config', 'schema'])
+  const { $id, properties } = JSON.parse(stdout)
+
+  expect($id).toBe('urn:openwork:settings')
+  expect(Object.keys(properties)).toEqual(expect.arrayContaining(['$schema', 'approval', 'commands']))
+  expect(properties).not.toHaveProperty('file')
+  expect(properties.commands.properties).not.toHaveProperty('complete')
+})
+
 test('a file that is named and not there is told of by all but what makes it', async () => {
   const named = { OPENWORK_CONFIG: join(home, 'new', 'mine.json') }
   expect(await openwork(['config', 'unset', 'approval'], '', named)).toMatchObject({ code: 3 })
