@@ -185,6 +185,19 @@ describe('the overview', () => {
     expect(drawn).toContain('▲ Degraded')
   })
 
+  test('tells of no change before the files were looked at, and moves nothing then', () => {
+    const [reload] = snapshot(NOW).reloads
+    const drawn = (more: Partial<NonNullable<typeof reload>>) =>
+      screen(USUAL, { reloads: reload ? [{ ...reload, ...more }] : [] }).split('\n')
+    const current = drawn({})
+    const looking = drawn({ state: 'settling' })
+    expect(looking.join()).not.toContain('changed')
+    expect(current.findIndex(row => row.includes('HOT RELOAD  up to date'))).toBeGreaterThan(0)
+    expect(looking.map(row => row.replace('looking at the files', 'up to date'))).toEqual(current)
+    const change = { kind: 'config', action: 'changed', path: '/home/ada/demo/opencode.json' } as const
+    expect(drawn({ state: 'settling', pending: [change] }).join()).toContain('demo: something has changed')
+  })
+
   test('tells how to connect, with dots for secrets until they are there', () => {
     const hidden = screen(USUAL, {})
     for (const text of ['http://192.168.1.20:8787', 'openwork attach r-20261123-42', '••••••••'])

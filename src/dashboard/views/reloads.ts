@@ -14,11 +14,11 @@ const STATES: Record<HotReloadStatus['state'], { text: string; style: Style }> =
   looping: { text: 'files change again and again, left alone', style: { color: 'red' } },
 }
 
-/** What of the changed files opencode has taken up. Where all is well, one line says so. */
+/** What of the changed files opencode has taken up. Where all is well, or not yet looked at, one line says so. */
 export function reloadLines({ reloads }: HostSnapshot, columns: number): Line[] {
   if (reloads.length === 0) return []
-  const notable = reloads.filter(({ state, problems }) => state !== 'current' || problems.length > 0)
-  const first = reloads[0]
+  const notable = reloads.filter(each => (each.state !== 'current' && !isLookedAt(each)) || each.problems.length > 0)
+  const first = reloads.find(isLookedAt) ?? reloads[0]
   if (notable.length === 0 && first) return [[span('  HOT RELOAD', { dim: true }), ...summary(first, reloads.length)]]
   return [
     [span('  HOT RELOAD', { dim: true })],
@@ -35,11 +35,13 @@ export function reloadLines({ reloads }: HostSnapshot, columns: number): Line[] 
   ]
 }
 
-function summary({ watching, reloads }: HotReloadStatus, directories: number): Line {
+/** Whether anything has changed at all is not known yet, as always when a host has started. */
+const isLookedAt = ({ state, pending }: HotReloadStatus): boolean => state === 'settling' && pending.length === 0
+
+function summary(status: HotReloadStatus, directories: number): Line {
+  const { watching, reloads } = status
+  const { text, style } = isLookedAt(status) ? { text: 'looking at the files', style: { dim: true } } : STATES.current
   const amount = directories > 1 ? ` (${count(directories, 'folder')})` : ''
   if (watching === 'off') return [span('  off; r reloads')]
-  return [
-    span(`  ${STATES.current.text}`, STATES.current.style),
-    span(`${amount}  ${count(reloads, 'reload')} so far`, { dim: true }),
-  ]
+  return [span(`  ${text}`, style), span(`${amount}  ${count(reloads, 'reload')} so far`, { dim: true })]
 }
