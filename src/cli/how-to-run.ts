@@ -9,7 +9,7 @@ import type { Context } from './kit/context.ts'
  */
 export type HowToRun = 'here' | 'detached' | 'dashboard'
 
-type Asked = Pick<StartValues, 'background' | 'detach' | 'tui' | 'check' | 'checkEvents' | 'logFormat'>
+type Asked = Pick<StartValues, 'background' | 'detach' | 'tui' | 'plain' | 'check' | 'checkEvents' | 'logFormat'>
 
 /**
  * A person at a terminal gets the dashboard, unless the output was asked for in another form.
@@ -17,7 +17,7 @@ type Asked = Pick<StartValues, 'background' | 'detach' | 'tui' | 'check' | 'chec
  */
 export function howToRun(
   command: 'start' | 'serve',
-  { background, detach, tui, check, checkEvents, logFormat }: Asked,
+  { background, detach, tui, plain, check, checkEvents, logFormat }: Asked,
   context: Pick<Context, 'json' | 'env' | 'stdin' | 'stdout'>,
 ): HowToRun {
   if (background) return 'here' // that is how the other two are done
@@ -25,7 +25,8 @@ export function howToRun(
   if (context.json || check || checkEvents || logFormat === 'json') return 'here'
   if (tui === undefined) {
     const { env } = context
-    return command === 'start' && !env.CI && env.TERM !== 'dumb' && hasTerminal(context) ? 'dashboard' : 'here'
+    const isShowable = !env.CI && (plain || env.TERM !== 'dumb') // lines can be shown anywhere
+    return command === 'start' && isShowable && hasTerminal(context) ? 'dashboard' : 'here'
   }
   if (tui && !hasTerminal(context)) throw terminalRequired('--tui', 'Leave it out: logs are shown instead.')
   return tui ? 'dashboard' : 'here'

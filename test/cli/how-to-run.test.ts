@@ -2,7 +2,14 @@ import { expect, test } from 'bun:test'
 import { PassThrough } from 'node:stream'
 import { howToRun, inTheWayOfTui } from '../../src/cli/how-to-run.ts'
 
-const NOTHING_ASKED = { background: false, detach: false, tui: undefined, check: false, checkEvents: false } as const
+const NOTHING_ASKED = {
+  background: false,
+  detach: false,
+  tui: undefined,
+  plain: false,
+  check: false,
+  checkEvents: false,
+} as const
 
 /** What else was asked for that a dashboard does not go with. */
 const inTheWay = ({ json = false, ...values }: Given) =>
@@ -35,6 +42,12 @@ test('a person at a terminal gets the dashboard of `start`; everybody else gets 
     { env: { TERM: 'dumb' } },
   ]
   for (const given of logs) expect([given, how(given)]).toEqual([given, 'here'])
+})
+
+test('lines one after the other are shown on any terminal, and only there', () => {
+  expect(how({ plain: true, env: { TERM: 'dumb' } })).toBe('dashboard')
+  const logs: Given[] = [{ isTerminal: false }, { command: 'serve' }, { env: { CI: 'true' } }]
+  for (const given of logs) expect([given, how({ ...given, plain: true })]).toEqual([given, 'here'])
 })
 
 test('--tui shows it where it can be shown at all, and is refused where there is no terminal', () => {

@@ -51,6 +51,7 @@ export async function attachToDaemon(
 
 type AttachOptions = Pick<StartOptions, 'dataDir' | 'runId' | 'logFormat' | 'verbose'> & {
   color?: boolean | undefined
+  plain: boolean
   how: HowToRun
 }
 

@@ -57,6 +57,7 @@ const OURS = {
   check: undefined,
   checkEvents: undefined,
   tui: undefined,
+  plain: undefined,
   detach: undefined,
   logFile: undefined,
   background: undefined,

@@ -1,11 +1,11 @@
 import { lookOf } from '../dashboard/show.ts'
 import { showGuest } from '../dashboard/show-guest.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
+import { colorFlag, plainFlag } from '../flags/look-flags.ts'
 import { chooseHostMeant } from '../hosts/choose-host.ts'
 import { hostArg } from '../hosts/find-host.ts'
 import { hasTerminal, terminalRequired } from '../how-to-run.ts'
 import { defineCommand } from '../kit/define.ts'
-import { bool } from '../kit/flags.ts'
 import { takeInterruptions } from '../signals.ts'
 
 export const dashboard = defineCommand({
@@ -15,19 +15,21 @@ export const dashboard = defineCommand({
   examples: [
     { command: 'openwork dashboard', does: 'the only host, or the one of the current folder' },
     { command: 'openwork dashboard daemon', does: 'the daemon' },
+    { command: 'openwork dashboard --plain', does: 'for a screen reader; `help` lists what can be typed' },
   ],
   args: { host: hostArg },
   flags: {
-    plain: bool({ default: false, summary: 'Lines one after the other, for screen readers' }),
+    plain: plainFlag,
+    color: colorFlag,
     dataDir: dataDirFlag,
   },
-  async run({ host: word, plain, dataDir }, context) {
+  async run({ host: word, plain, color, dataDir }, context) {
     if (context.json || !hasTerminal(context))
       throw terminalRequired('The dashboard', '`openwork ps` and `openwork logs` work without one.')
     const host = await chooseHostMeant(word, dataDir, context)
     const interruptions = takeInterruptions()
     try {
-      await showGuest(host, dataDir, { ...lookOf({ plain }, context), interruptions, context })
+      await showGuest(host, dataDir, { ...lookOf({ plain, color }, context), interruptions, context })
     } finally {
       interruptions.release()
     }

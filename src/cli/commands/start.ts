@@ -13,6 +13,7 @@ export const start = defineCommand({
     },
     { command: 'openwork start --remote-access', does: 'let other machines connect' },
     { command: 'openwork start --detach', does: 'keep it running in the background' },
+    { command: 'openwork start --plain', does: 'a dashboard for screen readers' },
     { command: 'openwork start --check --check-events', does: 'start, test everything once, stop' },
   ],
   flags: startFlags,

@@ -24,9 +24,9 @@ export async function showDashboard(
 
 /** Colour unless somebody does not want it; lines where the terminal can do nothing else. */
 export const lookOf = (
-  { color, plain }: { color?: boolean | undefined; plain?: boolean },
+  { color, plain }: { color?: boolean | undefined; plain: boolean },
   { env, color: isWelcome }: Pick<Context, 'env' | 'color'>,
 ): Pick<Shown, 'color' | 'isPlain'> => ({
   color: !env.NO_COLOR && (color ?? isWelcome),
-  isPlain: plain === true || env.TERM === 'dumb',
+  isPlain: plain || env.TERM === 'dumb',
 })

@@ -2,12 +2,12 @@ import { DEFAULT_SERVER_PORT } from '../../orchestrator/options.ts'
 import { SIDECAR_SOURCES } from '../../sidecars/find/sidecar-source.ts'
 import { bool, enumeration, integer, list, port, secret, text } from '../kit/flags.ts'
 import { dataDirFlag } from './data-dir-flag.ts'
+import { colorFlag, OUTPUT } from './look-flags.ts'
 import { sidecarPlaceFlags } from './sidecar-flags.ts'
 
 const OPENCODE = 'opencode'
 const SERVER = 'OpenWork server'
 const SIDECARS = 'Where binaries come from'
-const OUTPUT = 'Output'
 const RUN = 'Run'
 
 /** What every command takes that runs opencode and openwork-server, for one workspace or for many. */
@@ -224,12 +224,7 @@ export const serviceFlags = {
     default: 'pretty',
     summary: 'Log lines for people, or OpenTelemetry-like records',
   }),
-  color: bool({
-    group: OUTPUT,
-    env: 'OPENWORK_COLOR',
-    defaultText: 'on in a terminal',
-    summary: 'Coloured output; NO_COLOR turns it off as well',
-  }),
+  color: colorFlag,
   verbose: bool({
     group: OUTPUT,
     env: 'OPENWORK_VERBOSE',

@@ -1,4 +1,5 @@
 import { bool, enumeration, list, path, port, text } from '../kit/flags.ts'
+import { plainFlag } from './look-flags.ts'
 import { serviceFlags } from './service-flags.ts'
 
 const WORKSPACE = 'Workspace'
@@ -38,6 +39,7 @@ export const startFlags = {
     defaultText: 'on in a terminal, with `openwork start`',
     summary: 'Show the dashboard instead of logs',
   }),
+  plain: plainFlag,
   detach: bool({
     group: RUN,
     env: 'OPENWORK_DETACH',

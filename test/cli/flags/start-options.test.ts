@@ -38,6 +38,7 @@ const TYPED_NOTHING: StartValues = {
   check: false,
   checkEvents: false,
   tui: undefined,
+  plain: false,
   detach: false,
   background: false,
   logFile: undefined,
