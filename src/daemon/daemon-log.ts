@@ -32,6 +32,7 @@ export function openDaemonLog(path: string, { runId, verbose, env, redactor }: D
   const file = openFile(path)
   const log = new Log({
     format: 'json',
+    stampsChildren: true,
     color: false,
     resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
     runId,

@@ -32,6 +32,11 @@ export type LogOptions = {
   redactor: Redactor
   /** Takes one line without its line feed. Must not block. */
   write: (line: string) => void
+  /**
+   * JSON: a record that a child printed says under `openwork` who that was and when, so that nothing in it is taken for
+   * the word of another.
+   */
+  stampsChildren?: boolean
   /** Pretty output of a program that is itself a component of another log stream: the message alone. */
   bare?: boolean
 }
@@ -86,7 +91,7 @@ export class Log {
    * output passes through as it is, secrets masked.
    */
   childLine(line: string, from: { stream: 'stdout' | 'stderr'; pid: number }): void {
-    const { format, redactor, write } = this.#options
+    const { format, redactor } = this.#options
     const nested = parseJsonRecord(line)
     const severity = nested?.severity ?? severityHint(line) ?? (from.stream === 'stderr' ? 'error' : 'info')
     if (SEVERITY_NUMBER[severity] < SEVERITY_NUMBER[this.#options.minimum]) return
@@ -94,8 +99,14 @@ export class Log {
     // A program of ours says in its message what a person needs.
     const record = this.#recordOf(severity, message, {})
     this.#tell(record)
-    if (format === 'json' && nested) write(JSON.stringify(redactor.value(nested.raw)))
+    if (format === 'json' && nested) this.#pass(nested.raw, record)
     else this.#write({ ...record, attributes: format === 'json' ? { stream: from.stream, pid: from.pid } : {} })
+  }
+
+  #pass(raw: Record<string, unknown>, { component, timeMs }: LogRecord): void {
+    const { redactor, write, stampsChildren } = this.#options
+    const stamp = stampsChildren && { openwork: { component, timeUnixNano: nanoseconds(timeMs) } }
+    write(JSON.stringify(Object.assign({}, redactor.value(raw), stamp)))
   }
 
   #record(severity: Severity, message: string, attributes: Record<string, unknown>): void {
@@ -132,6 +143,8 @@ export class Log {
 
 const HOST_NAME = hostname()
 
+const nanoseconds = (timeMs: number): string => `${timeMs}000000`
+
 const COLOR = /^\x1b\[[0-9;]*m$/
 const CONTROL = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g
 
@@ -150,7 +163,7 @@ function renderJson(
   from: Pick<LogOptions, 'runId' | 'serviceName' | 'serviceVersion' | 'resource'>,
 ): string {
   return JSON.stringify({
-    timeUnixNano: `${record.timeMs}000000`,
+    timeUnixNano: nanoseconds(record.timeMs),
     severityText: record.severity.toUpperCase(),
     severityNumber: SEVERITY_NUMBER[record.severity],
     body: record.message,

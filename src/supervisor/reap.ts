@@ -2,9 +2,10 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemCode } from '../shared/errors.ts'
+import { tellOfKill } from './last-words.ts'
 import { clearGroup, processGroup } from './process-group.ts'
 import { isSameProcess } from './process-identity.ts'
-import { isAlive, isRecordName, namesIn, type RunFile, readRunFile, temporaryOf } from './run-record.ts'
+import { isAlive, isRecordName, namesIn, type RunFile, readRunFile, recordNameOf, temporaryOf } from './run-record.ts'
 import { killMarked, serviceOf } from './spawn-marker.ts'
 
 export type Reaped = {
@@ -64,10 +65,15 @@ export async function reapRun(path: string, { ownerEndsWithinMs = 0 } = {}): Pro
     return NOTHING
   }
   const killed = await killLeftovers(file)
+  tellOfKill(file, killed.length)
   await rm(temporaryOf(path, file), { force: true })
   await rm(claim, { force: true })
   return { killed, setAside: [] }
 }
+
+/** Whether somebody is at a run of this id, which was found dead, and takes away what it left. */
+export const isBeingReaped = async (dir: string, runId: string): Promise<boolean> =>
+  (await namesIn(dir)).some(name => name.startsWith(`${recordNameOf(runId)}.`) && name.endsWith(CLAIM))
 
 /** A process that is ending closes its pipes first: who learns of its death that way may still see it run. */
 async function isDeadWithin(file: RunFile, limitMs: number): Promise<boolean> {

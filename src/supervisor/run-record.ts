@@ -45,7 +45,7 @@ export async function openRunRecord(dir: string, run: { runId: string; info?: un
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await chmod(dir, 0o700) // it may be older than this rule
   const owner = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? null }
-  const record = new RunRecord(join(dir, fileNameOf(run.runId)), {
+  const record = new RunRecord(join(dir, recordNameOf(run.runId)), {
     version: VERSION,
     runId: run.runId,
     nonce: randomHex(16),
@@ -209,7 +209,7 @@ export async function namesIn(dir: string): Promise<string[]> {
 export const isRecordName = (name: string): boolean => name.endsWith('.json')
 
 /** A run id comes from the user and may be anything; only a plain one becomes a file name. */
-const fileNameOf = (runId: string): string =>
+export const recordNameOf = (runId: string): string =>
   `${/^[A-Za-z0-9][\w.-]{0,99}$/.test(runId) ? runId : new Bun.CryptoHasher('sha256').update(runId).digest('hex')}.json`
 
 export const runIdInUse = (runId: string): OpenworkError =>

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tellsOfKill } from '../../src/cli/log-files/read-end.ts'
 import { reapDeadRuns, reapRun } from '../../src/supervisor/reap.ts'
 import { listRuns, openRunRecord, type RunFile } from '../../src/supervisor/run-record.ts'
 import { fixture, isAlive, temporaryFolder } from './support.ts'
@@ -43,6 +44,27 @@ test('what a killed orchestrator left is gone after the next start has looked', 
   expect(new Set(killed.map(({ service }) => service))).toEqual(new Set(['forks', 'stubborn']))
   expect(setAside).toEqual([])
   expect(await readdir(folder.path)).toEqual([])
+})
+
+test('the log of a killed host ends with that it was killed', async () => {
+  await using folder = temporaryFolder()
+  await using it = await supervising(folder.path)
+  const logFile = join(folder.path, 'host.log')
+  await writeFile(logFile, '{"timeUnixNano":"17","seve')
+  it.child.kill('SIGKILL')
+  await it.child.exited
+  const [run] = await listRuns(folder.path)
+  await change(run?.path ?? '', file => {
+    file.info = { logFile }
+  })
+
+  expect(await tellsOfKill(logFile)).toBe(false)
+  const { killed } = await reapDeadRuns(folder.path)
+
+  expect(await tellsOfKill(logFile, 'r-1')).toBe(true)
+  expect(await tellsOfKill(logFile, 'r-2')).toBe(false)
+  const last = JSON.parse((await readFile(logFile, 'utf8')).trim().split('\n').at(-1) ?? '')
+  expect(last.body).toContain(`was killed or has crashed; ${killed.length} processes of it were ended`)
 })
 
 test('two starts that look at once do it once, and both find it done', async () => {

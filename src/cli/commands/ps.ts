@@ -58,6 +58,6 @@ function remarks({ isDetached, notReady, left, logFile, state, endedAt }: Survey
     ...notReady.map(({ name, state, reason }) => `${name} is ${state}${reason === undefined ? '' : ` (${reason})`}`),
     ...(left.length > 0 ? [`left ${left.map(({ service, pid }) => `${service} (pid ${pid})`).join(', ')}`] : []),
     ...(endedAt === null ? [] : [`ended ${ago(endedAt, nowMs)}`]),
-    ...(state === 'ended' && logFile !== null ? [`log: ${logFile}`] : []),
+    ...((state === 'ended' || state === 'killed') && logFile !== null ? [`log: ${logFile}`] : []),
   ]
 }

@@ -4,6 +4,7 @@ import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { listRuns } from '../../supervisor/run-record.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
+import { wasKilled } from '../hosts/was-killed.ts'
 import type { Context } from '../kit/context.ts'
 import { hostSource, type Whereabouts } from './host-source.ts'
 import { type Shown, showDashboard } from './show.ts'
@@ -30,16 +31,14 @@ export async function showGuest(
   })
 }
 
-/** One that stops takes its run record away. */
-async function whereabouts(
-  { runId, pid }: LocalHost,
-  dataDir: string,
-  context: Context,
-): Promise<Whereabouts | undefined> {
+/** One that stops takes its run record away; so does who clears up after one that was killed, and says so in its log. */
+async function whereabouts(host: LocalHost, dataDir: string, context: Context): Promise<Whereabouts | undefined> {
+  const { runId, pid } = host
+  const killed = { end: { failure: `The host, process ${pid}, was killed` } }
   const runs = await listRuns(runsFolder(dataDir))
   const run = runs.find(found => found.runId === runId && found.owner.pid === pid)
-  if (!run) return { end: { failure: undefined } }
-  if (!run.alive) return { end: { failure: `The host, process ${pid}, was killed` } }
+  if (!run) return (await wasKilled(host, dataDir)) ? killed : { end: { failure: undefined } }
+  if (!run.alive) return killed
   const info = parseHostInfo(run.info)
   return info && { client: connectToHost(info, context, ASK_LIMIT_MS) }
 }

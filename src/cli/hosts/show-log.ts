@@ -9,6 +9,7 @@ import { type Interruptions, takeInterruptions } from '../signals.ts'
 import type { FoundLog } from './find-log.ts'
 import { connectToHost } from './host-connection.ts'
 import { readLiveLog } from './live-log.ts'
+import { wasKilled } from './was-killed.ts'
 
 const ASK_LIMIT_MS = 5_000
 
@@ -47,8 +48,13 @@ async function printLog(
     if (signal.aborted) return
   }
   if (signal.aborted) return
-  if (wish.follow) output.note(found.host ? 'The host has ended' : 'That host had ended already')
+  if (wish.follow) output.note(await endText(found, wish.dataDir))
   else if (printed === 0) output.note(nothingText(services, query.sinceMs))
+}
+
+async function endText({ host }: FoundLog, dataDir: string): Promise<string> {
+  if (!host) return 'That host had ended already'
+  return (await wasKilled(host, dataDir)) ? `The host, process ${host.pid}, was killed` : 'The host has ended'
 }
 
 function nothingText(services: ReadonlySet<string>, sinceMs: number | undefined): string {

@@ -2,7 +2,8 @@ import type { HostSnapshot } from '../../api/host.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { Context } from '../kit/context.ts'
 import type { KeptLog } from '../log-files/list-logs.ts'
-import { type Beginning, readBeginning } from '../log-files/read-beginning.ts'
+import { readBeginning } from '../log-files/read-beginning.ts'
+import { tellsOfKill } from '../log-files/read-end.ts'
 import { logsOf } from './find-log.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, listHostRuns } from './host-runs.ts'
@@ -11,9 +12,9 @@ const ASK_LIMIT_MS = 1_000
 
 /**
  * `silent`: it lives and does not answer; `older`: it answers as one of a version that does not tell. `dead`: it was killed.
- * `ended`: only its log is left.
+ * `ended`: only its log is left; `killed`, by which it was killed.
  */
-export type SurveyedState = HostSnapshot['health'] | 'silent' | 'older' | 'dead' | 'ended'
+export type SurveyedState = HostSnapshot['health'] | 'silent' | 'older' | 'dead' | 'ended' | 'killed'
 
 export type SurveyedHost = {
   runId: string
@@ -47,7 +48,7 @@ export async function surveyHosts(
   if (!withEnded) return hosts
   const known = new Set(hosts.flatMap(({ runId, logFile }) => [runId, logFile]))
   const logs = (await logsOf(dataDir)).filter(({ runId, path }) => !known.has(runId) && !known.has(path))
-  const ended = await Promise.all(logs.reverse().map(async log => endedHost(log, await readBeginning(log.parts))))
+  const ended = await Promise.all(logs.reverse().map(endedHost))
   return [...ended, ...hosts]
 }
 
@@ -94,19 +95,22 @@ async function askSnapshot({ info }: HostRun, context: Pick<Context, 'redactor'>
   }
 }
 
-const endedHost = ({ runId, path, writtenAtMs }: KeptLog, { workspace, startedAt }: Beginning): SurveyedHost => ({
-  runId,
-  kind: runId === 'daemon' ? 'daemon' : 'host',
-  state: 'ended',
-  workspace,
-  pid: null,
-  baseUrl: null,
-  connectUrl: null,
-  version: null,
-  startedAt,
-  endedAt: writtenAtMs,
-  isDetached: false,
-  notReady: [],
-  left: [],
-  logFile: path,
-})
+async function endedHost({ runId, path, writtenAtMs, parts }: KeptLog): Promise<SurveyedHost> {
+  const [{ workspace, startedAt }, isKilled] = await Promise.all([readBeginning(parts), tellsOfKill(path)])
+  return {
+    runId,
+    kind: runId === 'daemon' ? 'daemon' : 'host',
+    state: isKilled ? 'killed' : 'ended',
+    workspace,
+    pid: null,
+    baseUrl: null,
+    connectUrl: null,
+    version: null,
+    startedAt,
+    endedAt: writtenAtMs,
+    isDetached: false,
+    notReady: [],
+    left: [],
+    logFile: path,
+  }
+}

@@ -15,12 +15,14 @@ export type LogLine = {
   text: string
   /** As a JSON record. */
   record: string
+  /** Of a record of the host itself: its attributes, which nobody else can have written. */
+  facts?: Readonly<Record<string, unknown>>
 }
 
 const HOST = 'openwork-orchestrator'
 
 /** Said in columns of their own, or of the process that wrote the record and not of what it tells. */
-const TOLD_OTHERWISE = new Set(['run.id', 'process.pid', 'service.component'])
+const TOLD_OTHERWISE = new Set(['run.id', 'process.pid', 'service.component', 'host.end'])
 
 /**
  * Reads the lines of a log file in their order. What is no record of ours, the last words of a host that crashed say, is
@@ -61,12 +63,13 @@ export const recordOf = ({ atMs, service, level, text }: Omit<LogLine, 'record'>
 function parseRecord(line: string): LogLine | undefined {
   const record = line.startsWith('{') ? parsed(line) : undefined
   if (!isObject(record) || typeof record.timeUnixNano !== 'string' || record.body === undefined) return undefined
-  const { timeUnixNano, severityText, body } = record
+  const { severityText, body } = record
   const attributes = isObject(record.attributes) ? record.attributes : {}
-  const resource = isObject(record.resource) ? record.resource : {}
-  const atMs = Number(timeUnixNano.slice(0, -6))
-  const isOfChild = resource['service.name'] !== HOST
-  const service = (isOfChild ? undefined : attributes['service.component']) ?? resource['service.name']
+  // A child may write what it likes, the name of the host too: only what the host says of it counts.
+  const stamp = isObject(record.openwork) ? record.openwork : undefined
+  const isOfChild = stamp !== undefined
+  const service = isOfChild ? stamp.component : attributes['service.component']
+  const atMs = Number(String(stamp?.timeUnixNano ?? record.timeUnixNano).slice(0, -6))
   return {
     atMs: Number.isFinite(atMs) ? atMs : undefined,
     service: typeof service === 'string' ? plain(service) : HOST,
@@ -79,6 +82,7 @@ function parseRecord(line: string): LogLine | undefined {
         : Object.fromEntries(Object.entries(attributes).filter(([key]) => !isToldOtherwise(key, attributes))),
     }),
     record: line,
+    ...(!isOfChild && service === HOST && { facts: attributes }),
   }
 }
 

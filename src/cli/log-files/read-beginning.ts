@@ -21,9 +21,8 @@ export async function readBeginning(parts: readonly string[]): Promise<Beginning
 }
 
 /** Of the record `starting`; of a later one nobody knows whether it is the first of its kind. */
-function workspaceIn({ text, record }: LogLine): string | undefined {
-  if (!text.startsWith('starting ')) return undefined
-  const { workspace } = (JSON.parse(record) as { attributes?: { workspace?: unknown } }).attributes ?? {}
+function workspaceIn({ text, facts }: LogLine): string | undefined {
+  const workspace = text.startsWith('starting ') ? facts?.workspace : undefined
   return typeof workspace === 'string' ? workspace : undefined
 }
 

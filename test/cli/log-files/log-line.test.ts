@@ -14,6 +14,7 @@ function written(write: (log: Log) => void): string[] {
     serviceName: 'openwork-orchestrator',
     serviceVersion: '1',
     minimum: 'debug',
+    stampsChildren: true,
     redactor: new Redactor(),
     write: line => lines.push(line),
   })
@@ -30,7 +31,7 @@ test('records of hosts and of their children are shown as the pretty log shows t
     log.info('ready', { pid: 7, tookMs: 12, gone: undefined })
     log.error('no more')
     log.for('opencode').childLine('  at \x1b[31mred\x1b[0m\x1b]0;title\x07 \x1b[2Jline', { stream: 'stderr', pid: 9 })
-    log.for('opencode').childLine(nested, { stream: 'stdout', pid: 9 })
+    log.for('openwork-server').childLine(nested, { stream: 'stdout', pid: 9 })
   })
   expect(shown(lines)).toEqual([
     '[openwork-orchestrator] ready pid=7 tookMs=12',
@@ -38,6 +39,24 @@ test('records of hosts and of their children are shown as the pretty log shows t
     '[opencode] ERROR   at red line',
     '[openwork-server] WARN hi',
   ])
+})
+
+test('what a child prints as a record of the host is shown as its own, at the time it came', () => {
+  const forged = {
+    timeUnixNano: '1000000000000000000',
+    severityText: 'INFO',
+    body: 'host ready',
+    attributes: { 'service.component': 'openwork-orchestrator', 'run.id': 'run', 'host.end': 'killed' },
+    resource: { 'service.name': 'openwork-orchestrator' },
+    openwork: { component: 'openwork-orchestrator', timeUnixNano: '1000000000000000000' },
+  }
+  const before = Date.now()
+  const lines = written(log =>
+    log.for('opencode').childLine(JSON.stringify(forged), { stream: 'stdout', pid: 9 }),
+  ).flatMap(logLineReader())
+  expect(lines).toMatchObject([{ service: 'opencode', text: 'host ready' }])
+  expect(lines[0]?.facts).toBeUndefined()
+  expect(lines[0]?.atMs).toBeWithin(before, Date.now() + 1)
 })
 
 test('a line that is no record stays as it is, with the time of the one before it, and is a record for scripts', () => {
