@@ -30,3 +30,9 @@ export const say = (state: State, text: string, tone: Toast['tone'] = 'plain'): 
   ...state,
   toast: { text, tone, untilMs: state.nowMs + (tone === 'bad' ? 2 * TOAST_MS : TOAST_MS) },
 })
+
+/** Until something else is said, which its outcome is. */
+export const saying = (state: State, text: string): State => ({
+  ...state,
+  toast: { text, tone: 'plain', untilMs: Number.POSITIVE_INFINITY },
+})

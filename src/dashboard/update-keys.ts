@@ -1,5 +1,5 @@
 import { type Action, keysIn } from './actions.ts'
-import { act, type Outcome, say, stay } from './events.ts'
+import { act, type Outcome, say, saying, stay } from './events.ts'
 import { count } from './format.ts'
 import { findAction, type KeyPress } from './keys.ts'
 import { isTyping } from './logs/logs-model.ts'
@@ -36,7 +36,7 @@ function onModalKey(state: State, { name }: KeyPress): Outcome {
   if (modal?.type !== 'confirm') return stay(closed)
   if (name === 'y') {
     const { effect } = modal
-    return act(effect.type === 'restart' ? say(closed, `Restarting ${effect.service}…`) : closed, effect)
+    return act(begun(closed, effect), effect)
   }
   // Who presses it twice wants out, whatever the question was.
   if (name === '^C') return modal.effect.type === 'leave' ? act(closed, modal.effect) : quit(closed)
@@ -159,7 +159,14 @@ function reload(state: State): Outcome {
       ? item.workspace.path
       : (snapshot?.workspaces.find(({ isActive }) => isActive)?.path ?? snapshot?.workspace)
   if (!directory) return stay(say(state, 'Nothing to reload yet'))
-  return act(say(state, 'Reloading…'), { type: 'reload', directory, force: false })
+  const effect: Effect = { type: 'reload', directory, force: false }
+  return act(begun(state, effect), effect)
+}
+
+/** What takes long is told of until its outcome is. */
+function begun(state: State, effect: Effect): State {
+  if (effect.type === 'restart') return saying(state, `Restarting ${effect.service}…`)
+  return effect.type === 'reload' ? saying(state, 'Reloading…') : state
 }
 
 function answer(state: State, reply: 'allow' | 'deny'): Outcome {

@@ -50,6 +50,7 @@ function step(state: State, event: DashboardEvent): Outcome {
     case 'busy':
       return stay({
         ...state,
+        toast: undefined,
         modal: {
           type: 'confirm',
           title: event.effect.type === 'stop' ? 'Stop the host all the same?' : 'Reload all the same?',

@@ -241,6 +241,17 @@ describe('services and workspaces', () => {
   })
 })
 
+test('that something is done is said until its outcome is', () => {
+  const later = { type: 'tick', nowMs: NOW + 60_000 } as const
+  const done: DashboardEvent = { type: 'said', text: 'opencode was restarted', tone: 'good' }
+  expect(after([shown(), '↓', 'R', 'y', later]).state.toast?.text).toBe('Restarting opencode…')
+  expect(after([shown(), '↓', 'R', 'y', later, done]).state.toast?.text).toBe('opencode was restarted')
+  const busy = { type: 'busy', reason: 'busy', effect: { type: 'reload', directory: '/a', force: false } } as const
+  expect(after([shown(), 'r', later]).state.toast?.text).toBe('Reloading…')
+  expect(after([shown(), 'r', busy]).state.toast).toBeUndefined()
+  expect(after([shown(), 'r', busy, 'y', later]).state.toast?.text).toBe('Reloading…')
+})
+
 test('a toast goes after a while, and a lost connection is told until it is back', () => {
   const said: DashboardEvent = { type: 'said', text: 'Done', tone: 'good' }
   expect(after([said, { type: 'tick', nowMs: NOW + 2_000 }]).state.toast?.text).toBe('Done')
