@@ -4,7 +4,7 @@ import type { Log } from '../shared/log.ts'
 import type { Cors } from './cors.ts'
 import { eventStream } from './event-stream.ts'
 import { type ConnectionInfo, decodePath, Exchange } from './exchange.ts'
-import { failureResponse } from './failures.ts'
+import { type FailureExtra, failureResponse } from './failures.ts'
 import { checkAnnouncedLength, MAX_BODY_BYTES, readJsonBody } from './json-body.ts'
 import type { OpenStreams } from './open-streams.ts'
 import type { RequestLog } from './request-log.ts'
@@ -23,6 +23,8 @@ export type AppOptions<Access, Caller, Services> = {
   /** Between two signs of life on a quiet event stream; 15 s unless given. */
   keepAliveMs?: number
   requestLog: RequestLog | undefined
+  /** What stands in the bodies of failures besides `{code, message, details?}`. */
+  failureExtra?: FailureExtra
   /** Where bugs go, with their stack. */
   errorLog: Log
 }
@@ -35,7 +37,7 @@ export type AppOptions<Access, Caller, Services> = {
 export function httpApp<Access, Caller, Services>(
   options: AppOptions<Access, Caller, Services>,
 ): (request: Request, server: ConnectionInfo) => Eventual<Response> {
-  const { checkHost, cors, requestLog, errorLog } = options
+  const { checkHost, cors, requestLog, errorLog, failureExtra } = options
   const router = mountRoutes(options)
 
   const answer = (exchange: Exchange): Eventual<Response> => {
@@ -51,7 +53,7 @@ export function httpApp<Access, Caller, Services>(
   const failed = (exchange: Exchange, error: unknown): Response => {
     if (error instanceof Error) exchange.attributes.error = error.message
     if (!(error instanceof OpenworkError)) reportBug(errorLog, exchange, error)
-    return failureResponse(error)
+    return failureResponse(error, failureExtra)
   }
 
   return (request, server) => {

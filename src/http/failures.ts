@@ -11,10 +11,15 @@ export function failureBodyOf(error: unknown): FailureBody {
   }
 }
 
+/** What a failure says beyond its body. */
+export type FailureExtra = (body: FailureBody) => Record<string, unknown>
+
 /** An answer for something thrown; the caller logs bugs. */
-export function failureResponse(error: unknown): Response {
-  if (!(error instanceof OpenworkError)) return Response.json(failureBodyOf(error), { status: 500 })
+export function failureResponse(error: unknown, extra: FailureExtra = () => ({})): Response {
+  const failure = failureBodyOf(error)
+  const body = { ...extra(failure), ...failure }
+  if (!(error instanceof OpenworkError)) return Response.json(body, { status: 500 })
   const retryAfterMs = error.details && 'retryAfterMs' in error.details ? error.details.retryAfterMs : undefined
   const headers = typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}
-  return Response.json(failureBodyOf(error), { status: error.status, headers })
+  return Response.json(body, { status: error.status, headers })
 }

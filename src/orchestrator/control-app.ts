@@ -219,6 +219,8 @@ export function controlApp({
     cors: new Cors([], 'everything'),
     streams: new OpenStreams(),
     requestLog: undefined,
+    // The published protocol of this server has it so.
+    failureExtra: ({ code }) => ({ ok: false, error: code }),
     errorLog: log,
   })
   return { handle, close: () => view.close() }

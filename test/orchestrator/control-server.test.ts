@@ -162,6 +162,11 @@ test('answers to its token only, and to no foreign name or page', async () => {
 
   expect(await codeOf(await host.call('/runtime/versions', { headers: wrong }))).toEqual([401, 'unauthorized'])
   expect(await codeOf(await host.call('/elsewhere'))).toEqual([404, 'not_found'])
+  expect(await (await host.call('/elsewhere')).json()).toMatchObject({
+    ok: false,
+    error: 'not_found',
+    message: 'No such route',
+  })
   expect(await codeOf(await host.call('/runtime/versions', { headers: { host: 'evil.example' } }))).toEqual([
     403,
     'host_not_allowed',
