@@ -1,8 +1,11 @@
+import { OpenworkError } from '../../shared/errors.ts'
+import { ownWords } from '../completions/complete.ts'
 import { loadAll, requireSetting } from '../config/check-settings.ts'
 import { commandFlag, keyArg } from '../config/config-flags.ts'
 import { editSettings, requirePath, settingValue } from '../config/edit-settings.ts'
 import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
+import { askSelect, askText, canAsk } from '../prompts/prompts.ts'
 import { program } from './index.ts'
 
 export const configSet = defineCommand({
@@ -17,7 +20,7 @@ export const configSet = defineCommand({
     { command: 'openwork config set limit 50 --command "files catalog"', does: 'for one command' },
   ],
   toleratesSettings: true,
-  args: { key: keyArg, value: { summary: 'Its value; several for a list', variadic: true } },
+  args: { key: keyArg, value: { summary: 'Its value; several for a list', variadic: true, ask: askValue } },
   flags: { command: commandFlag },
   async run({ key, value: words, command }, context) {
     const flag = requireSetting(await loadAll(program), key, command)
@@ -32,6 +35,33 @@ export const configSet = defineCommand({
     )
   },
 })
+
+/** What is secret is not asked for: it would be seen. */
+async function askValue(
+  { command }: Readonly<Record<string, unknown>>,
+  context: Context,
+  [key = '']: readonly string[],
+): Promise<string | undefined> {
+  if (!canAsk(context)) return undefined
+  const flag = requireSetting(await loadAll(program), key, command as string | undefined)
+  if (flag.secret) return undefined
+  const question = `${key}: ${flag.summary}`
+  const words = ownWords(flag)?.candidates ?? []
+  if (words.length > 0) {
+    const choices = words.map(({ word }) => ({ value: word, label: word }))
+    return await askSelect(question, choices, context)
+  }
+  const check = (typed: string): string | undefined => {
+    try {
+      settingValue(flag, key, [typed], context)
+      return undefined
+    } catch (error) {
+      if (error instanceof OpenworkError) return error.message
+      throw error
+    }
+  }
+  return await askText(question, context, { check })
+}
 
 async function firstLine({ stdin }: Pick<Context, 'stdin'>): Promise<string> {
   let text = ''

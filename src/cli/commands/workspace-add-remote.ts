@@ -1,9 +1,11 @@
 import { OpenworkError } from '../../shared/errors.ts'
 import { AUTOSTART, autostartFlags } from '../daemon/daemon-flags.ts'
 import { connectToDaemon } from '../daemon/workspace-command.ts'
+import type { Context } from '../kit/context.ts'
 import { defineCommand } from '../kit/define.ts'
 import { secret, text } from '../kit/flags.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { askText, canAsk } from '../prompts/prompts.ts'
 import { showResult } from '../scripted-result.ts'
 
 export const workspaceAddRemote = defineCommand({
@@ -19,7 +21,7 @@ export const workspaceAddRemote = defineCommand({
       does: 'one folder of it',
     },
   ],
-  args: { baseUrl: { summary: 'http or https URL of that opencode' } },
+  args: { baseUrl: { summary: 'http or https URL of that opencode', ask: askUrl } },
   flags: {
     directory: text({ perCall: true, summary: 'Folder on that machine' }),
     name: text({ perCall: true, summary: 'Name to call it by', defaultText: 'its folder and host' }),
@@ -28,7 +30,7 @@ export const workspaceAddRemote = defineCommand({
     ...autostartFlags,
   },
   async run({ baseUrl, directory, name, username, password, ...values }, context) {
-    if (!URL.canParse(baseUrl) || !/^https?:\/\//i.test(baseUrl))
+    if (!isWebUrl(baseUrl))
       throw new OpenworkError(
         'invalid_value',
         `<base-url>: expected an http or https URL, got ${withoutPassword(baseUrl)}`,
@@ -55,5 +57,13 @@ export const workspaceAddRemote = defineCommand({
     })
   },
 })
+
+const isWebUrl = (text: string): boolean => URL.canParse(text) && /^https?:\/\//i.test(text)
+
+async function askUrl(_: unknown, context: Context): Promise<string | undefined> {
+  if (!canAsk(context)) return undefined
+  const check = (typed: string) => (isWebUrl(typed) ? undefined : 'A URL that begins with http:// or https://.')
+  return await askText('At which URL does that opencode answer?', context, { check })
+}
 
 const withoutPassword = (url: string): string => url.replace(/\/\/[^/]*@/, '//***@')

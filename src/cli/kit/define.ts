@@ -12,8 +12,15 @@ export type Argument = {
   readonly summary: string
   readonly optional?: true
   readonly variadic?: true
-  /** Asks a person for one that is missing, by the values of the flags; undefined when there is nobody to ask. */
-  readonly ask?: (values: Readonly<Record<string, unknown>>, context: Context) => Promise<string | undefined>
+  /**
+   * Asks a person for one that is missing, by the values of the flags and the arguments before it; undefined when there is
+   * nobody to ask.
+   */
+  readonly ask?: (
+    values: Readonly<Record<string, unknown>>,
+    context: Context,
+    before: readonly string[],
+  ) => Promise<string | undefined>
 }
 
 type Arguments = Readonly<Record<string, Argument>>

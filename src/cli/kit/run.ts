@@ -77,7 +77,7 @@ async function askForMissing(
 ): Promise<readonly string[]> {
   const all = [...words]
   for (const { optional, ask } of Object.values(args).slice(words.length)) {
-    const word = optional ? undefined : await ask?.(values, context)
+    const word = optional ? undefined : await ask?.(values, context, all)
     if (word === undefined) break
     all.push(word)
   }

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
+import { program as openwork } from '../../../src/cli/commands/index.ts'
 import type { Context } from '../../../src/cli/kit/context.ts'
 import { defineCommand } from '../../../src/cli/kit/define.ts'
 import { runCli } from '../../../src/cli/kit/run.ts'
@@ -179,4 +180,32 @@ test('an argument that is missing is asked for before the command runs; a progra
   expect([code, ran]).toEqual([0, [{ item: 'first' }]])
   expect(await runCli(program, ['remove'], { ...io, env: { CI: '1' } })).toBe(2)
   expect(await runCli(program, ['remove', '--json'], io)).toBe(2)
+})
+
+test('the value of a setting and the URL of a remote workspace are asked for until they will do', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'openwork-home-'))
+  const call = async (argv: string[], ...keys: string[]) => {
+    const { at, type, shown } = terminal()
+    const io = { ...at, cwd: '/', home, env: { XDG_CONFIG_HOME: home, OPENWORK_DATA_DIR: home } }
+    const [code] = await Promise.all([runCli(openwork, argv, io), type(...keys)])
+    return { code, shown: shown().replaceAll(/\s+/g, ' ') }
+  }
+  try {
+    const port = await call(['config', 'set', 'openwork-port'], 'x', '\r', '\x7f', '8123', '\r')
+    expect(port).toMatchObject({ code: 0, shown: expect.stringContaining('expected a port') })
+    expect((await call(['config', 'set', 'approval'], DOWN, '\r')).code).toBe(0)
+    expect(JSON.parse(readFileSync(join(home, 'openwork', 'config.json'), 'utf8'))).toEqual({
+      'openwork-port': 8123,
+      approval: 'auto',
+    })
+    // What is typed here would be seen.
+    const secret = terminal()
+    const io = { ...secret.at, cwd: '/', home, env: { XDG_CONFIG_HOME: home } }
+    expect(await runCli(openwork, ['config', 'set', 'openwork-token'], io)).toBe(2)
+
+    const remote = await call(['workspace', 'add-remote'], 'box', '\r', '\x03')
+    expect(remote).toMatchObject({ code: 130, shown: expect.stringContaining('A URL that begins with') })
+  } finally {
+    rmSync(home, { recursive: true })
+  }
 })
