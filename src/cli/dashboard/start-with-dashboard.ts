@@ -2,7 +2,7 @@ import type { HostClient } from '../../api/host-client.ts'
 import type { DashboardEnd } from '../../dashboard/run-dashboard.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
-import { messageOf, OpenworkError } from '../../shared/errors.ts'
+import { OpenworkError } from '../../shared/errors.ts'
 import { summarizeDetached, tellNotices } from '../background/detached-summary.ts'
 import { refuseUnusable } from '../background/refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from '../background/spawn-host.ts'
@@ -14,8 +14,8 @@ import { connectToHost } from '../hosts/host-connection.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
 import { hostSource, type Whereabouts } from './host-source.ts'
-import { lookOf, showDashboard } from './show.ts'
-import { showLogs } from './show-logs.ts'
+import { lookOf } from './show.ts'
+import { showOrLog } from './show-or-log.ts'
 
 const ASK_LIMIT_MS = 10_000
 
@@ -62,22 +62,17 @@ async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<Loc
   }
 }
 
-/** The dashboard, until it is left or the host has ended; the log, where the dashboard cannot be shown. */
 async function shown(host: SpawnedHost, client: HostClient, around: Surroundings): Promise<DashboardEnd> {
   const { values, interruptions, context } = around
-  const { signal } = interruptions
-  const look = lookOf(values, context)
   const source = hostSource(client, () => whereabouts(host, context))
-  try {
-    // Where it is asked may have changed since it was asked first.
-    const release = async (): Promise<void> => clientOf(await foundHost(host), context).release()
-    return await showDashboard(source, { role: 'owner', release, ...look, interruptions }, context)
-  } catch (error) {
-    if (signal.aborted) return { how: 'aborted' }
-    const why = values.verbose && error instanceof Error ? error.stack : messageOf(error)
-    context.output.note(`The dashboard cannot be shown, these are the logs: ${why}`)
-    return await showLogs(source, { color: look.color, signal }, context)
-  }
+  // Where it is asked may have changed since it was asked first.
+  const release = async (): Promise<void> => clientOf(await foundHost(host), context).release()
+  const { verbose } = values
+  return await showOrLog(
+    source,
+    { role: 'owner', release, ...lookOf(values, context), verbose, interruptions },
+    context,
+  )
 }
 
 async function whereabouts(host: SpawnedHost, context: Context): Promise<Whereabouts | undefined> {
