@@ -6,6 +6,7 @@ import { clockTime } from '../clock-time.ts'
 import { hotReloadLines, problemText } from '../hot-reload-text.ts'
 import type { Io } from '../kit/io.ts'
 import { onOneLine } from '../kit/one-line.ts'
+import { span } from '../span.ts'
 import { renderTable } from '../text-table.ts'
 
 /** When it is shown, and how wide. */
@@ -156,13 +157,6 @@ const stateText = (state: string, pid: number | undefined): string =>
 /** Nothing for none. */
 const counted = (count: number, one: string, many: string = `${one}s`): string =>
   count === 0 ? '' : `${count} ${count === 1 ? one : many}`
-
-/** `45 s`, `15 min`, `3 h`. */
-function span(ms: number): string {
-  if (ms < 90_000) return `${Math.ceil(ms / 1_000)} s`
-  if (ms < 120 * 60_000) return `${Math.round(ms / 60_000)} min`
-  return `${Math.round(ms / 3_600_000)} h`
-}
 
 const row = (label: string, facts: readonly string[]): string =>
   `${label.padEnd(11)}${facts
