@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ApprovalRequest, approvalList } from '../../src/api/approvals.ts'
 import { auditList } from '../../src/api/audit.ts'
-import { newWorld, type RunningHost, type World } from './harness.ts'
+import { eventually, newWorld, OPENWORK, type RunningHost, type World } from './harness.ts'
 
 /** A change that asks, by the client token: whoever asks is no owner. */
 async function changeConfig(host: RunningHost, keys: Record<string, unknown>): Promise<Response> {
@@ -25,6 +25,28 @@ async function listed(world: World): Promise<ApprovalRequest[]> {
   }
 }
 
+/** Runs a command in a terminal, where each question is answered with its keys, and resolves to its exit code. */
+async function answering(world: World, args: readonly string[], answers: readonly (readonly [string, string])[]) {
+  const decoder = new TextDecoder()
+  let shown = ''
+  const command = Bun.spawn([OPENWORK, ...args], {
+    cwd: world.workspace,
+    env: { ...world.env, TERM: 'xterm' },
+    terminal: {
+      data: (_, bytes) => {
+        shown += decoder.decode(bytes, { stream: true })
+      },
+    },
+  })
+  for (const [question, keys] of answers) {
+    await eventually(`the question ${question}`, () => shown.includes(question))
+    command.terminal?.write(keys)
+  }
+  const code = await command.exited
+  command.terminal?.close()
+  return { code, shown }
+}
+
 test('a change of a client waits until it is answered on the command line', async () => {
   await using world = await newWorld()
   const host = await world.serve()
@@ -44,7 +66,16 @@ test('a change of a client waits until it is answered on the command line', asyn
 
   const denied = changeConfig(host, { theme: 'light' })
   const [second] = await listed(world)
-  expect((await world.run(['approvals', 'reply', second?.id ?? '', '--deny'])).code).toBe(0)
+  // In a terminal it need not be named: what waits is shown to choose from.
+  const answered = await answering(
+    world,
+    ['approvals', 'reply'],
+    [
+      ['Which change?', '\r'],
+      ['What is to become of it?', '\r'],
+    ],
+  )
+  expect(answered).toMatchObject({ code: 0, shown: expect.stringContaining(second?.summary ?? '') })
   const response = await denied
   expect([response.status, await response.json()]).toEqual([
     403,
