@@ -21,7 +21,7 @@ export async function performRequest(request: Request, world: World): Promise<Da
     if (!(error instanceof OpenworkError)) throw error
     if (error.code === 'workspace_busy' && 'force' in request && !request.force)
       return [{ type: 'busy', reason: error.message, effect: request }]
-    return [...undone(request), said(error.message, 'bad')]
+    return [...undone(request), said(toldOf(error), 'bad')]
   }
 }
 
@@ -57,5 +57,8 @@ function undone(request: Request): DashboardEvent[] {
   if (request.type === 'pairing') return [{ type: 'paired', pairing: undefined }]
   return request.type === 'reply' ? [{ type: 'answered', id: request.id }] : []
 }
+
+const toldOf = ({ message, hint }: OpenworkError): string =>
+  hint ? `${message}${/[.!?]$/.test(message) ? '' : '.'} ${hint}` : message
 
 const said = (text: string, tone: 'good' | 'bad' | 'plain'): DashboardEvent => ({ type: 'said', text, tone })

@@ -3,11 +3,11 @@ import { type ReactNode, useEffect, useSyncExternalStore } from 'react'
 import { keyPresses } from './keys.ts'
 import { ColorContext, Lines } from './lines.tsx'
 import { LogsView } from './logs/logs-view.tsx'
-import { bodyRows, headerRows, isTooSmall, SMALLEST, type State } from './state.ts'
+import { bodyRows, footerRows, headerRows, isTooSmall, SMALLEST, type State } from './state.ts'
 import type { Store } from './store.ts'
 import { type Line, span } from './text.ts'
 import { approvalsView } from './views/approvals.ts'
-import { footerLine } from './views/footer.ts'
+import { footerLines } from './views/footer.ts'
 import { headerLines } from './views/header.ts'
 import { helpView } from './views/help.ts'
 import { modalLines } from './views/modal.ts'
@@ -46,7 +46,7 @@ export function Frame({ state }: { state: State }): ReactNode {
     <Box flexDirection="column" width={columns} height={rows}>
       <Lines lines={headerLines(state)} rows={headerRows(state)} columns={columns} />
       <Body state={state} rows={bodyRows(state)} />
-      <Lines lines={[footerLine(state)]} rows={1} columns={columns} />
+      <Lines lines={footerLines(state)} rows={footerRows(state)} columns={columns} />
     </Box>
   )
 }

@@ -1,5 +1,6 @@
 import type { HostCredentials, HostPairing, HostService, HostSnapshot, HostWorkspace } from '../api/host.ts'
 import { type LogsModel, newLogs } from './logs/logs-model.ts'
+import { cut, harmless, wrapped } from './text.ts'
 
 export const VIEWS = ['overview', 'logs', 'approvals', 'sessions', 'router', 'help'] as const
 export type View = (typeof VIEWS)[number]
@@ -117,12 +118,25 @@ export const workAt = (snapshot: HostSnapshot | undefined) =>
   (snapshot?.sessions ?? []).filter(({ state }) => state !== 'idle')
 
 /** The lines between header and footer. */
-export const bodyRows = (state: Pick<State, 'size' | 'connection' | 'failure'>): number =>
-  Math.max(1, state.size.rows - headerRows(state) - 1)
+export const bodyRows = (state: Pick<State, 'size' | 'connection' | 'failure' | 'toast'>): number =>
+  Math.max(1, state.size.rows - headerRows(state) - footerRows(state))
 
 /** Title, tabs, and a banner while the connection is lost or the host is gone; a rule where there is room for it. */
 export const headerRows = ({ size, connection, failure }: Pick<State, 'size' | 'connection' | 'failure'>): number =>
   2 + (connection.state === 'lost' || failure !== undefined ? 1 : 0) + (hasRule(size) ? 1 : 0)
+
+const MOST_TOAST_ROWS = 3
+
+/** What has just happened, in as many rows as it takes. */
+export function toastRows({ text }: Toast, { columns }: Size): string[] {
+  const rows = wrapped(harmless(text), columns - 2)
+  const last = rows.slice(MOST_TOAST_ROWS - 1).join(' ')
+  return last ? [...rows.slice(0, MOST_TOAST_ROWS - 1), cut(last, columns - 2)] : rows
+}
+
+/** One row, unless what has just happened takes more; a small window has no room for that. */
+export const footerRows = ({ size, toast }: Pick<State, 'size' | 'toast'>): number =>
+  toast && hasRule(size) ? toastRows(toast, size).length : 1
 
 export const hasRule = ({ rows }: Size): boolean => rows >= 16
 

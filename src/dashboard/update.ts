@@ -2,7 +2,7 @@ import type { HostSnapshot } from '../api/host.ts'
 import { act, type DashboardEvent, type Outcome, SECRETS_SHOWN_MS, say, stay } from './events.ts'
 import { count } from './format.ts'
 import { updateLogs } from './logs/update-logs.ts'
-import { bodyRows, type State } from './state.ts'
+import { bodyRows, type Size, type State } from './state.ts'
 import { onKey, onPaste } from './update-keys.ts'
 
 const SETTLE_MS = 1_500
@@ -32,7 +32,7 @@ function step(state: State, event: DashboardEvent): Outcome {
     case 'pasted':
       return onPaste(state, event.text)
     case 'size':
-      return stay({ ...state, size: event.size })
+      return stay(onSize(state, event.size))
     case 'tick':
       return stay(onTick(state, event.nowMs))
     case 'said':
@@ -115,6 +115,12 @@ function onConnection(state: State, event: DashboardEvent & { type: 'connection'
   if (event.state === 'connected') return { ...state, connection: { state: 'connected' } }
   const sinceMs = state.connection.state === 'lost' ? state.connection.sinceMs : state.nowMs
   return { ...state, connection: { state: 'lost', reason: event.reason ?? 'the host does not answer', sinceMs } }
+}
+
+/** A terminal without another screen lets go of rows that a smaller window has no room for: no secret is to be in them. */
+function onSize(state: State, size: Size): State {
+  const isSmaller = size.rows < state.size.rows || size.columns < state.size.columns
+  return { ...state, size, ...(isSmaller && { secrets: { state: 'hidden' } }) }
 }
 
 function onTick(state: State, nowMs: number): State {

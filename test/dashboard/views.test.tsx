@@ -260,6 +260,18 @@ test('pairing shows the link whole, and its QR code where that fits', () => {
   expect(screen(USUAL, {}, ['p', paired, 'Esc', paired])).not.toContain(PAIRING_URL)
 })
 
+test('what went wrong is told with what to do about it, in as many rows as that takes', () => {
+  const text =
+    'The service opencode did not get ready within 60 s. See its last lines with l, or start it again with R.'
+  const failed: DashboardEvent = { type: 'said', text, tone: 'bad' }
+  for (const view of VIEWS) {
+    const drawn = screen(USUAL, AWKWARD, [String(VIEWS.indexOf(view) + 1), failed])
+    expect(drawn.split('\n')).toHaveLength(USUAL.rows)
+    expect(drawn.split('\n').slice(-2).join(' ').replace(/\s+/g, ' ').trim()).toBe(text)
+  }
+  expect(screen(SMALL, AWKWARD, [failed])).toMatch(/The service opencode did not.*…$/)
+})
+
 test('the help shows all keys of each action, uncut', () => {
   const drawn = screen({ columns: 80, rows: 90 }, {}, ['?'])
   for (const { keys, help } of [...GLOBAL_KEYS, ...Object.values(KEYS_OF_VIEW)].flat())

@@ -1,5 +1,5 @@
 import { keysIn } from '../actions.ts'
-import type { State, Toast } from '../state.ts'
+import { footerRows, type State, type Toast, toastRows } from '../state.ts'
 import { cutLine, harmless, type Line, type Style, span, widthOf } from '../text.ts'
 
 const TONES: Record<Toast['tone'], Style> = {
@@ -9,9 +9,15 @@ const TONES: Record<Toast['tone'], Style> = {
 }
 
 /** The keys of the view, as many as fit; for a moment, what has just happened. */
-export function footerLine(state: State): Line {
+export function footerLines(state: State): Line[] {
   const { toast, size } = state
-  if (toast) return cutLine([span(` ${harmless(toast.text)}`, TONES[toast.tone])], size.columns)
+  if (!toast) return [hintsLine(state)]
+  if (footerRows(state) === 1) return [cutLine([span(` ${harmless(toast.text)}`, TONES[toast.tone])], size.columns)]
+  return toastRows(toast, size).map((row): Line => [span(` ${row}`, TONES[toast.tone])])
+}
+
+function hintsLine(state: State): Line {
+  const { size } = state
   const { hints, pinned } = hintsOf(state)
   const kept: Line[] = []
   let left = size.columns - widthOf(pinned.flat())
