@@ -164,7 +164,7 @@ export async function listRuns(dir: string): Promise<ListedRun[]> {
 }
 
 /** Whether the process that wrote it still runs; in doubt it does. */
-export const isAlive = async ({ owner }: RunFile): Promise<boolean> =>
+export const isAlive = async ({ owner }: Pick<RunFile, 'owner'>): Promise<boolean> =>
   owner.startTime === null ? isRunning(owner.pid) : await isSameProcess(owner.pid, owner.startTime)
 
 /**

@@ -3,6 +3,7 @@ import { runsFolder } from '../../orchestrator/data-dir.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { reapDeadRuns } from '../../supervisor/reap.ts'
 import type { Interruptions } from '../signals.ts'
+import { waiting } from '../waited.ts'
 import type { BackgroundEnd } from './answers.ts'
 import type { SpawnedHost } from './spawn-host.ts'
 
@@ -24,12 +25,12 @@ export async function takeDown(
 ): Promise<BackgroundEnd> {
   host.signal('SIGTERM')
   interruptions.onAgain(() => host.signal('SIGTERM'))
-  const startedAtMs = performance.now()
+  const waited = waiting()
   let isTold = false
   for (;;) {
     const end = host.end()
     if (end) return await cleared(host, end)
-    const tookMs = performance.now() - startedAtMs
+    const tookMs = waited()
     if (tookMs > STOP_LIMIT_MS) throw stillRuns(host)
     if (tookMs > PATIENCE_MS && !isTold) {
       say(`Stopping the host, process ${host.pid}…`)

@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { isSameProcess } from '../../supervisor/process-identity.ts'
 import { reapRun } from '../../supervisor/reap.ts'
+import { isAlive } from '../../supervisor/run-record.ts'
 import type { Context } from '../kit/context.ts'
 import { askConfirm, canAsk } from '../prompts/prompts.ts'
+import { waiting } from '../waited.ts'
 import { clearLeftDaemon } from './clear-daemon.ts'
 import { type Ended, endedOf, wouldEnd } from './ending-work.ts'
 import { connectToHost } from './host-connection.ts'
@@ -75,8 +77,10 @@ const declined = (run: HostRun, what: string, cause: Error): OpenworkError =>
   })
 
 /** Never another process that has its pid meanwhile. */
-async function signal({ owner: { pid, startTime } }: HostRun): Promise<void> {
-  if (startTime === null || !(await isSameProcess(pid, startTime))) return
+async function signal(run: HostRun): Promise<void> {
+  const { pid, startTime } = run.owner
+  if (startTime === null) throw nobodyKnows(run)
+  if (!(await isSameProcess(pid, startTime))) return
   try {
     process.kill(pid, 'SIGTERM')
   } catch (error) {
@@ -93,10 +97,10 @@ export async function awaitStop(
   dataDir: string,
   context: Pick<Context, 'output'>,
 ): Promise<{ service: string; pid: number }[]> {
-  const startedAtMs = performance.now()
+  const waited = waiting()
   let isTold = false
   while (await isRunning(run)) {
-    const tookMs = performance.now() - startedAtMs
+    const tookMs = waited()
     if (tookMs > STOP_LIMIT_MS) throw stillRuns(run)
     if (tookMs > PATIENCE_MS && !isTold) context.output.note(`Waiting for ${runText(run)} to end…`)
     isTold ||= tookMs > PATIENCE_MS
@@ -107,8 +111,16 @@ export async function awaitStop(
   return killed
 }
 
-const isRunning = async ({ alive, owner: { pid, startTime } }: HostRun): Promise<boolean> =>
-  alive && startTime !== null && (await isSameProcess(pid, startTime))
+const isRunning = async (run: HostRun): Promise<boolean> => run.alive && (await isAlive(run))
+
+const nobodyKnows = (run: HostRun): OpenworkError => {
+  const { pid } = run.owner
+  const what = `${runText(run)} does not answer, and its record does not tell whether process ${pid} is still the host`
+  return new OpenworkError('host_stop_failed', what, {
+    hint: `If \`ps -p ${pid}\` shows openwork, end it with \`kill ${pid}\` and run this again; else remove ${run.path}.`,
+    details: { runId: run.runId, pid },
+  })
+}
 
 const stillRuns = (run: HostRun): OpenworkError =>
   new OpenworkError('host_stop_failed', `${runText(run)} has not ended within ${STOP_LIMIT_MS / 1_000} s`, {
