@@ -108,7 +108,7 @@ test('a host in the background is listed, followed, restarted, addressed, attach
   expect(await following.exited).toMatchObject({ code: 0, stderr: 'The host has ended\n' })
   expect(world.processes()).toEqual([])
   expect(await hostsOf(world)).toEqual([])
-  expect(await hostsOf(world, '--all')).toMatchObject([{ runId, state: 'ended' }])
+  expect(await hostsOf(world, '--all')).toMatchObject([{ runId, state: 'ended', workspace: world.workspace }])
   const log = await world.run(['logs', '--tail', '1'])
   expect(log.stdout).toMatch(/^\d\d:\d\d:\d\d \[openwork-orchestrator\] stopped\n$/)
   expect(await failureOf(world, ['stop'])).toMatchObject({ exitCode: 1, code: 'no_running_host' })
