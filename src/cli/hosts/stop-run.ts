@@ -6,7 +6,6 @@ import { isAlive } from '../../supervisor/run-record.ts'
 import type { Context } from '../kit/context.ts'
 import { askConfirm, canAsk } from '../prompts/prompts.ts'
 import { waiting } from '../waited.ts'
-import { clearLeftDaemon } from './clear-daemon.ts'
 import { type Ended, endedOf, wouldEnd } from './ending-work.ts'
 import { connectToHost } from './host-connection.ts'
 import { type HostRun, runText } from './host-runs.ts'
@@ -107,7 +106,10 @@ export async function awaitStop(
     await delay(LOOK_EVERY_MS)
   }
   const { killed } = await reapRun(run.path)
-  if (run.info?.serves === 'listed') await clearLeftDaemon(dataDir, context)
+  if (run.info?.serves === 'listed') {
+    const { clearLeftDaemon } = await import('./clear-daemon.ts')
+    await clearLeftDaemon(dataDir, context)
+  }
   return killed
 }
 
