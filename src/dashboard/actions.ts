@@ -5,7 +5,7 @@ import { type State, VIEWS, type View } from './state.ts'
 export type Action =
   | { type: 'show'; view: View }
   | { type: 'turn'; by: 1 | -1 }
-  | { type: 'quit' | 'interrupt' | 'detach' | 'stop-host' | 'suspend' }
+  | { type: 'quit' | 'interrupt' | 'detach' | 'stop-host' | 'suspend' | 'redraw' }
   | { type: 'copy-attach' | 'toggle-bell' }
   | { type: 'move'; by: number } // rows; ±Infinity are the ends
   | { type: 'page'; by: 1 | -1 }
@@ -49,6 +49,7 @@ export const GLOBAL_KEYS: readonly KeyBinding<Action>[] = [
   { keys: ['^C'], help: 'As q; pressed again where q asks: yes', action: { type: 'interrupt' } },
   { keys: ['X'], help: 'Stop the host', action: { type: 'stop-host' } },
   { keys: ['^Z'], help: 'Suspend the dashboard; `fg` brings it back', action: { type: 'suspend' } },
+  { keys: ['^L'], help: 'Draw the screen anew', action: { type: 'redraw' } },
 ]
 
 /** Where a host has ended by itself, and has been read about. */

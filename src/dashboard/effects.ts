@@ -6,7 +6,7 @@ import type { DashboardOptions } from './run-dashboard.ts'
 import type { Effect } from './state.ts'
 
 /** What the dashboard asks of the world; the rest is the screen's own. */
-export type Request = Exclude<Effect, { type: 'bell' | 'suspend' | 'leave' }>
+export type Request = Exclude<Effect, { type: 'bell' | 'suspend' | 'redraw' | 'leave' }>
 
 type World = Pick<DashboardOptions, 'source' | 'env' | 'cwd'> & {
   /** To the terminal, beside what is drawn. */

@@ -7,11 +7,10 @@ import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
 import { Screen, type SuspendTerminal } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
 import { createStore, type Store } from './store.ts'
+import { AUTOWRAP_OFF, AUTOWRAP_ON, eraseRows, RESTORE } from './terminal-codes.ts'
 
 /** Faster than anybody reads, and slow enough for a terminal behind ssh. */
 const MAX_FPS = 20
-/** Bracketed paste off, cursor shown, the screen from before. */
-const RESTORE = '\x1b[?2004l\x1b[?25h\x1b[?1049l'
 
 /** The dashboard as a full screen. The terminal is as before when this settles. */
 export async function runScreen(options: DashboardOptions): Promise<DashboardEnd> {
@@ -30,7 +29,10 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
         stdout.write('\x07')
         return
       case 'suspend':
-        suspended(suspend).catch(ended.reject)
+        suspended(suspend, stdout).catch(ended.reject)
+        return
+      case 'redraw':
+        redraw()
         return
       default:
         performRequest(effect, { ...options, write: data => stdout.write(data) }).then(
@@ -52,9 +54,12 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     abort: () => ended.resolve({ how: 'aborted' }),
     resize: () => store.send({ type: 'size', size: sizeOf(stdout) }),
     // After a stop that nobody announced, the terminal is somebody else's: begin anew.
-    resume: () => void redrawn(suspend).catch(ended.reject),
+    resume: () => void redrawn(suspend, stdout).catch(ended.reject),
   })
-  const ink = render(<Screen store={store} color={color} onReady={given => (suspend = given)} />, {
+  const onReady = (given: SuspendTerminal) => (suspend = given)
+  let drawing = 0
+  const screen = () => <Screen store={store} color={color} drawing={drawing++} onReady={onReady} />
+  const ink = render(screen(), {
     stdin: stdin as NodeJS.ReadableStream,
     stdout: stdout as NodeJS.WritableStream,
     exitOnCtrlC: false,
@@ -63,6 +68,12 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     incrementalRendering: true,
     maxFps: MAX_FPS,
   })
+  stdout.write(AUTOWRAP_OFF)
+  function redraw(): void {
+    stdout.write(eraseRows(sizeOf(stdout).rows))
+    ink.clear() // the next frame is drawn as a whole then
+    ink.rerender(screen())
+  }
   const gone = ink.waitUntilExit()
   // A failure of a component: ink has taken the screen down then.
   gone.catch(ended.reject)
@@ -79,6 +90,7 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     await ink.waitUntilRenderFlush().catch(() => {}) // a component has failed: `ended` tells
     ink.unmount()
     await gone.catch(() => {}) // that is what `ended` was rejected with
+    stdout.write(AUTOWRAP_ON)
     unwatch()
   }
 }
@@ -112,21 +124,23 @@ const sizeOf = ({ columns, rows }: DashboardOptions['stdout']): Size => ({ colum
 let isSuspended = false
 
 /** As a shell's job that was stopped. Goes on when it is brought back, or at once where there is no job control. */
-async function suspended(suspend: SuspendTerminal | undefined): Promise<void> {
+async function suspended(suspend: SuspendTerminal | undefined, stdout: DashboardOptions['stdout']): Promise<void> {
   if (!suspend || isSuspended || process.platform === 'win32') return
   isSuspended = true
   try {
     await suspend(async () => {
+      stdout.write(AUTOWRAP_ON)
       process.kill(0, 'SIGTSTP') // the whole job, launcher included
       await Bun.sleep(50) // the signal may be late by a moment; time stands still once it is there
+      stdout.write(AUTOWRAP_OFF)
     })
   } finally {
     isSuspended = false
   }
 }
 
-async function redrawn(suspend: SuspendTerminal | undefined): Promise<void> {
-  if (!isSuspended) await suspend?.(async () => {})
+async function redrawn(suspend: SuspendTerminal | undefined, stdout: DashboardOptions['stdout']): Promise<void> {
+  if (!isSuspended) await suspend?.(async () => void stdout.write(AUTOWRAP_OFF))
 }
 
 function restore(stdin: DashboardOptions['stdin'], stdout: DashboardOptions['stdout']): void {

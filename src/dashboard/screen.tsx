@@ -17,10 +17,16 @@ import { sessionsView } from './views/sessions.ts'
 
 export type SuspendTerminal = (during: () => Promise<void>) => Promise<void>
 
-type Props = { store: Store; color: boolean; onReady: (suspend: SuspendTerminal) => void }
+type Props = {
+  store: Store
+  color: boolean
+  /** Another number draws what has not changed as well. */
+  drawing: number
+  onReady: (suspend: SuspendTerminal) => void
+}
 
 /** The whole screen, and its keyboard. */
-export function Screen({ store, color, onReady }: Props): ReactNode {
+export function Screen({ store, color, drawing, onReady }: Props): ReactNode {
   const state = useSyncExternalStore(store.subscribe, store.state)
   const { suspendTerminal } = useApp()
   useEffect(() => onReady(during => suspendTerminal(during)), [onReady, suspendTerminal])
@@ -30,7 +36,7 @@ export function Screen({ store, color, onReady }: Props): ReactNode {
   usePaste(text => store.send({ type: 'pasted', text }))
   return (
     <ColorContext value={color}>
-      <Frame state={state} />
+      <Frame key={drawing} state={state} />
     </ColorContext>
   )
 }

@@ -20,6 +20,8 @@ export type Effect =
   | { type: 'export'; text: string; file: string; what: string }
   | { type: 'bell' }
   | { type: 'suspend' }
+  /** All of the screen, whatever the terminal shows. */
+  | { type: 'redraw' }
   | { type: 'leave'; how: 'left' | 'detached' }
   | { type: 'leave'; how: 'ended'; failure: string | undefined }
 

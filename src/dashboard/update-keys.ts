@@ -10,6 +10,7 @@ import { move } from './update-selection.ts'
 
 /** Keys go to what lies on top: a question, a field that is typed into, then the view. */
 export function onKey(state: State, press: KeyPress): Outcome {
+  if (press.name === '^L') return perform(state, { type: 'redraw' })
   if (state.modal) return onModalKey(state, press)
   if (press.name !== '^C' && press.name !== '^Z' && isTypingInLogs(state))
     return toLogs(state, { type: 'typed', press })
@@ -63,6 +64,8 @@ function perform(state: State, action: Action): Outcome {
     case 'copy-attach':
       return copyAttach(state)
     case 'toggle-bell':
+    case 'redraw':
+      return act(state, { type: 'redraw' })
       return stay(say({ ...state, rings: !state.rings }, state.rings ? 'Bell off' : 'Bell on'))
     case 'move':
       return stay(move(state, action.by))

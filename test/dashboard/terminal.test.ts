@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { SourceEvent } from '../../src/dashboard/source.ts'
@@ -34,7 +34,8 @@ async function openDashboard(options: TmuxOptions & { words?: readonly string[] 
     async ended(): Promise<unknown> {
       const screen = await terminal.shows('LEFT')
       expect(await readFile(join(folder, 'after'), 'utf8')).toBe(await readFile(join(folder, 'before'), 'utf8'))
-      expect([terminal.value('cursor_flag'), terminal.value('alternate_on')]).toEqual(['1', '0'])
+      const flags = ['cursor_flag', 'alternate_on', 'wrap_flag'].map(flag => terminal.value(flag))
+      expect(flags).toEqual(['1', '0', '1'])
       return JSON.parse(/END (\{[\s\S]*?\})\n/.exec(screen)?.[1]?.replaceAll('\n', '') ?? 'null')
     },
     async [Symbol.asyncDispose]() {
@@ -107,6 +108,39 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     await terminal.shows('THE HOST HAS ENDED')
     terminal.keys('l', 'q')
     expect(await dashboard.ended()).toEqual({ how: 'ended', failure: 'opencode gave up' })
+  })
+
+  test('texts that terminals are at odds about leave every row in its place, and ^L draws all anew', async () => {
+    await using dashboard = await openDashboard()
+    const { terminal } = dashboard
+    const hostile = [
+      'กำ'.repeat(60),
+      'क्षि'.repeat(40),
+      '👍🏽'.repeat(40),
+      '🇩🇪'.repeat(40),
+      '👨‍👩‍👧‍👦❤\ufe0f'.repeat(20),
+    ]
+    const isWhole = (screen: string) => {
+      const lines = screen.trimEnd().split('\n')
+      return lines.length === 24 && lines[0]?.startsWith('openwork demo') && lines[23]?.includes('quit')
+    }
+    const sessions = hostile.map((title, index) => session(String(index), Date.now(), { title }))
+    const entries = hostile.map((text, seq) => ({ seq, atMs: Date.now(), service: 's', level: 'info' as const, text }))
+    await dashboard.emit(
+      { type: 'snapshot', snapshot: { ...snapshot(Date.now()), sessions } },
+      { type: 'log', entries, dropped: 0 },
+    )
+    for (const [key, text] of [...'4242'].map(key => [key, key === '4' ? /कष/ : /follow on[\s\S]*कष/] as const)) {
+      terminal.types(key)
+      await terminal.shows(screen => text.test(screen) && isWhole(screen) === true)
+    }
+    // Somebody else writes to the terminal.
+    await writeFile(terminal.value('pane_tty'), `\x1b[5;1Hwall${'\n'.repeat(40)}mail`)
+    await terminal.shows('mail')
+    terminal.keys('C-l')
+    await terminal.shows(screen => isWhole(screen) === true && !/wall|mail/.test(screen))
+    terminal.types('1')
+    await terminal.shows(screen => screen.includes('CONNECT') && isWhole(screen) === true)
   })
 
   for (const screen of ['on', 'off'])
