@@ -7,6 +7,8 @@ import { complete, type FindWords } from '../../src/cli/completions/complete.ts'
 import { findWordsOf } from '../../src/cli/completions/find-words.ts'
 import { installationOf, SHELLS, type Shell, scriptOf } from '../../src/cli/completions/scripts.ts'
 import { withHelp } from '../../src/cli/kit/help-command.ts'
+import { runsFolder } from '../../src/orchestrator/data-dir.ts'
+import { openRunRecord } from '../../src/supervisor/run-record.ts'
 
 const noWords: FindWords = async key => ({ candidates: [{ word: `a-${key}`, summary: '' }] })
 
@@ -59,6 +61,26 @@ test('settings are offered their values, and help nothing that is hidden', async
     const commands = await real(...words)
     expect(commands).toContain('start')
     expect(commands).not.toContain('complete')
+  }
+})
+
+test('no name is offered that a shell would take for more than a word', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'openwork-completions-'))
+  try {
+    const info = {
+      workspace: '/w',
+      serves: 'one',
+      control: { baseUrl: 'http://127.0.0.1:1', token: 't' },
+      openwork: { baseUrl: 'http://127.0.0.1:2', connectUrl: 'http://127.0.0.1:2' },
+      opencode: { baseUrl: 'http://127.0.0.1:3', username: 'u', password: 'p' },
+    }
+    for (const runId of ['plain.1', '$(id)', '-f', 'a b', 'a;b'])
+      await openRunRecord(runsFolder(dataDir), { runId, info })
+    const place = { env: { OPENWORK_DATA_DIR: dataDir }, cwd: '/', home: '/' }
+    const { candidates } = await complete(program, { words: ['stop'], current: '' }, findWordsOf(program, place))
+    expect(candidates.map(({ word }) => word)).toEqual(['plain.1'])
+  } finally {
+    rmSync(dataDir, { recursive: true })
   }
 })
 

@@ -1,3 +1,4 @@
+import { shellWord } from '../../shared/shell-word.ts'
 import { ago } from '../ago.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { shortIds } from '../hosts/short-ids.ts'
@@ -43,13 +44,10 @@ function hostsText(hosts: readonly SurveyedHost[], nowMs: number): string {
     host.kind === 'daemon' ? '(many)' : (host.workspace ?? '-'),
     remarks(host, nowMs).join('; '),
   ])
-  const dead = hosts.filter(({ state }) => state === 'dead')
-  return [
-    renderTable(HEAD, rows),
-    ...(dead.length > 0
-      ? ['', `\`openwork stop ${ids[hosts.indexOf(dead[0] as SurveyedHost)]}\` clears away what a dead one left`]
-      : []),
-  ].join('\n')
+  const dead = hosts.findIndex(({ state }) => state === 'dead')
+  const clear =
+    dead === -1 ? [] : ['', `\`openwork stop ${shellWord(ids[dead] ?? '')}\` clears away what a dead one left`]
+  return [renderTable(HEAD, rows), ...clear].join('\n')
 }
 
 function remarks({ isDetached, notReady, left, logFile, state, endedAt }: SurveyedHost, nowMs: number): string[] {

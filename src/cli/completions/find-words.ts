@@ -65,13 +65,19 @@ const visible = ({ commands }: Program) => commands.filter(({ hidden }) => !hidd
 const dataDirOf = (place: Place): string =>
   readFlags({ dataDir: dataDirFlag }, new Map(), place).get('dataDir')?.value as string
 
+/** A shell puts it into the line as it is: what it would take for more than a word, or for a flag, is not offered. */
+const isPlain = ({ word }: Candidate): boolean => /^\w[\w.-]*$/.test(word)
+
 async function hostWords(place: Place): Promise<Candidate[]> {
   const { listLocalHosts } = await import('../../orchestrator/local-hosts.ts')
-  return (await listLocalHosts(dataDirOf(place))).map(({ runId, serves, workspace, pid }) =>
-    serves === 'listed'
-      ? { word: 'daemon', summary: `pid ${pid}` }
-      : { word: runId.slice(0, 8), summary: `${workspace}, pid ${pid}` },
-  )
+  const hosts = await listLocalHosts(dataDirOf(place))
+  return hosts
+    .map(({ runId, serves, workspace, pid }) =>
+      serves === 'listed'
+        ? { word: 'daemon', summary: `pid ${pid}` }
+        : { word: runId.slice(0, 8), summary: `${workspace}, pid ${pid}` },
+    )
+    .filter(isPlain)
 }
 
 async function workspaceWords(place: Place): Promise<Candidate[]> {
@@ -79,7 +85,7 @@ async function workspaceWords(place: Place): Promise<Candidate[]> {
   const { readDaemonState } = await import('../../daemon/state-file.ts')
   try {
     const { workspaces } = await readDaemonState(daemonFiles(dataDirOf(place)).state)
-    return workspaces.map(({ name, path }) => ({ word: name, summary: path }))
+    return workspaces.map(({ name, path }) => ({ word: name, summary: path })).filter(isPlain)
   } catch (error) {
     if (error instanceof OpenworkError) return [] // no list, no words
     throw error
