@@ -76,7 +76,7 @@ export class LiveView {
           told = event
           yield event
         }
-        const batch = reader.next()
+        const batch = reader.next({ hasEnded: this.#isClosed })
         if (batch) yield { event: 'log', data: batch }
         if (this.#isClosed && !batch) return
         if (batch || this.#latest?.event !== told || reader.isDue || signal.aborted || this.#isClosed) continue

@@ -37,9 +37,12 @@ export class LogReader {
     return !this.#isBacklogRead || this.#seq < this.#ring.nextSeq
   }
 
-  /** Undefined when there is none, or the last one went out just now: `wake` tells when it is time. */
-  next(): Batch | undefined {
-    if (!this.isDue) {
+  /**
+   * Undefined when there is none, or the last one went out just now: `wake` tells when it is time. Of a log that has ended
+   * the rest comes at once.
+   */
+  next({ hasEnded }: { hasEnded: boolean }): Batch | undefined {
+    if (!this.isDue && !(hasEnded && this.#hasMore)) {
       if (this.#hasMore) this.#schedule()
       return undefined
     }

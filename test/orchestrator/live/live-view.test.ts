@@ -21,6 +21,21 @@ function silentServer() {
   return { url: `http://127.0.0.1:${server.port}`, open, stop: () => server.stop(true) }
 }
 
+test('the last words of a host are told, however soon after others', async () => {
+  const { log } = watchedLog()
+  const run = { snapshot: () => [] } as unknown as Supervisor
+  const { host } = observed({ run, log, opencodeUrl: 'http://127.0.0.1:1' })
+  const view = new LiveView(host, { lingerMs: 1 })
+  const events = view.events({ logs: 10, signal: new AbortController().signal })
+  log.info('first')
+  await events.next()
+  expect((await events.next()).value).toMatchObject({ event: 'log', data: { entries: [{ text: 'first' }] } })
+  log.info('last')
+  view.close()
+  const rest = await Array.fromAsync(events)
+  expect(rest.at(-1)).toMatchObject({ event: 'log', data: { entries: [{ text: 'last' }] } })
+})
+
 test('nobody is asked anything but while somebody looks', async () => {
   const services = silentServer()
   const { log } = watchedLog()
