@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { basename } from 'node:path'
 import { hasTmux, Tmux } from '../terminal/tmux.ts'
-import { eventually, isAlive, newWorld, OPENCODE, OPENWORK } from './harness.ts'
+import { eventually, isAlive, newMoodyWorld, newWorld, OPENCODE, OPENWORK } from './harness.ts'
 
 const SHELL = 'shell> '
 /** opencode starts in it, on a machine that does other things too. */
@@ -68,3 +68,25 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   await eventually('the host is gone', () => !isAlive(opencode))
   await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
 })
+
+test.skipIf(!hasTmux)(
+  'a host that ends by itself is shown until that was read, and fails as without a dashboard',
+  async () => {
+    await using world = await newMoodyWorld('crashes')
+    const script = `'${OPENWORK}' start --openwork-port 0; echo "ended with $?"`
+    const env = { ...world.env, TERM: 'tmux-256color' }
+    await using terminal = Tmux.start(['sh', '-c', script], { columns: 110, rows: 34, cwd: world.workspace, env })
+
+    const screen = await terminal.shows('THE HOST HAS ENDED', START_MS)
+    expect(screen).toMatch(/opencode\s+✖ gave-up[\s\S]*exited with code 3; 6 crashes, 5 are allowed/)
+    expect(screen.split('LAST LINES OF opencode')[1]).toContain('cannot go on')
+    expect(screen).not.toContain('R restarts it')
+    terminal.keys('l', '/')
+    terminal.types('cannot go on')
+    terminal.keys('Enter')
+    await terminal.shows('/cannot go on 6/6')
+    terminal.keys('q')
+    await terminal.shows(/opencode gave up: exited with code 3[\s\S]*ended with 3/)
+    expect(world.processes()).toEqual([])
+  },
+)
