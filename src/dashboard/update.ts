@@ -32,7 +32,7 @@ function step(state: State, event: DashboardEvent): Outcome {
     case 'pasted':
       return onPaste(state, event.text)
     case 'size':
-      return stay(onSize(state, event.size))
+      return onSize(state, event.size)
     case 'tick':
       return stay(onTick(state, event.nowMs))
     case 'said':
@@ -118,9 +118,10 @@ function onConnection(state: State, event: DashboardEvent & { type: 'connection'
 }
 
 /** A terminal without another screen lets go of rows that a smaller window has no room for: no secret is to be in them. */
-function onSize(state: State, size: Size): State {
+function onSize(state: State, size: Size): Outcome {
   const isSmaller = size.rows < state.size.rows || size.columns < state.size.columns
-  return { ...state, size, ...(isSmaller && { secrets: { state: 'hidden' } }) }
+  if (!isSmaller || state.secrets.state === 'hidden') return stay({ ...state, size })
+  return act({ ...state, size, secrets: { state: 'hidden' } }, { type: 'redraw' })
 }
 
 function onTick(state: State, nowMs: number): State {
