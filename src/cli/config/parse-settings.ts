@@ -29,7 +29,7 @@ export const SECTIONS_KEY = 'commands'
 export async function parseSettings(file: SettingsFile): Promise<ParsedSettings> {
   const { parseTree, printParseErrorCode } = await import('jsonc-parser')
   const errors: import('jsonc-parser').ParseError[] = []
-  const root = parseTree(file.text, errors, { allowTrailingComma: true, allowEmptyContent: true })
+  const root = shallow(file, () => parseTree(file.text, errors, { allowTrailingComma: true, allowEmptyContent: true }))
   const [first] = errors
   if (first) throw invalid(file, first.offset, `not JSON: ${jsonMistake(printParseErrorCode(first.error))}`)
   if (!root) return { file, top: [], sections: [] }
@@ -46,12 +46,23 @@ export async function parseSettings(file: SettingsFile): Promise<ParsedSettings>
   return { file, top: all.filter(({ name }) => name !== SECTIONS_KEY && name !== SCHEMA_KEY), sections }
 }
 
+/** Brackets within brackets without end are more than the stack of the parser holds. */
+function shallow<T>(file: SettingsFile, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw invalid(file, 0, 'brackets are nested too deeply')
+  }
+}
+
 function entriesOf(file: SettingsFile, object: Node): Entry[] {
   const entries = (object.children ?? []).flatMap(({ children }) => {
     const [key, value] = children ?? []
     return key && value ? [{ name: String(key.value), key, value }] : []
   })
-  const twice = entries.find(({ name }, index) => entries.findIndex(other => other.name === name) !== index)
+  const names = new Set<string>()
+  const twice = entries.find(({ name }) => names.size === names.add(name).size)
   if (twice) throw invalid(file, twice.key.offset, `${shownName(twice.name)} is given twice`)
   return entries
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { messageOf, OpenworkError, systemCode } from '../../shared/errors.ts'
 import { openPlainFile } from '../../shared/plain-file.ts'
 import type { Environment, Io } from '../kit/io.ts'
@@ -50,6 +51,7 @@ export async function readSettingsFile(
     const { size, mode, uid } = await file.stat()
     if (size > MAX_BYTES) throw unusable(path, `it has ${size} bytes, at most ${MAX_BYTES} are allowed`)
     refuseForeign(path, { mode, uid })
+    await refuseOpenFolder(path)
     return { path, text: await file.readFile('utf8'), exposure: exposureOf(mode) }
   } catch (error) {
     const code = systemCode(error)
@@ -69,9 +71,19 @@ export async function readSettingsFile(
 function refuseForeign(path: string, { mode, uid }: { mode: number; uid: number }): void {
   const me = process.getuid?.()
   if (me === undefined) return
-  if (me !== 0 && uid !== me && uid !== 0) throw unusable(path, `it belongs to another user (${uid})`)
+  // Nobody else decides for root, not even who called sudo: who may have been allowed one command only.
+  if (uid !== me && uid !== 0) throw unusable(path, `it belongs to another user (${uid})`)
   if (mode & 0o002)
     throw unusable(path, 'every user of this machine can write to it', undefined, `\`chmod 600 ${path}\``)
+}
+
+/** Whoever may write to the folder can put another file in the place of this one, unless the folder is sticky as /tmp is. */
+async function refuseOpenFolder(path: string): Promise<void> {
+  const folder = dirname(path)
+  const { mode } = await stat(folder)
+  if (process.platform === 'win32' || !(mode & 0o002) || mode & 0o1000) return
+  const remedy = `\`chmod o-w ${folder}\``
+  throw unusable(path, 'every user of this machine can write to its folder', undefined, remedy)
 }
 
 const exposureOf = (mode: number): string | undefined =>

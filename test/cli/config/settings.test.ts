@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -142,6 +152,29 @@ test('a file that others can write to is not read, and neither are a pipe, a fol
   const refused = await call(['run'], { OPENWORK_CONFIG: missing })
   expect(refused.code).toBe(3)
   expect(refused.stderr).toContain(`OPENWORK_CONFIG names ${missing}, which is not there`)
+})
+
+test('a file that others can put another one in the place of is not read, nor one of somebody else by root', async () => {
+  const { call } = tool()
+  write('{}')
+  const folder = join(home, 'openwork')
+  chmodSync(folder, 0o777)
+  expect(await call(['run'])).toMatchObject({ code: 3, stderr: expect.stringContaining(`chmod o-w ${folder}`) })
+  chmodSync(folder, 0o1777) // as /tmp
+  expect((await call(['run'])).code).toBe(0)
+  chmodSync(folder, 0o755)
+  if (process.getuid?.() !== 0) return // nobody else can give a file away
+  chownSync(file, 12_345, 12_345)
+  expect(await call(['run'])).toMatchObject({ code: 3, stderr: expect.stringContaining('another user (12345)') })
+  chownSync(file, 0, 0)
+})
+
+test('brackets without end, and very many keys, are a mistake of the file and nothing worse', async () => {
+  const { call } = tool()
+  write('['.repeat(400_000))
+  expect(await call(['run'])).toMatchObject({ code: 2, stderr: expect.stringContaining('nested too deeply') })
+  write(`{${Array.from({ length: 50_000 }, (_, index) => `"${index}":1`).join()},"7":1}`)
+  expect(await call(['run'])).toMatchObject({ code: 2, stderr: expect.stringContaining('7 is given twice') })
 })
 
 test('the file is the one of the user, wherever they are', () => {
