@@ -155,6 +155,8 @@ onLinux(
     const left = await show()
     left.type('q')
     expect(await left.exited).toBe(0)
+    await left.shows('openwork has stopped, it ran ')
+    expect(left.text()).toMatch(/Its log: openwork logs \S+ --data-dir /)
     expectNothingLeft(world)
     left.close()
 

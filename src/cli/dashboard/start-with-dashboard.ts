@@ -1,5 +1,6 @@
 import type { HostClient } from '../../api/host-client.ts'
 import type { DashboardEnd } from '../../dashboard/run-dashboard.ts'
+import { followUp } from '../../orchestrator/follow-up.ts'
 import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
@@ -13,6 +14,7 @@ import type { StartValues } from '../flags/start-options.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
 import type { Context } from '../kit/context.ts'
 import { type Interruptions, takeInterruptions } from '../signals.ts'
+import { span } from '../span.ts'
 import { hostSource, type Whereabouts } from './host-source.ts'
 import { lookOf } from './show.ts'
 import { showOrLog } from './show-or-log.ts'
@@ -34,7 +36,7 @@ export async function startWithDashboard(
   const interruptions = takeInterruptions()
   try {
     using host = await spawnHost(values, options, context)
-    const around = { values, options, interruptions, context }
+    const around = { values, options, interruptions, context, startedAtMs: performance.now() }
     const client = clientOf(await firstAnswer(host, around), context)
     try {
       return await afterwards(host, await shown(host, client, around), around)
@@ -47,7 +49,14 @@ export async function startWithDashboard(
   }
 }
 
-type Surroundings = { values: StartValues; options: StartOptions; interruptions: Interruptions; context: Context }
+type Surroundings = {
+  values: StartValues
+  options: StartOptions
+  interruptions: Interruptions
+  context: Context
+  /** Of the monotonic clock. */
+  startedAtMs: number
+}
 
 /** The host answers; or it is down again, when this throws. */
 async function firstAnswer(host: SpawnedHost, around: Surroundings): Promise<LocalHost> {
@@ -95,7 +104,7 @@ async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surr
     await cleared(host, end)
     const failure = endFailure(host, end)
     if (failure) throw failure
-    context.output.note('The host has stopped')
+    context.output.note(stoppedText(host, around))
     return 0
   }
   if (how === 'detached') {
@@ -103,7 +112,14 @@ async function afterwards(host: SpawnedHost, { how }: DashboardEnd, around: Surr
     return 0
   }
   await takeDown(host, interruptions, text => context.output.note(text))
+  context.output.note(stoppedText(host, around))
   return 0
+}
+
+/** The screen is gone, and with it everything that was on it. */
+function stoppedText({ runId, dataDir }: SpawnedHost, { context: { home }, startedAtMs }: Surroundings): string {
+  const log = followUp('logs', { runId, serves: 'one', dataDir, home })
+  return `openwork has stopped, it ran ${span(performance.now() - startedAtMs)}. Its log: ${log}`
 }
 
 /** It goes on already: whatever is wrong with it now is for those who come next. */
