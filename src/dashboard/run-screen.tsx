@@ -1,10 +1,11 @@
 import { writeSync } from 'node:fs'
 import { render } from 'ink'
 import { performRequest } from './effects.ts'
+import { type Job, jobIn } from './job.ts'
 import { Lines } from './lines.tsx'
 import { released } from './release.ts'
 import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
-import { Screen, type SuspendTerminal } from './screen.tsx'
+import { Screen } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
 import { createStore, type Store } from './store.ts'
 import { AUTOWRAP_OFF, AUTOWRAP_ON, eraseRows, RESTORE } from './terminal-codes.ts'
@@ -14,51 +15,41 @@ const MAX_FPS = 20
 
 /** The dashboard as a full screen. The terminal is as before when this settles. */
 export async function runScreen(options: DashboardOptions): Promise<DashboardEnd> {
-  const { source, role, color, stdin, stdout } = options
+  const { source, role, stdout } = options
   const ended = Promise.withResolvers<DashboardEnd>()
-  let suspend: SuspendTerminal | undefined
-  const store: Store = createStore(initialState(role, sizeOf(stdout), Date.now()), perform, ended.reject)
-
-  function perform(effect: Effect): void {
-    switch (effect.type) {
-      case 'leave':
-        if (effect.how === 'detached') detach()
-        else ended.resolve(endOf(effect))
-        return
-      case 'bell':
-        stdout.write('\x07')
-        return
-      case 'suspend':
-        suspended(suspend, stdout).catch(ended.reject)
-        return
-      case 'redraw':
-        redraw()
-        return
-      default:
-        performRequest(effect, { ...options, write: data => stdout.write(data) }).then(
-          events => events.forEach(store.send),
-          ended.reject,
-        )
-    }
-  }
-
-  function detach(): void {
-    store.send({ type: 'said', text: 'Detaching…', tone: 'plain' })
-    released(options).then(failure => {
-      if (failure === undefined) ended.resolve({ how: 'detached' })
-      else store.send({ type: 'said', text: failure, tone: 'bad' })
-    }, ended.reject)
-  }
-
+  const store = createStore(initialState(role, sizeOf(stdout), Date.now()), effect => perform(effect), ended.reject)
+  const job = jobIn(stdout)
   const unwatch = watchSurroundings(options, {
     abort: () => ended.resolve({ how: 'aborted' }),
     resize: () => store.send({ type: 'size', size: sizeOf(stdout) }),
-    // After a stop that nobody announced, the terminal is somebody else's: begin anew.
-    resume: () => void redrawn(suspend, stdout).catch(ended.reject),
+    resume: () => void job.goOn().catch(ended.reject),
   })
-  const onReady = (given: SuspendTerminal) => (suspend = given)
-  let drawing = 0
-  const screen = () => <Screen store={store} color={color} drawing={drawing++} onReady={onReady} />
+  const drawing = draw(store, job, options)
+  drawing.failed.catch(ended.reject)
+  const perform = performer(options, { store, job, drawing, ended })
+  let unlisten: (() => void) | undefined
+  try {
+    unlisten = source.listen(store.send)
+    return await ended.promise
+  } finally {
+    unlisten?.()
+    store.close()
+    await drawing.close()
+    unwatch()
+  }
+}
+
+type Drawing = {
+  /** Rejects when a component fails: ink has taken the screen down then. */
+  failed: Promise<unknown>
+  /** All of the screen, whatever the terminal shows. */
+  again(): void
+  close(): Promise<void>
+}
+
+function draw(store: Store, job: Job, { color, stdin, stdout }: DashboardOptions): Drawing {
+  let drawings = 0
+  const screen = () => <Screen store={store} color={color} drawing={drawings++} onReady={job.giveWith} />
   const ink = render(screen(), {
     stdin: stdin as NodeJS.ReadableStream,
     stdout: stdout as NodeJS.WritableStream,
@@ -69,29 +60,54 @@ export async function runScreen(options: DashboardOptions): Promise<DashboardEnd
     maxFps: MAX_FPS,
   })
   stdout.write(AUTOWRAP_OFF)
-  function redraw(): void {
-    stdout.write(eraseRows(sizeOf(stdout).rows))
-    ink.clear() // the next frame is drawn as a whole then
-    ink.rerender(screen())
+  const failed = ink.waitUntilExit()
+  return {
+    failed,
+    again() {
+      stdout.write(eraseRows(sizeOf(stdout).rows))
+      ink.clear() // the next frame is drawn as a whole then
+      ink.rerender(screen())
+    },
+    async close() {
+      // Where there is no other screen to go back to, nothing of this one must be left to read. Overwritten row by row:
+      // what is erased at once, some terminals (tmux) keep among what has scrolled away.
+      ink.rerender(<Lines lines={[]} {...sizeOf(stdout)} />)
+      await ink.waitUntilRenderFlush().catch(() => {}) // a component has failed: `failed` tells
+      ink.unmount()
+      await failed.catch(() => {})
+      stdout.write(AUTOWRAP_ON)
+    },
   }
-  const gone = ink.waitUntilExit()
-  // A failure of a component: ink has taken the screen down then.
-  gone.catch(ended.reject)
-  let unlisten: (() => void) | undefined
-  try {
-    unlisten = source.listen(store.send)
-    return await ended.promise
-  } finally {
-    unlisten?.()
-    store.close()
-    // Where there is no other screen to go back to, nothing of this one must be left to read. Overwritten row by row:
-    // what is erased at once, some terminals (tmux) keep among what has scrolled away.
-    ink.rerender(<Lines lines={[]} {...sizeOf(stdout)} />)
-    await ink.waitUntilRenderFlush().catch(() => {}) // a component has failed: `ended` tells
-    ink.unmount()
-    await gone.catch(() => {}) // that is what `ended` was rejected with
-    stdout.write(AUTOWRAP_ON)
-    unwatch()
+}
+
+type Parts = { store: Store; job: Job; drawing: Drawing; ended: PromiseWithResolvers<DashboardEnd> }
+
+/** Does what the dashboard asks for. What goes wrong without being anybody's fault but ours, `ended` is rejected with. */
+function performer(options: DashboardOptions, { store, job, drawing, ended }: Parts): (effect: Effect) => void {
+  const { stdout } = options
+  const detach = (): void => {
+    store.send({ type: 'said', text: 'Detaching…', tone: 'plain' })
+    released(options).then(failure => {
+      if (failure === undefined) ended.resolve({ how: 'detached' })
+      else store.send({ type: 'said', text: failure, tone: 'bad' })
+    }, ended.reject)
+  }
+  return effect => {
+    switch (effect.type) {
+      case 'leave':
+        return effect.how === 'detached' ? detach() : ended.resolve(endOf(effect))
+      case 'bell':
+        return void stdout.write('\x07')
+      case 'suspend':
+        return void job.stop().catch(ended.reject)
+      case 'redraw':
+        return drawing.again()
+      default:
+        performRequest(effect, { ...options, write: data => stdout.write(data) }).then(
+          events => events.forEach(store.send),
+          ended.reject,
+        )
+    }
   }
 }
 
@@ -120,28 +136,6 @@ function watchSurroundings({ signal, stdin, stdout }: DashboardOptions, on: Surr
 }
 
 const sizeOf = ({ columns, rows }: DashboardOptions['stdout']): Size => ({ columns: columns || 80, rows: rows || 24 })
-
-let isSuspended = false
-
-/** As a shell's job that was stopped. Goes on when it is brought back, or at once where there is no job control. */
-async function suspended(suspend: SuspendTerminal | undefined, stdout: DashboardOptions['stdout']): Promise<void> {
-  if (!suspend || isSuspended || process.platform === 'win32') return
-  isSuspended = true
-  try {
-    await suspend(async () => {
-      stdout.write(AUTOWRAP_ON)
-      process.kill(0, 'SIGTSTP') // the whole job, launcher included
-      await Bun.sleep(50) // the signal may be late by a moment; time stands still once it is there
-      stdout.write(AUTOWRAP_OFF)
-    })
-  } finally {
-    isSuspended = false
-  }
-}
-
-async function redrawn(suspend: SuspendTerminal | undefined, stdout: DashboardOptions['stdout']): Promise<void> {
-  if (!isSuspended) await suspend?.(async () => void stdout.write(AUTOWRAP_OFF))
-}
 
 function restore(stdin: DashboardOptions['stdin'], stdout: DashboardOptions['stdout']): void {
   const { fd } = stdout as { fd?: number }
