@@ -4,6 +4,7 @@ import { openDaemonLog } from '../daemon/daemon-log.ts'
 import { writeFailure } from '../orchestrator/write-failure.ts'
 import { BoundedWriter } from '../shared/bounded-writer.ts'
 import { Log, type LogFormat } from '../shared/log.ts'
+import { ORCHESTRATOR } from '../shared/orchestrator-name.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { VERSION } from '../shared/version.ts'
 import type { Progress } from '../sidecars/download/progress.ts'
@@ -50,7 +51,7 @@ export function openHostLog(
     color,
     resource: parseResourceAttributes(context.env.OTEL_RESOURCE_ATTRIBUTES),
     runId: options.runId,
-    serviceName: 'openwork-orchestrator',
+    serviceName: ORCHESTRATOR,
     serviceVersion: VERSION,
     minimum: options.verbose ? 'debug' : 'info',
     redactor: context.redactor,

@@ -1,5 +1,6 @@
 import { writeFailure } from '../orchestrator/write-failure.ts'
 import { Log } from '../shared/log.ts'
+import { ORCHESTRATOR } from '../shared/orchestrator-name.ts'
 import type { Redactor } from '../shared/redact.ts'
 import { parseResourceAttributes } from '../shared/resource-attributes.ts'
 import { RotatingFile } from '../shared/rotating-file.ts'
@@ -36,7 +37,7 @@ export function openDaemonLog(path: string, { runId, verbose, env, redactor }: D
     color: false,
     resource: parseResourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES),
     runId,
-    serviceName: 'openwork-orchestrator',
+    serviceName: ORCHESTRATOR,
     serviceVersion: VERSION,
     minimum: verbose ? 'debug' : 'info',
     redactor,

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, writeSync } from 'node:fs'
 import { systemCode } from '../shared/errors.ts'
 import { Log } from '../shared/log.ts'
+import { ORCHESTRATOR } from '../shared/orchestrator-name.ts'
 import { Redactor } from '../shared/redact.ts'
 import { openAppending } from '../shared/rotating-file.ts'
 import { VERSION } from '../shared/version.ts'
@@ -18,7 +19,7 @@ export function tellOfKill({ runId, owner, info }: Pick<RunFile, 'runId' | 'owne
     format: 'json',
     color: false,
     runId,
-    serviceName: 'openwork-orchestrator',
+    serviceName: ORCHESTRATOR,
     serviceVersion: VERSION,
     minimum: 'info',
     redactor: new Redactor(),

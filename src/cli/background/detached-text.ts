@@ -1,6 +1,7 @@
 import type { HostService, HostSnapshot } from '../../api/host.ts'
 import { daemonLayout, dataLayout } from '../../orchestrator/data-dir.ts'
 import { followUp } from '../../orchestrator/follow-up.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 
 type Around = {
   dataDir: string
@@ -57,7 +58,7 @@ export function detachedText(snapshot: HostSnapshot, { dataDir, home, attach }: 
 const WITHHELD = 'set, withheld'
 
 /** The host itself has a line already. */
-const isChild = ({ name, pid }: HostService): boolean => name !== 'openwork-orchestrator' && pid !== undefined
+const isChild = ({ name, pid }: HostService): boolean => name !== ORCHESTRATOR && pid !== undefined
 
 const byName = (a: HostService, b: HostService): number => a.name.localeCompare(b.name)
 

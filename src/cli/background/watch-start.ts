@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import type { Progress } from '../../sidecars/download/progress.ts'
 import type { Context } from '../kit/context.ts'
 import { onOneLine } from '../kit/one-line.ts'
@@ -9,9 +10,6 @@ import { StatusLine } from '../status-line.ts'
 
 /** Where there is no terminal only these are worth a line: they can take minutes. */
 const DOWNLOAD = /^(?:waiting|locating|downloading|unpacking|checking) /
-
-/** What the services say does not tell how far a start is. */
-const HOST = 'openwork-orchestrator'
 
 const LAST_LINES = 5
 const MAX_READ_BYTES = 1024 * 1024
@@ -55,7 +53,8 @@ export function watchStart(
       if (lines.length === 0) return
       heardAtMs = performance.now()
       last = [...last, ...lines.map(lineText)].slice(-LAST_LINES)
-      const steps = lines.filter(({ service }) => service === HOST)
+      // What the services say does not tell how far a start is.
+      const steps = lines.filter(({ service }) => service === ORCHESTRATOR)
       const step = steps.at(-1)
       if (status && step && !isDownloading) show(step.text)
       if (!status) for (const line of steps.filter(({ text }) => DOWNLOAD.test(text))) output.note(lineText(line))

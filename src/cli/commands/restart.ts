@@ -1,6 +1,7 @@
 import type { HostService } from '../../api/host.ts'
 import type { HostClient } from '../../api/host-client.ts'
 import { OpenworkError } from '../../shared/errors.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import { detailsOf } from '../answered-failure.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
 import { chooseHostMeant } from '../hosts/choose-host.ts'
@@ -15,7 +16,6 @@ import { onOneLine } from '../kit/one-line.ts'
 import { askConfirm, askSelect, canAsk } from '../prompts/prompts.ts'
 
 /** Its name among its services: it does not restart itself. */
-const ORCHESTRATOR = 'openwork-orchestrator'
 const ASK_LIMIT_MS = 10_000
 /** After that it is told that it still restarts. */
 const PATIENCE_MS = 1_000

@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import { plainText, type Severity } from '../../shared/log.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import { clockSeconds } from '../clock-time.ts'
 
 /** From the least to the most important. */
@@ -18,8 +19,6 @@ export type LogLine = {
   /** Of a record of the host itself: its attributes, which nobody else can have written. */
   facts?: Readonly<Record<string, unknown>>
 }
-
-const HOST = 'openwork-orchestrator'
 
 /** Said in columns of their own, or of the process that wrote the record and not of what it tells. */
 const TOLD_OTHERWISE = new Set(['run.id', 'process.pid', 'service.component', 'host.end'])
@@ -72,7 +71,7 @@ function parseRecord(line: string): LogLine | undefined {
   const atMs = Number(String(stamp?.timeUnixNano ?? record.timeUnixNano).slice(0, -6))
   return {
     atMs: Number.isFinite(atMs) ? atMs : undefined,
-    service: typeof service === 'string' ? plain(service) : HOST,
+    service: typeof service === 'string' ? plain(service) : ORCHESTRATOR,
     level: levelOf(severityText),
     text: plainText({
       message: typeof body === 'string' ? body : JSON.stringify(body),
@@ -82,7 +81,7 @@ function parseRecord(line: string): LogLine | undefined {
         : Object.fromEntries(Object.entries(attributes).filter(([key]) => !isToldOtherwise(key, attributes))),
     }),
     record: line,
-    ...(!isOfChild && service === HOST && { facts: attributes }),
+    ...(!isOfChild && service === ORCHESTRATOR && { facts: attributes }),
   }
 }
 
@@ -91,7 +90,7 @@ const isToldOtherwise = (key: string, { stream }: Record<string, unknown>): bool
   TOLD_OTHERWISE.has(key) || ((key === 'stream' || key === 'pid') && (stream === 'stdout' || stream === 'stderr'))
 
 function brokenLine(line: string, atMs: number | undefined): LogLine {
-  const read = { atMs, service: HOST, level: 'error', text: plain(line) } as const
+  const read = { atMs, service: ORCHESTRATOR, level: 'error', text: plain(line) } as const
   return { ...read, record: recordOf(read) }
 }
 

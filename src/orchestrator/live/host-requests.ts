@@ -7,12 +7,12 @@ import { amountOf } from '../../hot-reload/engine-work.ts'
 import { renderWork } from '../../hot-reload/reload-text.ts'
 import { OPENCODE } from '../../services/opencode.ts'
 import { messageOf, OpenworkError } from '../../shared/errors.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import type { ServiceSnapshot } from '../../supervisor/service.ts'
 import { type CheckStep, checkHost } from '../check.ts'
 import type { HeldWork } from '../control-app.ts'
 import { restartOpencode } from '../restart-opencode.ts'
 import type { ObservedHost } from './observed-host.ts'
-import { ORCHESTRATOR } from './snapshot.ts'
 
 const SERVER_LIMIT_MS = 10_000
 

@@ -1,11 +1,12 @@
 import type { HostEvent, HostSnapshot } from '../../api/host.ts'
 import { messageOf } from '../../shared/errors.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import { processUsages } from '../../supervisor/process-usage.ts'
 import { followApprovals } from './live-approvals.ts'
 import { followSessions } from './live-sessions.ts'
 import { LogReader } from './log-reader.ts'
 import type { ObservedHost } from './observed-host.ts'
-import { ORCHESTRATOR, type Seen, serviceOf, snapshotOf } from './snapshot.ts'
+import { type Seen, serviceOf, snapshotOf } from './snapshot.ts'
 import { SAMPLE_MS, UsageHistory } from './usage-history.ts'
 
 /** After the last one who looked; whoever asks again and again finds it all there. */

@@ -3,14 +3,12 @@ import type { ApprovalRequest } from '../../api/approvals.ts'
 import type { HostService, HostSession, HostSnapshot, HostWorkspace } from '../../api/host.ts'
 import { OPENCODE } from '../../services/opencode.ts'
 import { OPENWORK_SERVER } from '../../services/openwork-server.ts'
+import { ORCHESTRATOR } from '../../shared/orchestrator-name.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { ServiceSnapshot } from '../../supervisor/service.ts'
 import { healthOf } from './health.ts'
 import { type ObservedHost, reloadsOf } from './observed-host.ts'
 import type { UsageHistory } from './usage-history.ts'
-
-/** The host's own name among its services. */
-export const ORCHESTRATOR = 'openwork-orchestrator'
 
 /** What is found out only while somebody looks. */
 export type Seen = {
