@@ -40,6 +40,8 @@ describe('a full disk', () => {
 
     expect(failure).toMatchObject({ code: 'disk_full', exitCode: 3, error: expect.stringContaining(dataDir) })
     expect(failure.hint).toBeString()
+    const detached = await failureOf(world, ['start', '--detach', '--data-dir', dataDir])
+    expect(detached).toMatchObject({ code: 'disk_full', exitCode: 3 })
     expectNothingHalfMade(world, dataDir)
     expect(readdirSync(world.workspace)).toEqual(['opencode.json'])
   })
@@ -56,6 +58,11 @@ describe('a full disk', () => {
 
       expect(failure).toMatchObject({ code: 'disk_full', exitCode: 3 })
       expectNothingHalfMade(world, dataDir)
+
+      disk.free()
+      disk.fill(96 * 1024) // enough to begin in the background, and to say there why it ends
+      const detached = ['start', '--detach', '--openwork-port', '0', '--data-dir', dataDir]
+      expect(await failureOf(world, detached)).toMatchObject({ code: 'disk_full', exitCode: 3 })
 
       disk.free()
       const host = await world.serve(['--data-dir', dataDir])

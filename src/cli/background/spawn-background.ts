@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { writing } from '../../orchestrator/write-failure.ts'
@@ -112,7 +112,15 @@ class AnswerFile {
   constructor(path: string) {
     this.#path = path
     this.fd = openSync(path, 'wx+', 0o600)
-    if (process.platform !== 'win32') rmSync(path)
+    try {
+      const zeros = Buffer.alloc(RESERVED_BYTES)
+      // With a place each: what the program writes begins at the beginning.
+      for (let done = 0; done < zeros.length; ) done += writeSync(this.fd, zeros, done, zeros.length - done, done)
+      if (process.platform !== 'win32') rmSync(path)
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   documents(): unknown[] {
@@ -133,7 +141,8 @@ class AnswerFile {
   #read(): void {
     const chunk = Buffer.alloc(CHUNK_BYTES)
     for (let length = -1; length !== 0; this.#readBytes += length) {
-      length = readSync(this.fd, chunk, 0, chunk.length, this.#readBytes)
+      const got = chunk.subarray(0, readSync(this.fd, chunk, 0, chunk.length, this.#readBytes))
+      length = got.includes(0) ? got.indexOf(0) : got.length // what is only reserved is not written yet
       const lines = (this.#rest + this.#decoder.write(chunk.subarray(0, length))).split('\n')
       this.#rest = lines.pop() ?? ''
       for (const line of lines) {
@@ -146,3 +155,5 @@ class AnswerFile {
 }
 
 const CHUNK_BYTES = 16 * 1024
+/** Taken beforehand, so that a program that cannot write to a full disk any more can still say so. */
+const RESERVED_BYTES = 64 * 1024
