@@ -12,7 +12,7 @@ import {
   unreachable,
 } from './request.ts'
 
-/** Our servers send something every 15 s; one that is silent for three times that is gone. */
+/** Our servers send something every 15 s, unless they say otherwise; one silent for three times that is gone. */
 const MAX_SILENCE_MS = 45_000
 
 type Events = Readonly<Record<string, z.ZodType>>
@@ -28,7 +28,7 @@ export type ReceivedEvent<Kinds extends Events> = {
  * or ends the stream, `server_invalid_answer` for events that are not those of `kinds`.
  */
 export async function* receiveEvents<Kinds extends Events>(
-  options: OpenworkClientOptions,
+  options: OpenworkClientOptions & { maxSilenceMs?: number },
   path: string,
   kinds: Kinds,
   signal: AbortSignal,
@@ -43,7 +43,7 @@ export async function* receiveEvents<Kinds extends Events>(
   const stream = {
     open,
     openWithinMs: options.timeoutMs,
-    maxSilenceMs: MAX_SILENCE_MS,
+    maxSilenceMs: options.maxSilenceMs ?? MAX_SILENCE_MS,
     endless: () => invalidAnswer(url, 'an event without end'),
     unreachable: (cause: unknown, limitMs: number) => unreachable(url, cause, limitMs),
   }

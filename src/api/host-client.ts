@@ -36,6 +36,8 @@ export type HostClientOptions = {
   token: string
   /** Limit of a call that nothing is waited for in. Default 10 s. */
   timeoutMs?: number
+  /** A host from which no event and no sign of life comes for so long does not answer. Default 5 s. */
+  maxSilenceMs?: number
 }
 
 const CALL_MS = 10_000
@@ -45,7 +47,7 @@ const WORK_MS = 120_000
 // When a call is made: commands that look whether a host runs find none as often as not.
 const schemas = () => import('./host.ts')
 
-export function hostClient({ baseUrl, token, timeoutMs = CALL_MS }: HostClientOptions): HostClient {
+export function hostClient({ baseUrl, token, timeoutMs = CALL_MS, maxSilenceMs }: HostClientOptions): HostClient {
   const ask = <Result>(
     ask: Parameters<typeof askServer>[1],
     reply: () => Promise<z.ZodType<Result>>,
@@ -56,8 +58,12 @@ export function hostClient({ baseUrl, token, timeoutMs = CALL_MS }: HostClientOp
   return {
     snapshot: () => ask(get('/host'), async () => (await schemas()).hostSnapshot),
     async *events({ logs, signal }) {
-      const [{ receiveEvents }, { hostEvents }] = await Promise.all([import('./event-source.ts'), schemas()])
-      yield* receiveEvents({ baseUrl, token, timeoutMs }, `/host/events?logs=${logs}`, hostEvents, signal)
+      const [{ receiveEvents }, { HOST_KEEP_ALIVE_MS, hostEvents }] = await Promise.all([
+        import('./event-source.ts'),
+        schemas(),
+      ])
+      const limits = { timeoutMs, maxSilenceMs: maxSilenceMs ?? 2.5 * HOST_KEEP_ALIVE_MS }
+      yield* receiveEvents({ baseUrl, token, ...limits }, `/host/events?logs=${logs}`, hostEvents, signal)
     },
     restart: async (service, body) => {
       const path = `/host/services/${encodeURIComponent(service)}/restart`

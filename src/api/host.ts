@@ -145,6 +145,9 @@ export const hostSnapshot = z.object({
 })
 export type HostSnapshot = z.infer<typeof hostSnapshot>
 
+/** Something comes on `GET /host/events` at least so often, if only a comment. */
+export const HOST_KEEP_ALIVE_MS = 2_000
+
 /**
  * `GET /host/events?logs=<n>`: `snapshot` comes first and after every change, a few times per second at most; `log`
  * begins with the last n entries that are kept, and marks with `backlogEnd`, once, that these were all that were there when

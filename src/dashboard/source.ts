@@ -5,8 +5,8 @@ export type SourceEvent =
   | { type: 'snapshot'; snapshot: HostSnapshot }
   /** Oldest first. `dropped` lines before them came too fast, and are gone. */
   | { type: 'log'; entries: readonly HostLogEntry[]; dropped: number }
-  /** `lost`: it is tried again and again; `reason` is for people. */
-  | { type: 'connection'; state: 'connected' | 'lost'; reason?: string }
+  /** `lost`: it is tried again and again; `reason` is for people, `sinceMs` when the host was heard of last. */
+  | { type: 'connection'; state: 'connected' | 'lost'; reason?: string; sinceMs?: number }
   /** The host is gone; `failure` when that was not asked for. */
   | { type: 'ended'; failure?: string }
 

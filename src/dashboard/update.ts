@@ -113,7 +113,7 @@ const ended = (snapshot: HostSnapshot): HostSnapshot => ({
 
 function onConnection(state: State, event: DashboardEvent & { type: 'connection' }): State {
   if (event.state === 'connected') return { ...state, connection: { state: 'connected' } }
-  const sinceMs = state.connection.state === 'lost' ? state.connection.sinceMs : state.nowMs
+  const sinceMs = state.connection.state === 'lost' ? state.connection.sinceMs : (event.sinceMs ?? state.nowMs)
   return { ...state, connection: { state: 'lost', reason: event.reason ?? 'the host does not answer', sinceMs } }
 }
 

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { OpenworkError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Cors } from './cors.ts'
-import { eventStream } from './event-stream.ts'
+import { eventStream, KEEP_ALIVE_MS } from './event-stream.ts'
 import { type ConnectionInfo, decodePath, Exchange } from './exchange.ts'
 import { type FailureExtra, failureResponse } from './failures.ts'
 import { checkAnnouncedLength, MAX_BODY_BYTES, readJsonBody } from './json-body.ts'
@@ -162,7 +162,7 @@ function jsonResponse({ request }: Exchange, result: unknown, status: number): R
 async function answerEvents<Access, Caller, Services>(
   route: EventRoute<Access, Caller, Services>,
   { exchange, params, query, caller }: Admitted<Caller>,
-  { admit, services, streams, errorLog, keepAliveMs }: AppOptions<Access, Caller, Services>,
+  { admit, services, streams, errorLog, keepAliveMs = KEEP_ALIVE_MS }: AppOptions<Access, Caller, Services>,
 ): Promise<Response> {
   const lastEventId = exchange.header('last-event-id') ?? undefined
   const ended = new AbortController()
@@ -177,7 +177,8 @@ async function answerEvents<Access, Caller, Services>(
     stillAdmitted: () => admit(route.access, exchange),
     onStalled: () => exchange.cutOff(),
     onBug: error => reportBug(errorLog, exchange, error),
-    keepAliveMs,
+    keepAliveMs: route.keepAliveMs ?? keepAliveMs,
+    giveUpMs: 2 * keepAliveMs,
   })
   const forget = streams.add(stream.end)
   ended.signal.addEventListener('abort', forget, { once: true })

@@ -12,8 +12,6 @@ export type ServerEvent = {
 }
 
 export const KEEP_ALIVE_MS = 15_000
-/** A client that has taken nothing through so many comments in a row is not reading. */
-const MAX_UNREAD_COMMENTS = 2
 
 type EventStreamOptions = {
   /** Aborted when the stream ends, whoever ends it: the iterator is to stop waiting then. */
@@ -24,7 +22,10 @@ type EventStreamOptions = {
   onStalled(): void
   /** What the iterator threw and is no `OpenworkError`. */
   onBug(error: unknown): void
+  /** Between two comments. */
   keepAliveMs?: number | undefined
+  /** A client that takes nothing for so long is not reading. Twice the time between two comments unless given. */
+  giveUpMs?: number | undefined
 }
 
 type EventStream = {
@@ -35,12 +36,19 @@ type EventStream = {
 
 /**
  * Server-sent events from an iterator, which is asked for the next event only when the client has taken the last one:
- * nothing piles up here. A comment goes out every 15 s; a client that takes none is given up after half a minute. What
- * the iterator throws becomes a last event `failure` with the body that a refusal would have.
+ * nothing piles up here. A comment goes out every 15 s unless told otherwise; a client that takes none is given up after
+ * half a minute. What the iterator throws becomes a last event `failure` with the body that a refusal would have.
  */
 export function eventStream(
   events: AsyncIterator<ServerEvent>,
-  { ended, stillAdmitted, onStalled, onBug, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions,
+  {
+    ended,
+    stillAdmitted,
+    onStalled,
+    onBug,
+    keepAliveMs = KEEP_ALIVE_MS,
+    giveUpMs = 2 * keepAliveMs,
+  }: EventStreamOptions,
 ): EventStream {
   const { signal } = ended
   let controller: ReadableStreamDefaultController<Uint8Array>
@@ -73,7 +81,7 @@ export function eventStream(
     if ((controller.desiredSize ?? 0) >= 0) {
       unread = 0
       controller.enqueue(COMMENT)
-    } else if (++unread >= MAX_UNREAD_COMMENTS) {
+    } else if (++unread * keepAliveMs >= giveUpMs) {
       finish()
       onStalled()
     }

@@ -78,6 +78,8 @@ export type EventRoute<Access, Caller, Services> = Endpoint<Access> & {
   readonly method: 'GET'
   /** What its events carry, by their kind. */
   readonly events: Readonly<Record<string, z.ZodType>>
+  /** Between two signs of life, where clients have to notice sooner than elsewhere that there is none. */
+  readonly keepAliveMs: number | undefined
   handle(call: EventCall<Caller>, services: Services): AsyncIterable<ServerEvent> | Promise<AsyncIterable<ServerEvent>>
 }
 
@@ -172,6 +174,7 @@ export const routesOf =
 type EventRouteSpec<Access, Caller, Services, Path extends string, Query> = EndpointSpec<Access, Path, Query> & {
   method: 'GET'
   events: EventRoute<Access, Caller, Services>['events']
+  keepAliveMs?: number
   /**
    * Asked for the next event when the client has taken the last one. What is thrown before the iterable is returned
    * refuses the request, so `handle` is no generator itself; later failures are a last event `failure`.
@@ -191,6 +194,7 @@ export const eventRoutesOf =
     ...spec,
     kind: 'events',
     query: spec.query,
+    keepAliveMs: spec.keepAliveMs,
     handle: (call, services) => spec.handle(call as EventCall<Caller, ParamNames<Path>, Query>, services),
   })
 

@@ -132,6 +132,10 @@ test('a quiet stream shows that it lives', async () => {
   const stream = textOf(await fetch(`${app.url}/events`))
   expect(await stream.until(': keep-alive\n\n: keep-alive\n\n')).toMatch(/^: open\n\n(: keep-alive\n\n)+$/)
   await stream.cancel()
+  await using other = startApp([{ ...streamOf(new EventFeed()), keepAliveMs: 5 }], { keepAliveMs: 60_000 })
+  const soon = textOf(await fetch(`${other.url}/events`))
+  await soon.until(': keep-alive\n\n: keep-alive\n\n')
+  await soon.cancel()
 })
 
 test('a stream ends when its client would not be let in any more', async () => {

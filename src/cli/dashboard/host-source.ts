@@ -54,6 +54,8 @@ class Listening {
   #lastSeq = 0
   /** What was told last of the host. */
   #latest: HostSnapshot | undefined
+  /** When something was heard of the host last. */
+  #heardAtMs: number | undefined
 
   constructor(client: () => HostClient, told: Told, signal: AbortSignal) {
     this.#client = client
@@ -71,7 +73,12 @@ class Listening {
         return this.#told({ type: 'ended', ...(failure !== undefined && { failure }) })
       }
       if (wasConnected) retryMs = FIRST_RETRY_MS
-      this.#told({ type: 'connection', state: 'lost', reason: this.#isEnding() ? 'the host is stopping' : reason })
+      this.#told({
+        type: 'connection',
+        state: 'lost',
+        reason: this.#isEnding() ? 'the host is stopping' : reason,
+        ...(this.#heardAtMs !== undefined && { sinceMs: this.#heardAtMs }),
+      })
       await delay(retryMs, undefined, { signal: this.#signal }).catch(() => {}) // the loop ends
     }
   }
@@ -81,6 +88,7 @@ class Listening {
     let wasConnected = false
     try {
       for await (const event of this.#client().events({ logs: BACKLOG, signal: this.#signal })) {
+        this.#heardAtMs = Date.now()
         if (!wasConnected) this.#told({ type: 'connection', state: 'connected' })
         wasConnected = true
         if (event.event === 'snapshot') {
@@ -95,7 +103,7 @@ class Listening {
       }
       return { wasConnected, reason: 'the host closed the connection' }
     } catch (error) {
-      if (error instanceof OpenworkError) return { wasConnected, reason: error.message }
+      if (error instanceof OpenworkError) return { wasConnected, reason: isSilence(error) ? SILENT : error.message }
       throw error
     }
   }
@@ -104,6 +112,9 @@ class Listening {
     return this.#latest?.health === 'stopping' || this.#latest?.health === 'failed'
   }
 }
+
+const SILENT = 'the host does not answer'
+const isSilence = ({ cause }: OpenworkError): boolean => cause instanceof DOMException && cause.name === 'TimeoutError'
 
 /** Why a host that went in good order has ended all the same, by what it told last. */
 function lossOf({ health, services }: HostSnapshot): string | undefined {

@@ -32,11 +32,16 @@ export function headerLines(state: State): Line[] {
   ]
 }
 
-function titleLine({ snapshot, size, nowMs, rings, role, failure }: State): Line {
+const SILENT = { text: '◌ No answer', style: { color: 'yellow', bold: true } } as const
+
+function titleLine({ snapshot, size, nowMs, rings, role, failure, connection }: State): Line {
   if (!snapshot) return [span('openwork', { bold: true }), span('  ◐ Connecting…', { color: 'yellow' })]
-  const health = HEALTH[snapshot.health]
+  const isLost = connection.state === 'lost'
+  const health = isLost ? SILENT : HEALTH[snapshot.health]
   const right = [span(health.text, health.style)]
-  const uptime = span(failure === undefined ? `  up ${duration(nowMs - snapshot.startedAt)}` : '', { dim: true })
+  const uptime = span(failure === undefined && !isLost ? `  up ${duration(nowMs - snapshot.startedAt)}` : '', {
+    dim: true,
+  })
   const name = snapshot.serves === 'listed' ? 'daemon' : harmless(basename(snapshot.workspace) || snapshot.workspace)
   const left = [span('openwork', { bold: true }), span(` ${name}`)]
   const notes = [

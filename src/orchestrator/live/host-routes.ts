@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { approvalReplied, approvalReply } from '../../api/approvals.ts'
 import {
+  HOST_KEEP_ALIVE_MS,
   hostChecked,
   hostCheckRequest,
   hostCredentials,
@@ -44,6 +45,7 @@ const events = eventRoute({
   access: 'bearer',
   query: z.object({ logs: z.coerce.number().int().min(0).max(5_000).catch(0) }),
   events: hostEvents,
+  keepAliveMs: HOST_KEEP_ALIVE_MS,
   fails: [],
   handle: ({ query: { logs }, signal }, { view }) => view.events({ logs, signal }),
 })

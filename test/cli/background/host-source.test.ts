@@ -53,7 +53,7 @@ function serveStreams(...streams: readonly object[][]) {
       )
     },
   })
-  const client = hostClient({ baseUrl: `http://127.0.0.1:${server.port}`, token: 't' })
+  const client = hostClient({ baseUrl: `http://127.0.0.1:${server.port}`, token: 't', maxSilenceMs: 500 })
   return { client, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
@@ -109,11 +109,27 @@ test('of a host that ended of a service that gave up it is told as well, though 
   expect(told.at(-1)).toEqual({ type: 'ended', failure: 'opencode gave up: exit code 7' })
 })
 
+test('a host from which nothing comes any more does not answer, since it was heard of last', async () => {
+  await using host = serveStreams([{ event: 'snapshot', data: snapshot('ready') }, log(1)])
+  const source = hostSource(host.client, async () => undefined)
+
+  const told = await toldUntil(source, event => event.type === 'connection' && event.state === 'lost')
+
+  const lost = told.at(-1) as Extract<SourceEvent, { type: 'connection' }>
+  expect(lost).toMatchObject({ state: 'lost', reason: 'the host does not answer' })
+  expect(lost.sinceMs).toBeLessThan(Date.now())
+})
+
 test('of a host that stops it is said that it does', async () => {
   await using host = serveStreams([{ event: 'snapshot', data: snapshot('stopping') }], [])
   const source = hostSource(host.client, async () => undefined)
 
   const told = await toldUntil(source, event => event.type === 'connection' && event.state === 'lost')
 
-  expect(told.at(-1)).toEqual({ type: 'connection', state: 'lost', reason: 'the host is stopping' })
+  expect(told.at(-1)).toEqual({
+    type: 'connection',
+    state: 'lost',
+    reason: 'the host is stopping',
+    sinceMs: expect.any(Number),
+  })
 })
