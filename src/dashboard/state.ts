@@ -120,7 +120,7 @@ export const workAt = (snapshot: HostSnapshot | undefined) =>
   (snapshot?.sessions ?? []).filter(({ state }) => state !== 'idle')
 
 /** The lines between header and footer. */
-export const bodyRows = (state: Pick<State, 'size' | 'connection' | 'failure' | 'toast'>): number =>
+export const bodyRows = (state: Pick<State, 'size' | 'connection' | 'failure' | 'toast' | 'modal'>): number =>
   Math.max(1, state.size.rows - headerRows(state) - footerRows(state))
 
 /** Title, tabs, and a banner while the connection is lost or the host is gone; a rule where there is room for it. */
@@ -129,16 +129,18 @@ export const headerRows = ({ size, connection, failure }: Pick<State, 'size' | '
 
 const MOST_TOAST_ROWS = 3
 
-/** What has just happened, in as many rows as it takes. */
-export function toastRows({ text }: Toast, { columns }: Size): string[] {
-  const rows = wrapped(harmless(text), columns - 2)
-  const last = rows.slice(MOST_TOAST_ROWS - 1).join(' ')
-  return last ? [...rows.slice(0, MOST_TOAST_ROWS - 1), cut(last, columns - 2)] : rows
+/** What has just happened, in as many rows as it takes; a small window has room for one. */
+export function toastRows({ text }: Toast, size: Size): string[] {
+  const width = size.columns - 2
+  const most = hasRule(size) ? MOST_TOAST_ROWS : 1
+  const rows = wrapped(harmless(text), width)
+  const last = rows.slice(most - 1).join(' ')
+  return last ? [...rows.slice(0, most - 1), cut(last, width)] : rows
 }
 
-/** One row, unless what has just happened takes more; a small window has no room for that. */
-export const footerRows = ({ size, toast }: Pick<State, 'size' | 'toast'>): number =>
-  toast && hasRule(size) ? toastRows(toast, size).length : 1
+/** One row, unless what has just happened takes more. It takes the place of the keys, but not of those of a question. */
+export const footerRows = ({ size, toast, modal }: Pick<State, 'size' | 'toast' | 'modal'>): number =>
+  toast ? toastRows(toast, size).length + (modal ? 1 : 0) : 1
 
 export const hasRule = ({ rows }: Size): boolean => rows >= 16
 

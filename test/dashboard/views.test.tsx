@@ -272,6 +272,19 @@ test('what went wrong is told with what to do about it, in as many rows as that 
   expect(screen(SMALL, AWKWARD, [failed])).toMatch(/The service opencode did not.*…$/)
 })
 
+test('what is said while a question is asked leaves it its keys', () => {
+  const said: DashboardEvent = { type: 'said', text: 'Pairing link copied', tone: 'good' }
+  const paired: DashboardEvent = {
+    type: 'paired',
+    pairing: { url: PAIRING_URL, code: 'X', expiresAt: NOW + 9_000 },
+  }
+  for (const size of [SMALL, USUAL]) {
+    const ends = (events: readonly (DashboardEvent | string)[]) => screen(size, {}, events).split('\n').slice(-2)
+    expect(ends(['p', paired, said])).toEqual([' Pairing link copied', ' c copy link  Esc close'])
+    expect(ends([said]).at(-1)).toBe(' Pairing link copied')
+  }
+})
+
 test('the help shows all keys of each action, uncut', () => {
   const drawn = screen({ columns: 80, rows: 90 }, {}, ['?'])
   for (const { keys, help } of [...GLOBAL_KEYS, ...Object.values(KEYS_OF_VIEW)].flat())

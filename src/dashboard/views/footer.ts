@@ -1,6 +1,6 @@
 import { keysIn } from '../actions.ts'
-import { footerRows, type State, type Toast, toastRows } from '../state.ts'
-import { cutLine, harmless, type Line, type Style, span, widthOf } from '../text.ts'
+import { type State, type Toast, toastRows } from '../state.ts'
+import { cutLine, type Line, type Style, span, widthOf } from '../text.ts'
 
 const TONES: Record<Toast['tone'], Style> = {
   good: { color: 'green', bold: true },
@@ -8,12 +8,12 @@ const TONES: Record<Toast['tone'], Style> = {
   plain: { bold: true },
 }
 
-/** The keys of the view, as many as fit; for a moment, what has just happened. */
+/** The keys of the view, as many as fit; for a moment, what has just happened. A question always has its keys. */
 export function footerLines(state: State): Line[] {
-  const { toast, size } = state
+  const { toast, size, modal } = state
   if (!toast) return [hintsLine(state)]
-  if (footerRows(state) === 1) return [cutLine([span(` ${harmless(toast.text)}`, TONES[toast.tone])], size.columns)]
-  return toastRows(toast, size).map((row): Line => [span(` ${row}`, TONES[toast.tone])])
+  const said = toastRows(toast, size).map((row): Line => [span(` ${row}`, TONES[toast.tone])])
+  return modal ? [...said, hintsLine(state)] : said
 }
 
 function hintsLine(state: State): Line {
