@@ -47,7 +47,7 @@ export const GLOBAL_KEYS: readonly KeyBinding<Action>[] = [
     action: { type: 'quit' },
   },
   { keys: ['^C'], help: 'As q; pressed again where q asks: yes', action: { type: 'interrupt' } },
-  { keys: ['X'], help: 'Stop the host', action: { type: 'stop-host' } },
+  { keys: ['X'], help: 'Stop the host; who did not start it is asked first', action: { type: 'stop-host' } },
   { keys: ['^Z'], help: 'Suspend the dashboard; `fg` brings it back', action: { type: 'suspend' } },
   { keys: ['^L'], help: 'Draw the screen anew', action: { type: 'redraw' } },
 ]

@@ -1,3 +1,4 @@
+import type { EngineWork } from '../api/hot-reload.ts'
 import { OpenworkError } from '../shared/errors.ts'
 import { copyText } from './clipboard.ts'
 import type { DashboardEvent } from './events.ts'
@@ -20,7 +21,8 @@ export async function performRequest(request: Request, world: World): Promise<Da
   } catch (error) {
     if (!(error instanceof OpenworkError)) throw error
     if (error.code === 'workspace_busy' && 'force' in request && !request.force)
-      return [{ type: 'busy', reason: error.message, effect: request }]
+      return [{ type: 'busy', work: await workIn(error), effect: request }]
+    if (request.type === 'stop') return [{ type: 'not-stopped', reason: error.message }]
     return [...undone(request), said(toldOf(error), 'bad')]
   }
 }
@@ -41,7 +43,7 @@ async function done(request: Request, { source, env, cwd, write }: World): Promi
       return [{ type: 'paired', pairing: await source.openPairing() }]
     case 'stop':
       await source.stop({ force: request.force })
-      return [said('The host is stopping', 'plain')]
+      return [{ type: 'stopping' }]
     case 'copy': {
       const how = await copyText(request.text, env, write)
       return [said(`${request.what} copied${how === 'terminal' ? ', if the terminal lets it' : ''}`, 'good')]
@@ -49,6 +51,13 @@ async function done(request: Request, { source, env, cwd, write }: World): Promi
     case 'export':
       return [said(`${request.what} written to ${await exportLogs(request.file, cwd, request.text)}`, 'good')]
   }
+}
+
+/** What the host says is at work; undefined where opencode does not say. */
+async function workIn({ details }: OpenworkError): Promise<EngineWork | undefined> {
+  const { busyDetails } = await import('../api/hot-reload.ts')
+  const answered = details && 'details' in details ? details.details : details
+  return busyDetails.safeParse(answered).data?.work
 }
 
 /** What was waiting for the answer waits no longer. */

@@ -1,4 +1,5 @@
 import type { HostCredentials, HostPairing } from '../api/host.ts'
+import type { EngineWork } from '../api/hot-reload.ts'
 import type { KeyPress } from './keys.ts'
 import type { SourceEvent } from './source.ts'
 import type { Effect, Size, State, Toast } from './state.ts'
@@ -15,8 +16,10 @@ export type DashboardEvent =
   | { type: 'credentials'; credentials: HostCredentials | undefined }
   | { type: 'paired'; pairing: HostPairing | undefined }
   | { type: 'answered'; id: string }
-  /** Refused because of what is at work; the same effect with force would do it. */
-  | { type: 'busy'; reason: string; effect: Extract<Effect, { force: boolean }> }
+  /** Refused because of what is at work, where that is known; the same effect with force would do it. */
+  | { type: 'busy'; work: EngineWork | undefined; effect: Extract<Effect, { force: boolean }> }
+  | { type: 'stopping' }
+  | { type: 'not-stopped'; reason: string }
 
 export type Outcome = { state: State; effects: readonly Effect[] }
 

@@ -59,6 +59,8 @@ export type State = {
   secrets: Secrets
   /** Whether the terminal rings when somebody waits for an answer. */
   rings: boolean
+  /** The owner wants out, and the host was asked whether that ends work. */
+  isStopping: boolean
   /** Answers on their way, by the id of the approval. */
   answering: ReadonlySet<string>
   /** Not before: the selected request has only just come to its place. */
@@ -80,6 +82,7 @@ export const initialState = (role: State['role'], size: Size, nowMs: number): St
   toast: undefined,
   secrets: { state: 'hidden' },
   rings: true,
+  isStopping: false,
   answering: new Set(),
   answersFromMs: 0,
 })

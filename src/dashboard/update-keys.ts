@@ -1,10 +1,10 @@
 import { type Action, keysIn } from './actions.ts'
+import { quit, stopHost } from './ending-work.ts'
 import { act, type Outcome, say, saying, stay } from './events.ts'
-import { count } from './format.ts'
 import { findAction, type KeyPress } from './keys.ts'
 import { isTyping } from './logs/logs-model.ts'
 import { type LogsEvent, updateLogs } from './logs/update-logs.ts'
-import { bodyRows, type Effect, placeOf, type State, selectedItem, VIEWS, type View, workAt } from './state.ts'
+import { bodyRows, type Effect, placeOf, type State, selectedItem, VIEWS, type View } from './state.ts'
 import { harmless } from './text.ts'
 import { move } from './update-selection.ts'
 
@@ -29,7 +29,7 @@ function onModalKey(state: State, { name }: KeyPress): Outcome {
   const closed = { ...state, modal: undefined }
   if (name === '^Z') return act(state, { type: 'suspend' })
   if (modal?.type === 'pairing') {
-    if (name === '^C') return quit(closed)
+    if (name === '^C') return quit(closed, { isAgain: true })
     if (name === 'c' && modal.pairing)
       return act(state, { type: 'copy', text: modal.pairing.url, what: 'Pairing link' })
     return ['Esc', 'q', 'p', 'Enter'].includes(name) ? stay(closed) : stay(state)
@@ -40,7 +40,7 @@ function onModalKey(state: State, { name }: KeyPress): Outcome {
     return act(begun(closed, effect), effect)
   }
   // Who presses it twice wants out, whatever the question was.
-  if (name === '^C') return modal.effect.type === 'leave' ? act(closed, modal.effect) : quit(closed)
+  if (name === '^C') return modal.effect.type === 'leave' ? act(closed, modal.effect) : quit(closed, { isAgain: true })
   return ['n', 'Esc', 'q', 'Enter'].includes(name) ? stay(closed) : stay(state)
 }
 
@@ -53,19 +53,20 @@ function perform(state: State, action: Action): Outcome {
         show(state, VIEWS[(VIEWS.indexOf(state.view) + action.by + VIEWS.length) % VIEWS.length] ?? 'overview'),
       )
     case 'quit':
+      return quit(state, { isAgain: false })
     case 'interrupt':
-      return quit(state)
+      return quit(state, { isAgain: true })
     case 'detach':
       return act(state, { type: 'leave', how: 'detached' })
     case 'stop-host':
-      return state.role === 'owner' ? quit(state) : stopHost(state)
+      return stopHost(state)
     case 'suspend': // whoever types in the shell then need not be who has asked for them
       return act({ ...state, secrets: { state: 'hidden' } }, { type: 'suspend' })
     case 'copy-attach':
       return copyAttach(state)
-    case 'toggle-bell':
     case 'redraw':
       return act(state, { type: 'redraw' })
+    case 'toggle-bell':
       return stay(say({ ...state, rings: !state.rings }, state.rings ? 'Bell off' : 'Bell on'))
     case 'move':
       return stay(move(state, action.by))
@@ -101,35 +102,6 @@ function toLogs(state: State, event: LogsEvent): Outcome {
   return effect.type === 'say' ? stay(say(next, effect.text)) : act(next, effect)
 }
 
-/** The owner takes the host down with it, and is asked when that ends work. A guest just leaves. */
-function quit(state: State): Outcome {
-  const { failure } = state
-  if (failure !== undefined) return act(state, { type: 'leave', how: 'ended', failure })
-  const effect: Effect = { type: 'leave', how: 'left' }
-  const work = workAt(state.snapshot)
-  if (state.role === 'guest' || work.length === 0) return act(state, effect)
-  return confirm(state, 'Stop the host?', workText(work), effect)
-}
-
-function stopHost(state: State): Outcome {
-  const work = workAt(state.snapshot)
-  const text = work.length ? workText(work) : ['Everything that it runs is stopped.']
-  return confirm(state, 'Stop the host?', text, { type: 'stop', force: work.length > 0 })
-}
-
-function workText(work: ReturnType<typeof workAt>): string[] {
-  const titles = work.slice(0, 5).map(({ title, state }) => `• ${title || 'without a title'} (${state})`)
-  const others = work.length - titles.length
-  return [
-    `${count(work.length, 'session')} at work would be ended:`,
-    ...titles,
-    ...(others ? [`• ${others} more`] : []),
-  ]
-}
-
-const confirm = (state: State, title: string, text: readonly string[], effect: Effect): Outcome =>
-  stay({ ...state, modal: { type: 'confirm', title, text, effect } })
-
 function pair(state: State): Outcome {
   const isRemote = state.snapshot?.connection.isRemote ?? false
   return act({ ...state, modal: { type: 'pairing', pairing: undefined, isRemote } }, { type: 'pairing' })
@@ -147,11 +119,8 @@ function restart(state: State): Outcome {
   const { name } = item.service
   if (name === 'openwork-orchestrator')
     return stay(say(state, 'This is the host itself: quit, and start it again', 'bad'))
-  return confirm(state, `Restart ${name}?`, ['Who uses it at the moment is interrupted.'], {
-    type: 'restart',
-    service: name,
-    force: false,
-  })
+  const effect: Effect = { type: 'restart', service: name, force: false }
+  return act(begun(state, effect), effect)
 }
 
 function reload(state: State): Outcome {

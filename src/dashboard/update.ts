@@ -1,4 +1,5 @@
 import type { HostSnapshot } from '../api/host.ts'
+import { onBusy, onNotStopped, onStopping } from './ending-work.ts'
 import { act, type DashboardEvent, type Outcome, SECRETS_SHOWN_MS, say, stay } from './events.ts'
 import { count } from './format.ts'
 import { updateLogs } from './logs/update-logs.ts'
@@ -48,16 +49,11 @@ function step(state: State, event: DashboardEvent): Outcome {
       return stay({ ...state, answering })
     }
     case 'busy':
-      return stay({
-        ...state,
-        toast: undefined,
-        modal: {
-          type: 'confirm',
-          title: event.effect.type === 'stop' ? 'Stop the host all the same?' : 'Reload all the same?',
-          text: [event.reason],
-          effect: { ...event.effect, force: true },
-        },
-      })
+      return onBusy(state, event)
+    case 'stopping':
+      return onStopping(state)
+    case 'not-stopped':
+      return onNotStopped(state, event.reason)
   }
 }
 

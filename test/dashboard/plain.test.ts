@@ -107,16 +107,33 @@ test('plain mode tells what changes in lines, and takes commands', async () => {
 test('plain mode asks before it ends work, and leaves when it is told to', async () => {
   const busy = { sessions: [session('a', 0, { state: 'busy', title: 'Long job' })] }
   const owner = openPlain('owner', busy)
-  await owner.types('quit', 'Work would be ended: Long job. Type "quit" again')
+  await owner.types('restart opencode', '1 session at work would be ended: Long job (busy). Type "restart opencode"')
+  await owner.types('restart openwork-server', 'openwork-server was restarted')
+  await owner.types('reload', 'Type "reload" again')
+  await owner.types('reload', 'Reloaded')
+  await owner.types('quit', 'Long job (busy). Type "quit" again')
   await owner.types('status', '1 at work')
-  await owner.types('quit', 'Type "quit" again')
-  await owner.types('quit', '')
+  await owner.types('stop', 'Type "stop" again')
+  await owner.types('stop', '')
   expect(await owner.end).toEqual({ how: 'left' })
+  expect(owner.source.calls.filter(({ call }) => call !== 'reload')).toEqual([
+    { call: 'restart', value: { name: 'opencode', force: false } },
+    { call: 'restart', value: { name: 'openwork-server', force: false } },
+    ...Array(2).fill({ call: 'stop', value: { force: false } }),
+  ])
 
-  const guest = openPlain('guest', busy)
-  await guest.types('stop', 'Type "stop" again')
+  const idle = openPlain('owner')
+  await idle.types('quit', '')
+  expect(await idle.end).toEqual({ how: 'left' })
+  expect(idle.source.calls).toEqual([{ call: 'stop', value: { force: false } }])
+
+  const guest = openPlain('guest')
+  await guest.types('stop', 'Everything that it runs is stopped. Type "stop" again')
+  guest.source.emit({ type: 'snapshot', snapshot: { ...snapshot(guest.now), health: 'stopping' } })
+  guest.source.emit({ type: 'connection', state: 'lost', reason: 'the host is stopping' })
   await guest.types('stop', '')
   expect(await guest.end).toEqual({ how: 'ended' })
+  expect(guest.said()).not.toContain('Connection lost')
 
   const aborted = openPlain('guest')
   aborted.abort()

@@ -94,13 +94,11 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     terminal.keys('n')
     await terminal.shows('Denied')
     terminal.keys('o', 'Down', 'R')
-    await terminal.shows('Restart opencode?')
-    terminal.keys('y')
     await terminal.shows('opencode was restarted')
     expect(await dashboard.calls()).toEqual([
       { call: 'reply', value: { id: 'req_1', reply: 'allow' } },
       { call: 'reply', value: { id: 'req_2', reply: 'deny' } },
-      { call: 'restart', value: 'opencode' },
+      { call: 'restart', value: { name: 'opencode', force: false } },
     ])
     await dashboard.emit({ type: 'connection', state: 'lost', reason: 'nobody answers' })
     await terminal.shows('Connection lost')

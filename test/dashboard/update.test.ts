@@ -5,6 +5,7 @@ import { type Effect, initialState, type State, VIEWS } from '../../src/dashboar
 import { plainText } from '../../src/dashboard/text.ts'
 import { update } from '../../src/dashboard/update.ts'
 import { helpLines } from '../../src/dashboard/views/help.ts'
+import { NO_WORK } from '../../src/hot-reload/engine-work.ts'
 import { approval, SECRETS, session, snapshot } from '../fixtures/dashboard/snapshot.ts'
 
 const NOW = 1_000_000
@@ -65,37 +66,71 @@ describe('keys', () => {
     expect(typed.effects).toEqual([])
     const pasted = after([shown(), { type: 'pasted', text: 'qdXRy' }])
     expect(pasted.effects).toEqual([])
-    expect(after(['l', '/', '^C']).effects).toEqual([{ type: 'leave', how: 'left' }])
+    expect(after(['l', '/', '^C']).effects).toEqual([{ type: 'stop', force: false }])
   })
 })
 
 describe('leaving', () => {
   const busy = shown({ sessions: [session('a', NOW, { state: 'busy', title: 'Long job' }), session('b', NOW)] })
-
-  test('is done at once when nothing is at work', () => {
-    expect(after([shown(), 'q']).effects).toEqual([{ type: 'leave', how: 'left' }])
-    expect(after([shown(), 'd']).effects).toEqual([{ type: 'leave', how: 'detached' }])
+  const stop = { type: 'stop', force: false } as const
+  const leave = { type: 'leave', how: 'left' } as const
+  const refused = (work?: object): DashboardEvent => ({
+    type: 'busy',
+    work: work && { ...NO_WORK, ...work },
+    effect: stop,
   })
 
-  test('is asked about when it would end work, and Enter is no yes', () => {
-    const asked = after([busy, 'q'])
-    expect(asked.effects).toEqual([])
-    expect(asked.state.modal).toMatchObject({
-      type: 'confirm',
-      text: ['1 session at work would be ended:', '• Long job (busy)'],
+  test('asks the host, whatever was seen of it last, and is done once that stops', () => {
+    for (const key of ['q', 'X', '^C']) {
+      expect(after([shown(), key]).effects).toEqual([stop])
+      expect(after([busy, key]).effects).toEqual([stop])
+      expect(after([shown(), key, { type: 'stopping' }]).effects).toEqual([stop, leave])
+    }
+    expect(after([shown(), 'q', 'q', 'X']).effects).toEqual([stop])
+    expect(after([shown(), 'd']).effects).toEqual([{ type: 'leave', how: 'detached' }])
+    expect(after([shown({ health: 'stopping' }), 'q']).effects).toEqual([leave])
+  })
+
+  test('is asked about when it would end work, named as far as it is known, and Enter is no yes', () => {
+    const asked = [busy, 'q', refused({ sessions: ['a', 'ses_new'], terminals: ['pty_1'] })]
+    const { state, effects } = after(asked)
+    expect(effects).toEqual([stop])
+    expect(state).toMatchObject({
+      toast: undefined,
+      modal: {
+        title: 'Stop the host?',
+        text: ['2 sessions at work would be ended:', '• Long job (busy)', '• ses_new', '• 1 terminal'],
+      },
     })
-    expect(after([busy, 'q', 'Enter'])).toMatchObject({ effects: [], state: { modal: undefined } })
-    expect(after([busy, 'q', 'n', 'y']).effects).toEqual([])
-    expect(after([busy, 'q', 'y']).effects).toEqual([{ type: 'leave', how: 'left' }])
-    expect(after([busy, '^C', '^C']).effects).toEqual([{ type: 'leave', how: 'left' }])
+    for (const no of ['Enter', 'n', 'q', 'Esc'])
+      expect(after([...asked, no, 'y'])).toMatchObject({ effects: [stop], state: { modal: undefined } })
+    expect(after([...asked, 'y']).effects).toEqual([stop, leave])
+    expect(after([...asked, '^C']).effects).toEqual([stop, leave])
+    expect(after([...asked, 'n', 'q']).effects).toEqual([stop, stop])
+    expect(after([shown(), 'q', refused()]).state.modal).toMatchObject({
+      text: [expect.stringContaining('does not say')],
+    })
+  })
+
+  test('of a host that does not answer is asked about too; ^C again does not wait for that', () => {
+    const hangs: DashboardEvent = { type: 'not-stopped', reason: 'Cannot reach it' }
+    expect(after([shown(), 'q', hangs]).state.modal).toMatchObject({ text: ['Cannot reach it', expect.any(String)] })
+    expect(after([shown(), 'q', hangs, 'y']).effects).toEqual([stop, leave])
+    expect(after([shown(), '^C', '^C']).effects).toEqual([stop, leave])
+    expect(after([shown(), 'X', 'y', hangs], 'guest').state).toMatchObject({
+      modal: undefined,
+      toast: { text: 'Cannot reach it' },
+    })
   })
 
   test('takes nothing down for a guest, who stops the host with X only, and is asked', () => {
-    expect(after([busy, 'q'], 'guest').effects).toEqual([{ type: 'leave', how: 'left' }])
+    expect(after([busy, 'q'], 'guest').effects).toEqual([leave])
     expect(after([busy, 'd'], 'guest').effects).toEqual([])
     expect(after([shown(), 'X'], 'guest').effects).toEqual([])
-    expect(after([shown(), 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: false }])
-    expect(after([busy, 'X', 'y'], 'guest').effects).toEqual([{ type: 'stop', force: true }])
+    expect(after([shown(), 'X', 'y', { type: 'stopping' }], 'guest').effects).toEqual([stop])
+    expect(after([busy, 'X', 'y'], 'guest').effects).toEqual([{ ...stop, force: true }])
+    const late = after([shown(), 'X', 'y', refused({ sessions: ['a'] }), 'y'], 'guest')
+    expect(late.effects).toEqual([stop, { ...stop, force: true }])
   })
 })
 
@@ -204,9 +239,17 @@ describe('approvals', () => {
 })
 
 describe('services and workspaces', () => {
-  test('the selected service is restarted when that is confirmed; the host itself is not', () => {
-    expect(after([shown(), '↓', 'R']).effects).toEqual([])
-    expect(after([shown(), '↓', 'R', 'y']).effects).toEqual([{ type: 'restart', service: 'opencode', force: false }])
+  test('the selected service is restarted, once more with force when that ends work; the host itself is not', () => {
+    const effect = { type: 'restart', service: 'opencode', force: false } as const
+    expect(after([shown(), '↓', 'R']).effects).toEqual([effect])
+    const refused: DashboardEvent = { type: 'busy', work: { ...NO_WORK, questions: ['que_1'] }, effect }
+    const { state, effects } = after([shown(), '↓', 'R', refused, 'y'])
+    expect(effects).toEqual([effect, { ...effect, force: true }])
+    expect(state.toast?.text).toBe('Restarting opencode…')
+    expect(after([shown(), refused]).state.modal).toMatchObject({
+      title: 'Restart opencode all the same?',
+      text: ['This would be ended:', '• 1 question'],
+    })
     expect(after([shown(), 'R', 'y']).effects).toEqual([])
   })
 
@@ -228,14 +271,14 @@ describe('services and workspaces', () => {
 
   test('a reload that work stands against is done when it is confirmed', () => {
     const effect = { type: 'reload', directory: '/a', force: false } as const
-    expect(after([shown(), { type: 'busy', reason: '1 session is at work', effect }, 'y']).effects).toEqual([
+    expect(after([shown(), { type: 'busy', work: { ...NO_WORK, sessions: ['a'] }, effect }, 'y']).effects).toEqual([
       { ...effect, force: true },
     ])
   })
 
   test('the selection follows what is selected, not its place', () => {
     const { services } = snapshot(NOW)
-    const { state, effects } = after([shown(), '↓', shown({ services: services.toReversed() }), 'R', 'y'])
+    const { state, effects } = after([shown(), '↓', shown({ services: services.toReversed() }), 'R'])
     expect(state.selected.overview).toBe('service opencode')
     expect(effects).toEqual([{ type: 'restart', service: 'opencode', force: false }])
   })
@@ -244,9 +287,9 @@ describe('services and workspaces', () => {
 test('that something is done is said until its outcome is', () => {
   const later = { type: 'tick', nowMs: NOW + 60_000 } as const
   const done: DashboardEvent = { type: 'said', text: 'opencode was restarted', tone: 'good' }
-  expect(after([shown(), '↓', 'R', 'y', later]).state.toast?.text).toBe('Restarting opencode…')
-  expect(after([shown(), '↓', 'R', 'y', later, done]).state.toast?.text).toBe('opencode was restarted')
-  const busy = { type: 'busy', reason: 'busy', effect: { type: 'reload', directory: '/a', force: false } } as const
+  expect(after([shown(), '↓', 'R', later]).state.toast?.text).toBe('Restarting opencode…')
+  expect(after([shown(), '↓', 'R', later, done]).state.toast?.text).toBe('opencode was restarted')
+  const busy = { type: 'busy', work: undefined, effect: { type: 'reload', directory: '/a', force: false } } as const
   expect(after([shown(), 'r', later]).state.toast?.text).toBe('Reloading…')
   expect(after([shown(), 'r', busy]).state.toast).toBeUndefined()
   expect(after([shown(), 'r', busy, 'y', later]).state.toast?.text).toBe('Reloading…')

@@ -6,7 +6,7 @@ export const COMMANDS = [
   { name: 'deny', value: 'number', help: 'deny a request' },
   { name: 'sessions', help: 'sessions of opencode' },
   { name: 'logs', help: 'all log lines, or warnings and errors only again' },
-  { name: 'restart', value: 'service', help: 'restart a service' },
+  { name: 'restart', value: 'service', help: 'restart a service; asks where that ends work' },
   { name: 'reload', help: 'reload opencode for the workspace' },
   { name: 'pair', help: 'a link that pairs one device' },
   { name: 'detach', help: 'leave, the host goes on' },

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { HostSnapshot } from '../../api/host.ts'
 import { performRequest, type Request } from '../effects.ts'
+import { type Ending, ending, stopping } from '../ending-work.ts'
 import type { DashboardEvent } from '../events.ts'
 import { released } from '../release.ts'
 import type { DashboardEnd, DashboardOptions } from '../run-dashboard.ts'
@@ -37,11 +38,12 @@ class Plain {
   private readonly options: DashboardOptions
   private readonly ended: { resolve(end: DashboardEnd): void }
   private readonly numbers = numbers()
-  private snapshot: HostSnapshot | undefined
+  snapshot: HostSnapshot | undefined
   private isConnected = true
   private showsAllLogs = false
-  /** What was refused because of work, and is done when it is typed once more. */
-  private confirming: string | undefined
+  /** What ends work, or may: it was told what, and is done when it is typed once more. */
+  private confirming: { line: string; force: boolean } | undefined
+  private isStopping = false
 
   constructor(options: DashboardOptions, ended: { resolve(end: DashboardEnd): void }) {
     this.options = options
@@ -69,6 +71,7 @@ class Plain {
         const isConnected = event.state === 'connected'
         if (isConnected === this.isConnected) return
         this.isConnected = isConnected
+        if (this.isStopping || this.isEnding) return // as was told
         this.say(isConnected ? 'Connected again' : `Connection lost: ${inert(event.reason ?? 'no answer')}`)
         return
       }
@@ -81,13 +84,20 @@ class Plain {
     const command = parseCommand(line)
     if (typeof command === 'string') return this.say(command)
     if (!command) return
-    const isConfirmed = this.confirming === command.name
+    const typed = `${command.name} ${command.value}`.trim()
+    const confirmed = this.confirming?.line === typed ? this.confirming : undefined
     this.confirming = undefined
-    await this.obey(command, isConfirmed)
+    await this.obey(command, typed, confirmed)
   }
 
-  private async obey({ name, value }: Command, isConfirmed: boolean): Promise<void> {
+  private get isEnding(): boolean {
+    const { health } = this.snapshot ?? {}
+    return health === 'stopping' || health === 'failed'
+  }
+
+  private async obey({ name, value }: Command, typed: string, confirmed: { force: boolean } | undefined) {
     const { snapshot } = this
+    const force = confirmed?.force ?? false
     const { role } = this.options
     switch (name) {
       case 'help':
@@ -111,22 +121,24 @@ class Plain {
       case 'deny': {
         const id = this.numbers.idOf(Number(value))
         if (!id) return this.say(`There is no approval ${value}.`)
-        return this.ask({ type: 'reply', id, reply: name })
+        return this.ask({ type: 'reply', id, reply: name }, typed)
       }
       case 'restart':
-        return this.ask({ type: 'restart', service: value, force: isConfirmed })
+        return this.ask({ type: 'restart', service: value, force }, typed)
       case 'reload':
         if (!snapshot) return this.say('The host has not told anything yet.')
-        return this.ask({ type: 'reload', directory: snapshot.workspace, force: isConfirmed })
+        return this.ask({ type: 'reload', directory: snapshot.workspace, force }, typed)
       case 'pair': // not a secret for long: it is meant to be read out
-        return this.ask({ type: 'pairing' })
+        return this.ask({ type: 'pairing' }, typed)
       case 'detach':
         if (role === 'guest') return this.say('The host goes on anyway: type "quit".')
         return this.detach()
       case 'stop':
-        return role === 'owner' ? this.quit(isConfirmed) : this.ask({ type: 'stop', force: isConfirmed })
+        if (role === 'owner' || confirmed) return this.stop(typed, confirmed)
+        return this.confirm(typed, stopping(this), workAt(snapshot).length > 0) // it is somebody else's
       case 'quit':
-        return this.quit(isConfirmed || role === 'guest')
+        if (role === 'guest') return this.ended.resolve({ how: 'left' })
+        return this.stop(typed, confirmed)
     }
   }
 
@@ -136,28 +148,38 @@ class Plain {
     else this.say(inert(failure))
   }
 
-  private quit(isConfirmed: boolean): void {
-    const work = workAt(this.snapshot)
-    if (isConfirmed || work.length === 0) {
-      this.ended.resolve({ how: 'left' })
-      return
-    }
-    this.confirming = 'quit'
-    this.say(`Work would be ended: ${work.map(({ title }) => inert(title)).join(', ')}. Type "quit" again to stop.`)
+  /** The owner leaves, which takes the host down: once the host has agreed to that, or else the owner. */
+  private async stop(typed: string, confirmed: { force: boolean } | undefined): Promise<void> {
+    if (this.options.role === 'owner' && (confirmed || this.isEnding)) this.ended.resolve({ how: 'left' })
+    else await this.ask({ type: 'stop', force: confirmed?.force ?? false }, typed)
   }
 
-  private async ask(request: Request): Promise<void> {
+  private confirm(line: string, { head, items }: Ending, force: boolean): void {
+    this.confirming = { line, force }
+    const what = items.length > 0 ? `${head} ${items.map(inert).join(', ')}.` : head
+    this.say(`${what} Type "${inert(line)}" again to do it all the same.`)
+  }
+
+  private async ask(request: Request, typed: string): Promise<void> {
     const { stdout } = this.options
     const events = await performRequest(request, { ...this.options, write: data => stdout.write(data) })
-    for (const event of events) this.tells(event)
+    for (const event of events) this.tells(event, typed)
   }
 
-  private tells(event: DashboardEvent): void {
+  private tells(event: DashboardEvent, typed: string): void {
     if (event.type === 'said') this.say(inert(event.text))
     if (event.type === 'paired' && event.pairing) this.say(`Open on the device: ${event.pairing.url}`)
-    if (event.type === 'busy') {
-      this.confirming = event.effect.type
-      this.say(`${inert(event.reason)} Type "${event.effect.type}" again to do it all the same.`)
+    if (event.type === 'busy') this.confirm(typed, ending(this, event.work), true)
+    if (event.type === 'stopping') this.onStopping()
+    if (event.type === 'not-stopped') {
+      if (this.options.role === 'guest') this.say(inert(event.reason))
+      else this.confirm(typed, { head: `${inert(event.reason)}. What is at work would be ended.`, items: [] }, true)
     }
+  }
+
+  private onStopping(): void {
+    this.isStopping = true
+    if (this.options.role === 'owner') this.ended.resolve({ how: 'left' })
+    else this.say('The host is stopping')
   }
 }
