@@ -1,6 +1,5 @@
 import type { HostClient } from '../../api/host-client.ts'
 import { aborted } from '../../orchestrator/host.ts'
-import type { LocalHost } from '../../orchestrator/local-hosts.ts'
 import type { StartOptions } from '../../orchestrator/options.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import type { StartValues } from '../flags/start-options.ts'
@@ -12,7 +11,7 @@ import { type DetachedSummary, summarizeDetached, tellNotices } from './detached
 import { refuseUnusable } from './refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from './spawn-host.ts'
 import { interruptedStart, takeDown } from './take-down.ts'
-import { endFailure, findSpawned, untilReady } from './wait-for-host.ts'
+import { endFailure, requireSpawned, untilReady } from './wait-for-host.ts'
 import { watchStart } from './watch-start.ts'
 
 const ASK_LIMIT_MS = 10_000
@@ -45,7 +44,7 @@ async function untilDetached(host: SpawnedHost, values: StartValues, around: Sur
   using watch = watchStart(host.logFile, 'Starting the host', context)
   try {
     const document = await untilReady(host, { watch, options, signal })
-    const found = await findReady(host)
+    const found = await requireSpawned(host)
     const client = connectToHost(found, context, ASK_LIMIT_MS)
     watch.say('checking it')
     const checks =
@@ -71,12 +70,6 @@ type Detached = {
   document: Record<string, unknown>
   summary: DetachedSummary
   checks: Awaited<ReturnType<HostClient['check']>> | undefined
-}
-
-async function findReady(host: SpawnedHost): Promise<LocalHost> {
-  const found = await findSpawned(host)
-  if (found) return found
-  throw new OpenworkError('server_unreachable', `The host, process ${host.pid}, is gone`)
 }
 
 /** JSON mode: the document. JSON logs: nothing but records may stand on stdout. Otherwise text. */

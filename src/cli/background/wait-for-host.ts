@@ -37,6 +37,16 @@ export async function findSpawned({ dataDir, runId, pid }: SpawnedHost): Promise
   return hosts.find(host => host.pid === pid && host.runId === runId)
 }
 
+/**
+ * The same of a host that has run for a while.
+ * @throws OpenworkError server_unreachable when it is gone
+ */
+export async function requireSpawned(host: SpawnedHost): Promise<LocalHost> {
+  const found = await findSpawned(host)
+  if (found) return found
+  throw new OpenworkError('server_unreachable', `The host, process ${host.pid}, is gone`)
+}
+
 async function lookFor<T>(
   host: SpawnedHost,
   { watch, options, signal }: Waiting,

@@ -8,7 +8,7 @@ import { summarizeDetached, tellNotices } from '../background/detached-summary.t
 import { refuseUnusable } from '../background/refuse-unusable.ts'
 import { type SpawnedHost, spawnHost } from '../background/spawn-host.ts'
 import { cleared, interruptedStart, takeDown } from '../background/take-down.ts'
-import { endFailure, findSpawned, untilAnswering } from '../background/wait-for-host.ts'
+import { endFailure, findSpawned, requireSpawned, untilAnswering } from '../background/wait-for-host.ts'
 import { watchStart } from '../background/watch-start.ts'
 import type { StartValues } from '../flags/start-options.ts'
 import { connectToHost } from '../hosts/host-connection.ts'
@@ -75,7 +75,7 @@ async function shown(host: SpawnedHost, client: HostClient, around: Surroundings
   const { values, interruptions, context } = around
   const source = hostSource(client, () => whereabouts(host, context))
   // Where it is asked may have changed since it was asked first.
-  const release = async (): Promise<void> => clientOf(await foundHost(host), context).release()
+  const release = async (): Promise<void> => clientOf(await requireSpawned(host), context).release()
   const { verbose } = values
   return await showOrLog(
     source,
@@ -128,7 +128,7 @@ async function tellDetached(host: SpawnedHost, { options: { dataDir }, context }
   let shown = (): string =>
     `openwork goes on in the background: process ${pid}, its log is ${logFile}. See \`openwork ps\`.`
   try {
-    const found = await foundHost(host)
+    const found = await requireSpawned(host)
     const { snapshot, text } = await summarizeDetached(found, clientOf(found, context), { dataDir, context })
     tellNotices(snapshot, context)
     shown = () => text
@@ -136,11 +136,4 @@ async function tellDetached(host: SpawnedHost, { options: { dataDir }, context }
     if (!(error instanceof OpenworkError)) throw error
   }
   context.output.result({ ok: true, runId, pid }, shown)
-}
-
-/** @throws OpenworkError server_unreachable */
-async function foundHost(host: SpawnedHost): Promise<LocalHost> {
-  const found = await findSpawned(host)
-  if (found) return found
-  throw new OpenworkError('server_unreachable', `The host, process ${host.pid}, is gone`)
 }
