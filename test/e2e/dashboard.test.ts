@@ -1,6 +1,7 @@
 // The dashboard of a real host in a real terminal, from its start to its end.
 import { expect, test } from 'bun:test'
 import { basename } from 'node:path'
+import { startModelProvider, workspaceConfig } from '../fixtures/model-provider.ts'
 import { hasTmux, Tmux } from '../terminal/tmux.ts'
 import { eventually, isAlive, newMoodyWorld, newWorld, OPENCODE, OPENWORK } from './harness.ts'
 
@@ -9,7 +10,8 @@ const SHELL = 'shell> '
 const START_MS = 60_000
 
 test.skipIf(!hasTmux)('a host is watched, answered, left in the background, found again and stopped', async () => {
-  await using world = await newWorld()
+  await using model = startModelProvider({ held: true })
+  await using world = await newWorld(workspaceConfig(model.url))
   const env = { ...world.env, PS1: SHELL, TERM: 'tmux-256color' }
   await using terminal = Tmux.start(['bash', '--norc', '-i'], { columns: 110, rows: 34, cwd: world.workspace, env })
   const command = async (line: string): Promise<void> => {
@@ -51,6 +53,16 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   terminal.keys('l')
   await terminal.shows(/server\s+INFO/)
 
+  // A prompt that opencode has only just been given, and does not show yet, is work as well.
+  const post = (path: string, body: object) => asked(path, { method: 'POST', body: JSON.stringify(body) })
+  const { id } = (await (await post('/opencode/session', { title: 'Long job' })).json()) as { id: string }
+  const prompt = { parts: [{ type: 'text', text: 'What is the answer?' }] }
+  expect((await post(`/opencode/session/${id}/prompt_async`, prompt)).status).toBe(204)
+  terminal.keys('q')
+  await terminal.shows(/Stop the host\?[\s\S]*would be ended:\s+• /)
+  terminal.keys('n')
+  await model.turn(0)
+
   terminal.keys('d')
   await terminal.shows(/openwork stop[\s\S]*shell>/)
   expect(terminal.everything()).not.toContain(token)
@@ -64,7 +76,14 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   await terminal.shows('opencode')
   terminal.keys('C-c')
   expect(isAlive(opencode)).toBe(true)
+  await command('restart opencode')
+  await terminal.shows(/1 session would end: "Long job"\. Restart opencode\?/)
+  terminal.keys('n')
+  await terminal.shows('was not restarted')
   await command('stop')
+  await terminal.shows(/1 session would end: "Long job"\. Stop it\?/)
+  terminal.keys('y')
+  await terminal.shows('Ended 1 session')
   await eventually('the host is gone', () => !isAlive(opencode))
   await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
 })
