@@ -71,15 +71,18 @@ test('a host in the background is listed, followed, restarted, addressed, attach
   expect(host).toMatchObject({ connectUrl: openwork.connectUrl, notReady: [], left: [] })
   expect((await world.run(['ps'])).stdout).toContain(`${runId.slice(0, 8)}  host  ready  ${host?.pid}`)
 
+  // What is at work in this opencode cannot be found out.
+  expect(await failureOf(world, ['restart', 'opencode'])).toMatchObject({ code: 'workspace_busy' })
   const following = world.start(['logs', runId.slice(0, 8), '-f', '--service', 'openwork-orchestrator'])
   await following.prints(/ready/)
-  const restarted = await answerOf<{ service: { name: string; pid: number } }>(world, 'restart', 'opencode')
+  const restarted = await answerOf<{ service: { name: string; pid: number } }>(world, 'restart', 'opencode', '--force')
   expect(restarted).toMatchObject({ ok: true, service: { name: 'opencode', state: 'ready', restarts: 1 } })
   await following.prints(new RegExp(`opencode ready pid=${restarted.service.pid}\\b`))
   expect(await failureOf(world, ['restart', 'opencod'])).toMatchObject({
     exitCode: 2,
     code: 'service_not_found',
     error: expect.stringContaining('openwork-server'),
+    hint: 'Did you mean opencode?',
   })
 
   expect(await world.run(['url', '--qr'])).toMatchObject({
