@@ -40,6 +40,8 @@ export const attach = defineCommand({
     const host = await chooseHostMeant(word, dataDir, context)
     if (!print && !hasTerminal(context))
       throw terminalRequired('`openwork attach`', 'To see what it would run: openwork attach --print')
+    // Some seconds go by before it draws, with which this line is gone.
+    if (!print) output.note('Opening opencode…')
     const client = connectToHost(host, context, ASK_LIMIT_MS)
     const plan = await planAttach(host, await client.snapshot(), { word, args }, context)
     if (print) {
