@@ -24,9 +24,9 @@ export const restart = defineCommand({
   path: 'restart',
   summary: 'End one service of a host and start it again, at the same address',
   description:
-    'It returns when the service is ready again. A service that gave up is tried once more. Work of a session ends with ' +
-    'opencode: in a terminal it asks first, elsewhere it refuses. With openwork-server none ends: sessions go on, and ' +
-    'clients connect again.',
+    'It returns when the service is ready again. One that waits to be tried again is started at once. Work of a session ' +
+    'ends with opencode: in a terminal it asks first, elsewhere it refuses. With openwork-server none ends: sessions go ' +
+    'on, and clients connect again.',
   examples: [
     { command: 'openwork restart opencode', does: 'of the host that runs' },
     { command: 'openwork restart openwork-server daemon', does: 'of the daemon' },
