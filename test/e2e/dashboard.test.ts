@@ -6,6 +6,7 @@ import { hasTmux, Tmux } from '../terminal/tmux.ts'
 import { eventually, isAlive, newMoodyWorld, newWorld, OPENCODE, OPENWORK } from './harness.ts'
 
 const SHELL = 'shell> '
+const COLORS = /\x1b\[[\d;]*(?:3[1-7]|9[0-7])m/
 /** opencode starts in it, on a machine that does other things too. */
 const START_MS = 60_000
 
@@ -14,9 +15,9 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   await using world = await newWorld(workspaceConfig(model.url))
   const env = { ...world.env, PS1: SHELL, TERM: 'tmux-256color' }
   await using terminal = Tmux.start(['bash', '--norc', '-i'], { columns: 110, rows: 34, cwd: world.workspace, env })
-  const command = async (line: string): Promise<void> => {
+  const command = async (line: string, variables = ''): Promise<void> => {
     await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
-    terminal.types(`clear; '${OPENWORK}' ${line}`)
+    terminal.types(`clear; ${variables} '${OPENWORK}' ${line}`)
     terminal.keys('Enter')
   }
 
@@ -72,6 +73,17 @@ test.skipIf(!hasTmux)('a host is watched, answered, left in the background, foun
   await command('dashboard')
   await terminal.shows(/● All green[\s\S]*opencode\s+● ready/)
   terminal.keys('q')
+  await command('dashboard', 'NO_COLOR=1')
+  await terminal.shows(/● All green[\s\S]*opencode\s+● ready/)
+  expect(terminal.styled()).not.toMatch(COLORS)
+  terminal.keys('q')
+  await command('dashboard', 'TERM=dumb')
+  await terminal.shows('opencode: ready')
+  terminal.types('status')
+  terminal.keys('Enter')
+  await terminal.shows(/Connect: http[\s\S]*at work/)
+  terminal.types('quit')
+  terminal.keys('Enter')
   await command('logs -f')
   await terminal.shows('opencode')
   terminal.keys('C-c')
