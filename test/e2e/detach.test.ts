@@ -154,6 +154,8 @@ onLinux(
 
     const left = await show()
     left.type('q')
+    await left.shows('opencode does not say') // whether it is at work: the fixture cannot
+    left.type('y')
     expect(await left.exited).toBe(0)
     await left.shows('openwork has stopped, it ran ')
     expect(left.text()).toMatch(/Its log: openwork logs \S+ --data-dir /)
@@ -172,6 +174,8 @@ onLinux(
 
     const lost = await show()
     kill(world.pidOf('--background'), 'SIGKILL')
+    await lost.shows('The host has ended')
+    lost.type('q')
     expect(await lost.exited).toBe(1)
     expect(lost.text()).toContain('it ended with SIGKILL')
     expectNothingLeft(world)
