@@ -1,3 +1,4 @@
+import { ORCHESTRATOR } from '../shared/orchestrator-name.ts'
 import { type Action, keysIn } from './actions.ts'
 import { quit, stopHost } from './ending-work.ts'
 import { act, type Outcome, say, saying, stay } from './events.ts'
@@ -117,8 +118,7 @@ function restart(state: State): Outcome {
   const item = selectedItem(state)
   if (item?.type !== 'service') return stay(say(state, 'Select a service first: ↑ and ↓'))
   const { name } = item.service
-  if (name === 'openwork-orchestrator')
-    return stay(say(state, 'This is the host itself: quit, and start it again', 'bad'))
+  if (name === ORCHESTRATOR) return stay(say(state, 'This is the host itself: quit, and start it again', 'bad'))
   const effect: Effect = { type: 'restart', service: name, force: false }
   return act(begun(state, effect), effect)
 }
