@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { HostSession } from '../../api/host.ts'
 import { type OpencodeEvent, opencodeClient } from '../../api/opencode-client.ts'
 import { MAX_SESSIONS, opencodeSessions } from '../../api/opencode-sessions.ts'
@@ -30,6 +31,7 @@ export async function followSessions(
   const found = new Map<string, HostSession[]>()
   let dirty: 'all' | Set<string> = 'all'
   let wake = (): void => {}
+  let isKnown = false
   const heard = (event: OpencodeEvent): void => {
     const { type, directory } = event
     if (type === 'server.connected' || type === 'global.disposed') dirty = 'all'
@@ -39,6 +41,7 @@ export async function followSessions(
       if (dirty !== 'all') dirty.delete(gone)
     } else if (!ABOUT_SESSIONS.test(type) || directory === undefined) return
     else if (dirty !== 'all') dirty.add(directory)
+    if (isKnown && beginWork(found, event)) tell(newestOf(found))
     wake()
   }
   const following = followEvents(opencodeClient(host.plan.opencode), heard, host.log, signal)
@@ -48,10 +51,12 @@ export async function followSessions(
     dirty = new Set()
     if (!(await look(host, found, asked))) {
       dirty = 'all'
+      isKnown = false
       if (!signal.aborted) tell(null)
       await pause(RETRY_MS, signal)
       continue
     }
+    isKnown = true
     if (!signal.aborted) tell(newestOf(found))
     await pause(LOOK_EVERY_MS, signal)
     if (dirty instanceof Set && dirty.size === 0 && !signal.aborted) {
@@ -97,6 +102,22 @@ async function sessionsOf({ plan }: ObservedHost, directory: string): Promise<Ho
     throw error
   }
 }
+
+/** Whether one of the sessions was heard to begin: opencode answers late just then, for a second and more. */
+function beginWork(found: Map<string, HostSession[]>, { type, directory = '', properties }: OpencodeEvent): boolean {
+  const { data } = type === 'session.status' ? statusOf.safeParse(properties) : {}
+  const sessions = found.get(directory)
+  if (!sessions || !data || data.status.type === 'idle') return false
+  const begins = ({ id, state }: HostSession): boolean => id === data.sessionID && state === 'idle'
+  if (!sessions.some(begins)) return false
+  found.set(
+    directory,
+    sessions.map(session => (begins(session) ? { ...session, state: 'busy' } : session)),
+  )
+  return true
+}
+
+const statusOf = z.looseObject({ sessionID: z.string(), status: z.looseObject({ type: z.string() }) })
 
 /** What was at work there is gone with the instance; asking would make it again. */
 function endWork(found: Map<string, HostSession[]>, directory: string): void {

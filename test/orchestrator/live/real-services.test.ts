@@ -54,11 +54,11 @@ test('a session is busy, waits for an answer, and is idle again, as it is seen',
   await snapshotWith(events, ({ sessions }) => sessions?.length === 0)
 
   const authorization = `Basic ${btoa(`${SECRETS.username}:${SECRETS.password}`)}`
-  const ask = async (path: string, body?: object) => {
+  const ask = async (path: string, body?: object, hangUp?: AbortSignal) => {
     const response = await fetch(`${opencode.url}${path}?directory=${encodeURIComponent(workspace)}`, {
       headers: { authorization, 'content-type': 'application/json' },
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.any([AbortSignal.timeout(60_000), ...(hangUp ? [hangUp] : [])]),
     })
     return (await response.json()) as { id: string } & { id: string }[]
   }
@@ -69,13 +69,17 @@ test('a session is busy, waits for an answer, and is idle again, as it is seen',
   ])
   expect(created.workspaces[0]?.lastUsedAt).toBe(created.sessions?.[0]?.updatedAt ?? 0)
 
-  const answer = ask(`/session/${id}/message`, { parts: [{ type: 'text', text: 'What is the answer?' }] })
+  const hangsUp = new AbortController()
+  const message = { parts: [{ type: 'text', text: 'What is the answer?' }] }
+  const cut = ask(`/session/${id}/message`, message, hangsUp.signal).catch(error => String(error))
   await snapshotWith(events, ({ sessions }) => sessions?.[0]?.state === 'busy')
+  // As openwork-server does for its clients when it is restarted: the turn goes on.
+  hangsUp.abort()
+  expect(await cut).toContain('abort')
   model.release()
   await snapshotWith(events, ({ sessions }) => sessions?.[0]?.state === 'waiting')
   const [permission] = await ask('/permission')
   await ask(`/permission/${permission?.id}/reply`, { reply: 'once' })
-  await answer
   const done = await snapshotWith(events, ({ sessions }) => sessions?.[0]?.state === 'idle')
   expect(done.sessions?.map(session => session.id)).toEqual([id])
   await model.stop()
