@@ -79,7 +79,7 @@ async function announce({ client, baseUrl, pid }: DaemonConnection, around: Surr
   const credentialsFile = daemonLayout(dataDir).credentials
   const attached = { runId, workspace, daemon: { baseUrl, pid }, status, tokens, credentialsFile }
   if (context.json || options.logFormat === 'pretty')
-    context.output.result(attachedDocument(attached), () => attachedText(attached))
+    context.output.result(attachedDocument(attached), () => attachedText(attached, { dataDir, home: context.home }))
   else log.info('host ready', { workspace: workspace.path, connectUrl: status.openwork.connectUrl, daemonPid: pid })
 }
 

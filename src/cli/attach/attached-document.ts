@@ -2,6 +2,7 @@ import type { DaemonStatus, DaemonWorkspace } from '../../api/daemon.ts'
 import { openworkClient } from '../../api/openwork-client.ts'
 import { type Credentials, readCredentials } from '../../orchestrator/credentials.ts'
 import { daemonLayout } from '../../orchestrator/data-dir.ts'
+import { dataDirWords } from '../../orchestrator/follow-up.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 
@@ -69,8 +70,9 @@ export function attachedDocument(attached: Attached) {
 }
 
 /** The same for a person: without secrets. */
-export function attachedText(attached: Attached): string {
+export function attachedText(attached: Attached, { dataDir, home }: { dataDir: string; home: string }): string {
   const { workspace, daemon, status, credentialsFile } = attached
+  const where = dataDirWords(dataDir, home)
   return [
     '',
     'openwork is ready, in the daemon',
@@ -78,12 +80,12 @@ export function attachedText(attached: Attached): string {
     row('Workspace', `${workspace.path}  (${workspace.name}, ${workspace.id})`),
     row('Daemon', `${daemon.baseUrl}  (pid ${daemon.pid})`),
     row('OpenWork', status.openwork.baseUrl),
-    row('  connect', `${mountOf(attached)}  (pair a client with this URL: openwork pair)`),
+    row('  connect', `${mountOf(attached)}  (pair a client with this URL: openwork pair${where})`),
     row('opencode', `${mountOf(attached)}/opencode  (through OpenWork, with the same token)`),
     '',
     'Secrets are not shown here: `--json` prints them when you need them. They are also kept, readable by you only, in',
     `  ${credentialsFile}`,
-    'Ctrl-C leaves the daemon running; `openwork daemon stop` stops it.',
+    `Ctrl-C leaves the daemon running; \`openwork daemon stop${where}\` stops it.`,
     '',
   ].join('\n')
 }

@@ -1,3 +1,4 @@
+import { dataDirWords } from '../../orchestrator/follow-up.ts'
 import { daemonFlags } from '../daemon/daemon-flags.ts'
 import { ensureDaemon } from '../daemon/ensure-daemon.ts'
 import { defineCommand } from '../kit/define.ts'
@@ -14,11 +15,12 @@ export const daemonStart = defineCommand({
   async run(values, context) {
     const { client, baseUrl, pid, isNew } = await ensureDaemon(values, context)
     const { ok, ...status } = await client.status()
+    const where = dataDirWords(values.dataDir, context.home)
     showResult(context, { ok, baseUrl, ...status }, () =>
       [
         `The daemon ${isNew ? 'is running' : 'was running already'}: ${baseUrl}, pid ${pid}`,
-        `Clients connect to ${status.openwork.connectUrl}; pair a phone with \`openwork pair\``,
-        ...(isNew ? ['Stop it with `openwork daemon stop`'] : []),
+        `Clients connect to ${status.openwork.connectUrl}; pair a phone with \`openwork pair${where}\``,
+        ...(isNew ? [`Stop it with \`openwork daemon stop${where}\``] : []),
       ].join('\n'),
     )
   },

@@ -1,3 +1,4 @@
+import { dataDirWords } from '../../orchestrator/follow-up.ts'
 import { shellWord } from '../../shared/shell-word.ts'
 import { ago } from '../ago.ts'
 import { dataDirFlag } from '../flags/data-dir-flag.ts'
@@ -25,14 +26,17 @@ export const ps = defineCommand({
   async run({ all, dataDir }, context) {
     const hosts = await surveyHosts(dataDir, context, { withEnded: all })
     context.output.result({ hosts }, () =>
-      hosts.length === 0 ? `No host is running with the data dir ${dataDir}` : hostsText(hosts, Date.now()),
+      hosts.length === 0
+        ? `No host is running with the data dir ${dataDir}`
+        : hostsText(hosts, { nowMs: Date.now(), where: dataDirWords(dataDir, context.home) }),
     )
   },
 })
 
 const HEAD = ['ID', 'KIND', 'STATE', 'PID', 'STARTED', 'URL', 'FOLDER', '']
 
-function hostsText(hosts: readonly SurveyedHost[], nowMs: number): string {
+/** `where`: what tells commands the data dir. */
+function hostsText(hosts: readonly SurveyedHost[], { nowMs, where }: { nowMs: number; where: string }): string {
   const ids = shortIds(hosts.map(({ runId }) => runId))
   const rows = hosts.map((host, index) => [
     ids[index] ?? host.runId,
@@ -46,7 +50,7 @@ function hostsText(hosts: readonly SurveyedHost[], nowMs: number): string {
   ])
   const dead = hosts.findIndex(({ state }) => state === 'dead')
   const clear =
-    dead === -1 ? [] : ['', `\`openwork stop ${shellWord(ids[dead] ?? '')}\` clears away what a dead one left`]
+    dead === -1 ? [] : ['', `\`openwork stop ${shellWord(ids[dead] ?? '')}${where}\` clears away what a dead one left`]
   return [renderTable(HEAD, rows), ...clear].join('\n')
 }
 

@@ -1,5 +1,6 @@
 import type { DaemonClient } from '../../api/daemon-client.ts'
 import { findDaemon } from '../../daemon/find-daemon.ts'
+import { dataDirWords } from '../../orchestrator/follow-up.ts'
 import { OpenworkError } from '../../shared/errors.ts'
 import { detailsOf } from '../answered-failure.ts'
 import type { Context } from '../kit/context.ts'
@@ -12,10 +13,13 @@ import { workspaceMeant } from './workspace-word.ts'
 /** The daemon, which is started if need be. A person who did not ask for one is told how to be rid of it. */
 export async function connectToDaemon(values: DaemonValues, context: Context): Promise<DaemonConnection> {
   const { isNew, ...connection } = await ensureDaemon(values, context)
-  if (isNew && !context.json && context.stdout.isTTY === true)
+  if (isNew && !context.json && context.stdout.isTTY === true) {
+    const where = dataDirWords(values.dataDir, context.home)
     context.output.note(
-      `Started the daemon (pid ${connection.pid}); stop it with \`openwork daemon stop\`\nPair a phone: \`openwork pair\``,
+      `Started the daemon (pid ${connection.pid}); stop it with \`openwork daemon stop${where}\`\n` +
+        `Pair a phone: \`openwork pair${where}\``,
     )
+  }
   return connection
 }
 
