@@ -102,6 +102,7 @@ test('a host in the background is listed, followed, restarted, addressed, attach
   expect(printed.stdout).not.toContain(opencode.password)
   expect(await failureOf(world, ['attach'])).toMatchObject({ exitCode: 2, code: 'terminal_required' })
   const { text, code } = await inTerminal(world, ['attach', '--', '--continue'])
+  expect(text).toStartWith('Opening opencode…')
   expect(text).toContain(`${command} in ${world.workspace} as ${opencode.username}:${opencode.password}, host token: .`)
   expect(code).toBe(7)
 
