@@ -16,6 +16,7 @@ export function quit(state: State, { isAgain }: { isAgain: boolean }): Outcome {
   if (failure !== undefined) return act(state, { type: 'leave', how: 'ended', failure })
   const isEnding = snapshot?.health === 'stopping' || snapshot?.health === 'failed'
   if (role === 'guest' || isEnding) return act(state, LEAVE)
+  if (state.connection.state === 'lost') return onNotStopped(state, state.connection.reason)
   if (state.isStopping) return isAgain ? act(state, LEAVE) : stay(state)
   return act(saying({ ...state, isStopping: true }, 'Stopping the host…'), { type: 'stop', force: false })
 }
@@ -31,7 +32,7 @@ export function stopHost(state: State): Outcome {
 export const onStopping = (state: State): Outcome =>
   state.role === 'owner' ? act(state, LEAVE) : stay(say(state, 'The host is stopping'))
 
-/** The host neither stops nor says why: it hangs, or is gone without a trace. */
+/** The host neither stops nor says why: it hangs, or is gone without a trace. It is not asked while it does not answer. */
 export function onNotStopped(state: State, reason: string): Outcome {
   const asked = { ...state, isStopping: false, toast: undefined }
   if (state.failure !== undefined) return stay(asked)

@@ -116,6 +116,10 @@ describe('leaving', () => {
     const hangs: DashboardEvent = { type: 'not-stopped', reason: 'Cannot reach it' }
     expect(after([shown(), 'q', hangs]).state.modal).toMatchObject({ text: ['Cannot reach it', expect.any(String)] })
     expect(after([shown(), 'q', hangs, 'y']).effects).toEqual([stop, leave])
+    const lost: DashboardEvent = { type: 'connection', state: 'lost', reason: 'it is silent', sinceMs: NOW - 5_000 }
+    expect(after([shown(), lost]).state.connection).toMatchObject({ sinceMs: NOW - 5_000 })
+    expect(after([shown(), lost, 'q']).state.modal).toMatchObject({ text: ['it is silent', expect.any(String)] })
+    for (const yes of ['y', '^C']) expect(after([shown(), lost, 'q', yes]).effects).toEqual([leave])
     expect(after([shown(), '^C', '^C']).effects).toEqual([stop, leave])
     expect(after([shown(), 'X', 'y', hangs], 'guest').state).toMatchObject({
       modal: undefined,
