@@ -186,6 +186,7 @@ onLinux(
     detached.type('d')
     expect(await detached.exited).toBe(0)
     expect(detached.text()).toContain('openwork is running in the background')
+    expect(detached.text()).toMatch(/Warning: \S+ is opencode 0\.0\.1, openwork is made for/)
     expect(detached.text()).toMatch(/OPENCODE_SERVER_PASSWORD=\[REDACTED\] \S+ attach http:\S+ --dir /)
     expect(detached.text()).toMatch(new RegExp(`openwork stop \\S+ --data-dir ${world.dataDir}\\r`))
     detached.close()
