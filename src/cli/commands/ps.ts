@@ -13,7 +13,7 @@ export const ps = defineCommand({
   summary: 'The hosts of this machine, the daemon included, and how they are',
   description:
     'One that was killed is listed as dead, with what it left behind, until `openwork stop` or the next start clears it ' +
-    'away. One that lives and does not answer within a second is silent.',
+    'away; from then on --all lists it as killed. One that lives and does not answer within a second is silent.',
   examples: [
     { command: 'openwork ps', does: 'see what runs' },
     { command: 'openwork ps --all', does: 'also hosts that have ended and whose log is kept' },
