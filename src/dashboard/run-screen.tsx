@@ -8,7 +8,7 @@ import type { DashboardEnd, DashboardOptions } from './run-dashboard.ts'
 import { Screen } from './screen.tsx'
 import { type Effect, initialState, type Size } from './state.ts'
 import { createStore, type Store } from './store.ts'
-import { AUTOWRAP_OFF, AUTOWRAP_ON, eraseRows, RESTORE } from './terminal-codes.ts'
+import { AUTOWRAP_OFF, AUTOWRAP_ON, eraseRows, HOME, RESTORE } from './terminal-codes.ts'
 
 /** Faster than anybody reads, and slow enough for a terminal behind ssh. */
 const MAX_FPS = 20
@@ -65,7 +65,8 @@ function draw(store: Store, job: Job, { color, stdin, stdout }: DashboardOptions
     failed,
     again() {
       stdout.write(eraseRows(sizeOf(stdout).rows))
-      ink.clear() // the next frame is drawn as a whole then
+      ink.clear() // the next frame is drawn as a whole then, from where the cursor is
+      stdout.write(HOME)
       ink.rerender(screen())
     },
     async close() {

@@ -2,6 +2,9 @@
 export const AUTOWRAP_OFF = '\x1b[?7l'
 export const AUTOWRAP_ON = '\x1b[?7h'
 
+/** The first cell of the first row. */
+export const HOME = '\x1b[H'
+
 /** Autowrap on, bracketed paste off, cursor shown, the screen from before. */
 export const RESTORE = `${AUTOWRAP_ON}\x1b[?2004l\x1b[?25h\x1b[?1049l`
 
