@@ -2,7 +2,6 @@ import { OPENCODE } from '../services/opencode.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { Host } from './host.ts'
-import type { HotReload } from './hot-reload.ts'
 import type { HotReloadOptions } from './options.ts'
 
 /**
@@ -19,12 +18,13 @@ export function followWorkspace(host: Host, options: HotReloadOptions, log: Log)
     stop: async () => {
       isStopped = true
       const hotReload = await opening
-      hotReload?.close()
+      // Not waited for: an opencode that hangs would hold up the end of the host.
+      void hotReload?.close().catch(error => log.warn(`hot reload has not ended well: ${messageOf(error)}`))
     },
   }
 }
 
-async function open(host: Host, options: HotReloadOptions, log: Log): Promise<Pick<HotReload, 'close'>> {
+async function open(host: Host, options: HotReloadOptions, log: Log): Promise<{ close(): Promise<void> }> {
   const [{ openHotReload }, { UsedDirectories }] = await Promise.all([
     import('./hot-reload.ts'),
     import('./used-directories.ts'),
