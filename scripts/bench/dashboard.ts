@@ -49,6 +49,8 @@ export async function measureDashboard(): Promise<Measurement[]> {
   const memory = { idle: pssMb(pidOf(front)), bare: pssMb(pidOf(bare)) }
   const { calm, busy, mb } = await measureBursts(front, port)
   front.keys('q')
+  await front.shows('Stop the host?') // the fixture does not say what is at work
+  front.keys('y')
   await front.shows(() => front.value('pane_dead') === '1', READY_MS)
   return [
     {
