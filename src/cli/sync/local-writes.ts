@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, link, lstat, mkdir, rename, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { OpenworkError, systemCode } from '../../shared/errors.ts'
 import { hashFile, hashOf, notPlain, realFolder } from './local-folder.ts'
 import { temporaryName } from './temporary-name.ts'
@@ -10,7 +11,7 @@ export type Placed =
   /** What was there is kept under this path, relative to the root. */
   | { readonly as: 'conflict'; readonly copy: string }
 
-/** How often a file may appear and vanish under our hands before we give up. */
+/** How often a file may appear and vanish under our hands, within some two seconds, before we give up. */
 const ATTEMPTS = 10
 
 /**
@@ -33,6 +34,8 @@ export async function placeFile(
   try {
     await writeNew(temporary, bytes)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      // Of many who want the place each tries again at another moment.
+      if (attempt > 1) await delay(Math.random() * 2 ** attempt)
       if (await linkIfFree(temporary, target)) return placed
       const current = await hashFile(target)
       if (current?.hash === hash) return placed.as === 'created' ? { as: 'same' } : placed
