@@ -1,13 +1,32 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { OpenworkError, systemCode } from '../shared/errors.ts'
+
+/**
+ * Below those that systems give to outgoing connections and to whoever asks for any (Linux from 32768, others from 49152
+ * on): such a one may be somebody's by the time that the program it is meant for listens.
+ */
+const FIRST_PORT = 20_000
+const LAST_PORT = 32_767
+const TRIES = 50
+
+type Wanted = {
+  preferred: number | undefined
+  /** Taken by us. */
+  except?: number
+  flag: string
+}
 
 /**
  * A port that can be listened on at `host` right now: `preferred` if it is free, else any.
  * @throws OpenworkError port_in_use, port_not_allowed, address_not_available
  */
-export async function findPort(host: string, preferred: number | undefined, flag: string): Promise<number> {
-  if (preferred !== undefined && preferred !== 0) {
-    if (await isFree(host, preferred)) return preferred
+export async function findPort(host: string, { preferred, except, flag }: Wanted): Promise<number> {
+  if (preferred !== undefined && preferred !== 0 && preferred !== except && (await isFree(host, preferred)))
+    return preferred
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1)
+    if (port !== except && (await isFree(host, port))) return port
   }
   return (await listenOnce(host, 0, flag)) as number
 }

@@ -92,14 +92,18 @@ export async function choosePorts(options: StartOptions, log: Log): Promise<Host
   const server =
     exact && number !== 0
       ? await requirePort(bindHost, number, '--openwork-port')
-      : await findPort(bindHost, number, '--openwork-port')
+      : await findPort(bindHost, { preferred: number, flag: '--openwork-port' })
   if (!exact && server !== number)
     log.warn(`port ${number} is in use, taking ${server} instead`, {
       hint: 'pass --openwork-port to choose',
     })
   const opencode =
     options.opencode.port === undefined
-      ? await findPort(options.opencode.host, options.opencode.formerPort, '--opencode-port')
+      ? await findPort(options.opencode.host, {
+          preferred: options.opencode.formerPort,
+          except: server,
+          flag: '--opencode-port',
+        })
       : await requirePort(options.opencode.host, options.opencode.port, '--opencode-port')
   if (opencode === server)
     throw new OpenworkError('flags_conflict', `--openwork-port and --opencode-port are both ${server}`, {

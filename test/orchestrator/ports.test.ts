@@ -18,10 +18,18 @@ describe('ports', () => {
   test('a busy preferred port gives way to a free one', async () => {
     await using busy = await occupied()
 
-    const port = await findPort('127.0.0.1', busy.port, '--openwork-port')
+    const port = await findPort('127.0.0.1', { preferred: busy.port, flag: '--openwork-port' })
 
     expect(port).not.toBe(busy.port)
     expect(await isFree('127.0.0.1', port)).toBe(true)
+  })
+
+  test('any free port is none of those that the system itself gives to others, nor one that is ours already', async () => {
+    const ports = await Promise.all(
+      Array.from({ length: 50 }, () => findPort('127.0.0.1', { preferred: 25_000, except: 25_000, flag: '' })),
+    )
+
+    expect(ports.filter(port => port < 20_000 || port >= 32_768 || port === 25_000)).toEqual([])
   })
 
   test('a busy port that was asked for is an error naming it and the flag', async () => {
