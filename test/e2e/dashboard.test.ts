@@ -122,3 +122,33 @@ test.skipIf(!hasTmux)(
     expect(world.processes()).toEqual([])
   },
 )
+
+test.skipIf(!hasTmux)(
+  'start prints lines in a terminal that cannot be drawn on, and draws without colours',
+  async () => {
+    await using world = await newMoodyWorld('calm')
+    const env = { ...world.env, PS1: SHELL, TERM: 'tmux-256color' }
+    await using terminal = Tmux.start(['bash', '--norc', '-i'], { columns: 110, rows: 34, cwd: world.workspace, env })
+    const start = async (variables: string): Promise<void> => {
+      await terminal.shows(screen => screen.trimEnd().endsWith(SHELL.trim()))
+      terminal.types(`clear; ${variables} '${OPENWORK}' start --openwork-port 0`)
+      terminal.keys('Enter')
+    }
+
+    await start('TERM=dumb')
+    await terminal.shows('Stop with Ctrl-C.', START_MS)
+    expect(terminal.value('alternate_on')).toBe('0')
+    expect(terminal.styled()).not.toMatch(COLORS)
+    terminal.keys('C-c')
+
+    await start('NO_COLOR=1')
+    await terminal.shows(/● All green[\s\S]*opencode\s+● ready/, START_MS)
+    expect(terminal.value('alternate_on')).toBe('1')
+    expect(terminal.styled()).not.toMatch(COLORS)
+    terminal.keys('q')
+    await terminal.shows('Stop the host?')
+    terminal.keys('y')
+    await terminal.shows('openwork has stopped')
+    await eventually('nothing is left but the shell', () => world.processes().length === 1)
+  },
+)
