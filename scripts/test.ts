@@ -32,6 +32,8 @@ const TIMINGS = join(ROOT, 'scripts', 'test', 'timings.json')
 const SERVER = join(ROOT, 'dist', 'bin', process.platform === 'win32' ? 'openwork-server.exe' : 'openwork-server')
 /** What a test file calls that can run openwork-server as the built executable. */
 const RUNS_SERVER = /\b(startServer|startChanging|serverOf|EXECUTABLE)\b/
+const CHANGES_PROGRAMS =
+  /^(?:(?:OPENWORK|OPENWRK|OPENCODE)_\w+|CI|CONTINUOUS_INTEGRATION|NO_COLOR|FORCE_COLOR|COLORTERM)$/
 const WANTS_DEFAULT_PORT = /\b8787\b/
 
 const UPDATE_TIMINGS = '--update-timings'
@@ -204,9 +206,12 @@ async function step(
   return child.exitCode
 }
 
-/** Ours, without what would set up the product under test, and with the marks that its processes are found by. */
+/**
+ * Ours, without what would set up the product under test or what changes how programs show themselves, so that tests see
+ * the same wherever they run; and with the marks that their processes are found by.
+ */
 function environment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(OPENWORK|OPENWRK|OPENCODE)_/.test(name))
+  const kept = Object.entries(process.env).filter(([name]) => !CHANGES_PROGRAMS.test(name))
   return { ...Object.fromEntries(kept), TMPDIR: scratch, TEMP: scratch, TMP: scratch, OPENWORK_TEST_RUN: marker }
 }
 

@@ -101,7 +101,8 @@ export class Tmux implements AsyncDisposable {
     const { status, stdout, stderr } = spawnSync('tmux', ['-L', this.socket, ...args], {
       encoding: 'utf8',
       timeout: 10_000,
-      env: { ...process.env, TERM: 'xterm-256color', TMUX: undefined },
+      // Its server gives them on to what it starts: a person's terminal is not one of a CI.
+      env: { ...process.env, TERM: 'xterm-256color', TMUX: undefined, CI: undefined },
     })
     if (status !== 0) throw new Error(`tmux ${args[0]} ended with ${status}: ${stderr}`)
     return stdout
