@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { constants, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { exportArchive } from '../../src/sidecars/cache/cache-export.ts'
 import type { WantedOpencode } from '../../src/sidecars/cache/cache-layout.ts'
 import { OPENCODE_PINS } from '../../src/sidecars/pins/opencode-pins.generated.ts'
@@ -80,9 +80,10 @@ async function newMachine() {
 
 const filesIn = (folder: string): string[] =>
   existsSync(folder)
-    ? readdirSync(folder, { recursive: true })
-        .map(String)
-        .filter(path => path !== 'verified.json' && !statSync(join(folder, path)).isDirectory())
+    ? readdirSync(folder, { recursive: true, withFileTypes: true }) // what comes and goes meanwhile is no failure
+        .filter(entry => !entry.isDirectory())
+        .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+        .filter(path => path !== 'verified.json')
         .sort()
     : []
 

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startModelProvider, workspaceConfig } from '../fixtures/model-provider.ts'
 import { listenToEvents } from './event-log.ts'
-import { eventually, isAlive, kill, newMoodyWorld, newWorld, OPENCODE, SERVER, type World } from './harness.ts'
+import { isAlive, kill, newMoodyWorld, newWorld, OPENCODE, type World } from './harness.ts'
 
 const NUMBER = { SIGTERM: 15, SIGINT: 2, SIGHUP: 1 } as const
 
@@ -54,7 +54,7 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s', signal => {
     kill(opencode, 'SIGSTOP') // no signal but SIGKILL reaches it now
 
     host.signal(signal)
-    await eventually('the server to be gone', () => !world.processes().some(({ command }) => command.includes(SERVER)))
+    await host.prints(/Stopping: SIGTERM/, 'stderr')
     // Says how it came to that.
     expect(isAlive(opencode) ? 'alive' : await host.exited).toEqual('alive')
     const impatient = setInterval(() => host.signal(signal), 50)
