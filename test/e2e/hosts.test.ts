@@ -7,6 +7,7 @@ import { fakeOpencode } from '../fixtures/fake-opencode.ts'
 import {
   eventually,
   failureOf,
+  isAlive,
   kill,
   newMoodyWorld,
   OPENCODE,
@@ -127,6 +128,7 @@ onLinux(
     kill(server, 'SIGSTOP') // it would clear away what is left by itself
     for (const pid of [killed.pid, server]) kill(pid, 'SIGKILL')
     await killed.exited
+    await eventually('the server to be gone', () => !isAlive(server)) // nobody waits for it any more
 
     const folders = ['well', 'silent'].map(name => join(world.home, name))
     for (const folder of folders) mkdirSync(folder)
