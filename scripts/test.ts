@@ -22,6 +22,8 @@ const ROOT = resolve(import.meta.dir, '..')
 const STEP_LIMIT_MS = 8 * 60_000
 /** Longer than tests wait for one thing: what they then say names it. */
 const TEST_LIMIT_MS = 30_000
+/** They wait up to a minute for a host to come up, which says what it waited for. */
+const END_TO_END_LIMIT_MS = 90_000
 const LEFTOVER_GRACE_MS = 5_000
 /** Tests wait for other processes as much as they work. */
 const WORKERS = availableParallelism() + 1
@@ -112,14 +114,14 @@ async function endToEndTests(files: string[]): Promise<void> {
   const texts = await Promise.all(files.map(file => readFile(join(ROOT, file), 'utf8')))
   const wantDefaultPort = files.filter((_, index) => WANTS_DEFAULT_PORT.test(texts[index] ?? ''))
   const others = files.filter(file => !wantDefaultPort.includes(file))
-  await tests('end-to-end tests', others, { workers: END_TO_END_WORKERS })
-  await tests('end-to-end tests of the default port', wantDefaultPort, { workers: 1 })
+  await tests('end-to-end tests', others, { workers: END_TO_END_WORKERS, limitMs: END_TO_END_LIMIT_MS })
+  await tests('end-to-end tests of the default port', wantDefaultPort, { workers: 1, limitMs: END_TO_END_LIMIT_MS })
 }
 
 async function tests(
   name: string,
   files: string[],
-  { workers, env }: { workers: number; env?: Record<string, string> },
+  { workers, env, limitMs = TEST_LIMIT_MS }: { workers: number; env?: Record<string, string>; limitMs?: number },
 ): Promise<void> {
   if (files.length === 0) return
   const outfile = join(scratch, `${name}.xml`)
@@ -131,7 +133,7 @@ async function tests(
     `--parallel=${workers}`,
     `--timings=${timings}`,
     '--update-timings',
-    `--timeout=${TEST_LIMIT_MS}`,
+    `--timeout=${limitMs}`,
     '--reporter=junit',
     `--reporter-outfile=${outfile}`,
     ...files.map(file => `./${file}`),
