@@ -5,18 +5,21 @@ import { forward } from '../../src/http/reverse-proxy.ts'
 /** An upstream that accepts every request and answers when told to. */
 function startPatient() {
   const told = Promise.withResolvers<Response>()
+  const reached = Promise.withResolvers<void>()
   const gone = Promise.withResolvers<void>()
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     fetch(request) {
       request.signal.addEventListener('abort', () => gone.resolve())
+      reached.resolve()
       return told.promise
     },
   })
   return {
     url: new URL(`http://127.0.0.1:${server.port}/`),
     answer: (response: Response) => told.resolve(response),
+    reached: reached.promise,
     gone: gone.promise,
     [Symbol.asyncDispose]: () => server.stop(true),
   }
@@ -42,7 +45,11 @@ test('an answer may take as long as it likes while the other end shows that it l
 
 test('a request whose other end has fallen silent is given up', async () => {
   await using upstream = startPatient()
-  const liveness = { everyMs: 1, isAlive: async () => false }
+  const isAlive = async (): Promise<boolean> => {
+    await upstream.reached // given up before it is sent, it would never arrive
+    return false
+  }
+  const liveness = { everyMs: 1, isAlive }
   await expect(forward(request(), { ...plain, url: upstream.url, liveness })).rejects.toMatchObject({
     kind: 'no_answer',
   })
