@@ -52,14 +52,21 @@ export class RotatedLog implements AsyncDisposable {
 
   /** What was written since the last call of this or the others. */
   async *newer(): AsyncGenerator<string[]> {
-    const known = this.#files.at(-1)
+    const before = this.#files
+    const known = before.at(-1)
     const newer = await this.#newerFiles(known)
-    // Whoever rotates it has written the last line to the old one before.
-    if (known) yield* newer.length > 0 ? wholeFile(known) : known.reader.lines()
-    for (const file of newer) yield* file === newer.at(-1) ? file.reader.lines() : wholeFile(file)
-    if (newer.length === 0) return
-    await closeAll(this.#files)
-    this.#files = newer
+    if (newer.length === 0) {
+      if (known) yield* known.reader.lines()
+      return
+    }
+    this.#files = newer // at once: whoever reads may stop at any line, and all are closed then
+    try {
+      // Whoever rotates it has written the last line to the old one before.
+      if (known) yield* wholeFile(known)
+      for (const file of newer) yield* file === newer.at(-1) ? file.reader.lines() : wholeFile(file)
+    } finally {
+      await closeAll(before)
+    }
   }
 
   /** The last line, where it has no end: of a log that nobody writes any more. */
@@ -118,8 +125,13 @@ async function openFiles(path: string, isTooOld: (file: OpenFile) => Promise<boo
 async function openFile(path: string): Promise<OpenFile | undefined> {
   try {
     const file = await openPlainFile(path, { flags: constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) })
-    const { ino } = await file.stat()
-    return { ino, stats: () => file.stat(), reader: new LineReader(file), close: () => file.close() }
+    try {
+      const { ino } = await file.stat()
+      return { ino, stats: () => file.stat(), reader: new LineReader(file), close: () => file.close() }
+    } catch (error) {
+      await file.close()
+      throw error
+    }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error

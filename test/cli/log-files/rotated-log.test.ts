@@ -1,5 +1,16 @@
 import { expect, test } from 'bun:test'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RotatedLog } from '../../../src/cli/log-files/rotated-log.ts'
@@ -46,6 +57,37 @@ test('every line of a log that is rotated is read once and in order, however rea
   expect(first).toBeGreaterThan(1) // what was rotated out is gone
   expect(seen).toEqual(numbered(first, written))
 })
+
+/** Of this process, in the log's folder. Linux knows. */
+const openFilesOf = (path: string): string[] =>
+  readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`)
+      return target.startsWith(path) ? [target] : []
+    } catch {
+      return [] // closed while we looked
+    }
+  })
+
+test.skipIf(process.platform !== 'linux')(
+  'no file stays open where reading ends in the middle of a rotation',
+  async () => {
+    using at = newLog()
+    writeFileSync(at.path, 'one\n')
+    {
+      await using log = await RotatedLog.open(at.path)
+      expect(await all(log.lines())).toEqual(['one'])
+      appendFileSync(at.path, 'two\n')
+      renameSync(at.path, `${at.path}.1`)
+      writeFileSync(at.path, 'three\n')
+      for await (const lines of log.newer()) {
+        expect(lines).toEqual(['two'])
+        break
+      }
+    }
+    expect(openFilesOf(at.path)).toEqual([])
+  },
+)
 
 test('half a line is given out when its end comes, or as the rest, and one that was taken back is forgotten', async () => {
   using at = newLog()
